@@ -1,0 +1,33 @@
+# One place for what every target of ours shares: the language, the warnings, the include root, the sanitizers.
+# Includes are written from the repository root ("formats/wire/writer.h"), so a path says its layer.
+include(GNUInstallDirs)
+
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
+set(CMAKE_LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/lib)
+set(CMAKE_ARCHIVE_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/lib)
+if(NOT CMAKE_BUILD_TYPE)
+  set(CMAKE_BUILD_TYPE Release)
+endif()
+
+find_program(HEAPPROF_CCACHE ccache)
+if(HEAPPROF_CCACHE)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${HEAPPROF_CCACHE})
+  set(CMAKE_C_COMPILER_LAUNCHER ${HEAPPROF_CCACHE})
+endif()
+
+set(HEAPPROF_WARNINGS -Wall -Wextra -Wpedantic -Wconversion -Wshadow)
+
+# heapprof_target(NAME [NO_SANITIZE]): house warnings, the repository root as include root, sanitizers where set.
+function(heapprof_target name)
+  cmake_parse_arguments(ARG "NO_SANITIZE" "" "" ${ARGN})
+  target_compile_options(${name} PRIVATE $<$<COMPILE_LANGUAGE:CXX>:${HEAPPROF_WARNINGS}>)
+  target_include_directories(${name} PUBLIC ${PROJECT_SOURCE_DIR})
+  if(HEAPPROF_SANITIZE AND NOT ARG_NO_SANITIZE)
+    target_compile_options(${name} PRIVATE -fsanitize=${HEAPPROF_SANITIZE} -fno-omit-frame-pointer -g)
+    target_link_options(${name} PUBLIC -fsanitize=${HEAPPROF_SANITIZE})
+  endif()
+endfunction()
