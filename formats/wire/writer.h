@@ -1,9 +1,11 @@
-// A freestanding protobuf wire writer for the inside of an allocator: no heap, no libstdc++, no locks, no errno.
+// A freestanding protobuf wire writer for the inside of an allocator: no heap, no libstdc++, no locks, no
+// errno.
 //
-// Invariant: bytes leave in the order they were put, through one fixed buffer owned by the caller, to one Sink. Nested
-// messages have a length before their content; as nothing is buffered whole, their size is computed first (SizeOf*), or
-// the message is built in a Chunk (a bounded buffer) and appended. Packed columns are written by two passes over the
-// same source. After a sink failure everything is a no-op and ok() is false. One thread at a time.
+// Invariant: bytes leave in the order they were put, through one fixed buffer owned by the caller, to one
+// Sink. Nested messages have a length before their content; as nothing is buffered whole, their size is
+// computed first (SizeOf*), or the message is built in a Chunk (a bounded buffer) and appended. Packed
+// columns are written by two passes over the same source. After a sink failure everything is a no-op and ok()
+// is false. One thread at a time.
 //
 //   file    = gzip header, stored or fixed-Huffman blocks, crc32, size          (gzip_sink.h)
 //   message = { tag varint | value }*
@@ -49,8 +51,8 @@ class Writer {
   void bytes(std::uint32_t field, const void* data, std::size_t size) noexcept;  // written also when empty
   void string(std::uint32_t field, const char* text) noexcept;                   // NUL-terminated
 
-  // Begins a nested message or a packed array whose content is exactly `contentBytes` long; the caller then writes
-  // that content with the functions of this class or the raw ones below.
+  // Begins a nested message or a packed array whose content is exactly `contentBytes` long; the caller then
+  // writes that content with the functions of this class or the raw ones below.
   void beginNested(std::uint32_t field, std::size_t contentBytes) noexcept;
   void rawVarint(std::uint64_t value) noexcept;
   void rawFixed64(std::uint64_t value) noexcept;
@@ -70,10 +72,12 @@ class Writer {
   bool ok_ = true;
 };
 
-// A bounded message under construction in a caller's buffer: a Writer whose sink refuses when full. Used for rows.
+// A bounded message under construction in a caller's buffer: a Writer whose sink refuses when full. Used for
+// rows.
 class Chunk {
  public:
-  Chunk(void* buffer, std::size_t capacity) noexcept : data_(static_cast<unsigned char*>(buffer)), capacity_(capacity) {}
+  Chunk(void* buffer, std::size_t capacity) noexcept
+      : data_(static_cast<unsigned char*>(buffer)), capacity_(capacity) {}
   bool append(const void* data, std::size_t size) noexcept;
   bool appendVarint(std::uint64_t value) noexcept;  // false, and unchanged, when it does not fit
   bool appendFixed64(std::uint64_t value) noexcept;
