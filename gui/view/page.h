@@ -1,0 +1,28 @@
+// A page of the explorer is one row: the rail, the shortcuts, --screenshot and the palette are made from the table
+// (pages.cpp), and a new page touches one row and one file.
+#pragma once
+
+#include <QString>
+#include <QWidget>
+#include <vector>
+
+namespace heapprof::gui {
+
+class Session;  // gui/model/session.h: snapshots, the global query, history
+
+// What a page needs of a dump before it can show anything; else it shows its empty text.
+enum class Needs : unsigned { kNothing = 0, kSamples = 1, kHeapSnapshot = 2, kTwoDumps = 4 };
+
+struct PageRow {
+  const char* id;            // "overview", "flame", "map"; also --screenshot's argument
+  const char* title;
+  int key;                   // Ctrl+1...9
+  Needs needs;
+  const char* command;       // the equivalent CLI command, with FILE (and BASE)
+  const char* emptyText;     // what is missing and the exact command that records it
+  QWidget* (*create)(Session& session, QWidget* parent);
+};
+
+const std::vector<PageRow>& pages();
+
+}  // namespace heapprof::gui

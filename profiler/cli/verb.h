@@ -1,0 +1,34 @@
+// A verb of the command line is one row: help, completion and the dispatcher are made from the table (verbs.cpp), and a
+// new verb touches one row and one file.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "absl/types/span.h"
+
+namespace CLI {
+class App;
+}
+
+namespace heapprof::cli {
+
+// Exit codes of every verb.
+enum ExitCode : int { kClean = 0, kGateTripped = 1, kUsageOrInputError = 2, kInconclusive = 3 };
+
+enum class Group { kRecord, kUnderstand, kCompare, kConvert };
+
+struct Verb {
+  const char* name;
+  Group group;
+  const char* summary;              // one line, for the list of verbs
+  const char* example;              // one command that works
+  const char* formats;              // "text,json"
+  const char* exitCodes;            // "0 clean, 2 input error"
+  void (*addFlags)(CLI::App& app);  // the verb keeps its flags in its own file
+  int (*run)();                     // after parsing; data on stdout, notes and errors on stderr
+};
+
+absl::Span<const Verb> verbs();
+
+}  // namespace heapprof::cli
