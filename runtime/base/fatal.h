@@ -10,4 +10,7 @@ namespace heapprof::base {
 // One line on stderr, prefixed "heapprof: "; silent when `log=0`. Async-signal-safe. Parts are joined.
 void logLine(const char* a, const char* b = "", const char* c = "", const char* d = "", const char* e = "") noexcept;
 
+// `log=0`: logLine says nothing from now on; fatal still speaks.
+void setLogging(bool on) noexcept;
+
 }  // namespace heapprof::base

@@ -20,6 +20,9 @@ std::size_t mappedBytes(Purpose purpose) noexcept;
 using MappingVisitor = void (*)(void* context, Purpose purpose, const void* start, std::size_t bytes);
 void forEachMapping(MappingVisitor visit, void* context) noexcept;
 
+// Fork: the locks are held across it, so that no chunk is half cut in the child.
+void prepareFork() noexcept;
+void parentAfterFork() noexcept;
 void resetAfterFork() noexcept;
 
 }  // namespace heapprof::meta

@@ -41,7 +41,10 @@ struct Calls {
 const Calls& calls() noexcept;               // the table in force
 void replaceCalls(const Calls* table) noexcept;  // tests only; null: back to the kernel's
 
+const Calls& kernel() noexcept;              // the kernel's own, for a fake to pass on to
+
 Geometry geometry() noexcept;                // read once, then constant
+std::size_t pageBytes() noexcept;            // geometry().pageBytes without opening a file
 std::uint64_t threadId() noexcept;           // gettid, cached per thread, right in a forked child
 std::size_t physicalMemoryBytes() noexcept;
 

@@ -1,0 +1,165 @@
+#include "runtime/os/os.h"
+
+#include <atomic>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <stdio.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+// Older headers lack some of these; the numbers are the kernel's interface and do not change.
+#ifndef MADV_COLLAPSE
+#define MADV_COLLAPSE 25
+#endif
+#ifndef MREMAP_DONTUNMAP
+#define MREMAP_DONTUNMAP 4
+#endif
+#ifndef RENAME_NOREPLACE
+#define RENAME_NOREPLACE 1
+#endif
+
+namespace heapprof::os {
+namespace {
+
+constexpr unsigned long kPagemapScan = 0xc0606610;  // _IOWR('f', 16, struct pm_scan_arg), Linux 6.7
+
+void* mapAnonymous(std::size_t bytes, int protection, int extraFlags) noexcept {
+  void* start = mmap(nullptr, bytes, protection, MAP_PRIVATE | MAP_ANONYMOUS | extraFlags, -1, 0);
+  return start == MAP_FAILED ? nullptr : start;
+}
+
+void* reserve(std::size_t bytes, std::size_t alignment) noexcept {
+  const std::size_t slack = alignment > pageBytes() ? alignment : 0;
+  if (bytes + slack < bytes) {
+    errno = ENOMEM;
+    return nullptr;
+  }
+  void* raw = mapAnonymous(bytes + slack, PROT_NONE, MAP_NORESERVE);
+  if (raw == nullptr || slack == 0) return raw;
+  // Cut the ends off, so that what stays is aligned.
+  const auto start = reinterpret_cast<std::uintptr_t>(raw);
+  const std::uintptr_t aligned = (start + alignment - 1) & ~(alignment - 1);
+  if (aligned > start) munmap(raw, aligned - start);
+  const std::size_t tail = start + slack - aligned;
+  if (tail > 0) munmap(reinterpret_cast<void*>(aligned + bytes), tail);
+  return reinterpret_cast<void*>(aligned);
+}
+
+bool unreserve(void* start, std::size_t bytes) noexcept {
+  return munmap(start, bytes) == 0;
+}
+bool commit(void* start, std::size_t bytes) noexcept {
+  return mprotect(start, bytes, PROT_READ | PROT_WRITE) == 0;
+}
+bool discard(void* start, std::size_t bytes) noexcept {
+  return madvise(start, bytes, MADV_DONTNEED) == 0;
+}
+void* mapMetadata(std::size_t bytes) noexcept {
+  return mapAnonymous(bytes, PROT_READ | PROT_WRITE, MAP_NORESERVE);
+}
+bool adviseHuge(void* start, std::size_t bytes, bool huge) noexcept {
+  return madvise(start, bytes, huge ? MADV_HUGEPAGE : MADV_NOHUGEPAGE) == 0;
+}
+bool collapse(void* start, std::size_t bytes) noexcept {
+  return madvise(start, bytes, MADV_COLLAPSE) == 0;
+}
+bool moveMapping(void* from, void* to, std::size_t bytes) noexcept {
+  return mremap(from, bytes, bytes, MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, to) != MAP_FAILED;
+}
+
+// The raw calls where libc's are cancellation points: a thread must not be cancelled inside malloc.
+int openRead(const char* path) noexcept {
+  return static_cast<int>(syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0));
+}
+int createNew(const char* path, std::uint32_t mode) noexcept {
+  return static_cast<int>(syscall(SYS_openat, AT_FDCWD, path, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, mode));
+}
+long readFile(int fd, void* buffer, std::size_t bytes) noexcept {
+  long count = 0;
+  do {
+    count = syscall(SYS_read, fd, buffer, bytes);
+  } while (count < 0 && errno == EINTR);
+  return count;
+}
+long writeFile(int fd, const void* buffer, std::size_t bytes) noexcept {
+  long count = 0;
+  do {
+    count = syscall(SYS_write, fd, buffer, bytes);
+  } while (count < 0 && errno == EINTR);
+  return count;
+}
+bool closeFile(int fd) noexcept {
+  return syscall(SYS_close, fd) == 0;
+}
+
+// Where the file system knows no RENAME_NOREPLACE, link and unlink: link fails with EEXIST by itself.
+bool renameNoReplace(const char* from, const char* to) noexcept {
+  if (syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) == 0) return true;
+  if (errno != EINVAL && errno != ENOSYS) return false;
+  if (syscall(SYS_linkat, AT_FDCWD, from, AT_FDCWD, to, 0) != 0) return false;
+  syscall(SYS_unlinkat, AT_FDCWD, from, 0);
+  return true;
+}
+bool unlinkFile(const char* path) noexcept {
+  return syscall(SYS_unlinkat, AT_FDCWD, path, 0) == 0;
+}
+long pagemapScan(int fd, void* scanArguments) noexcept {
+  return ioctl(fd, kPagemapScan, scanArguments);
+}
+
+std::uint64_t nanosOf(clockid_t clock) noexcept {
+  timespec now = {};
+  clock_gettime(clock, &now);
+  return static_cast<std::uint64_t>(now.tv_sec) * 1000000000u + static_cast<std::uint64_t>(now.tv_nsec);
+}
+std::uint64_t monotonicNanos() noexcept {
+  return nanosOf(CLOCK_MONOTONIC);
+}
+std::uint64_t realtimeNanos() noexcept {
+  return nanosOf(CLOCK_REALTIME);
+}
+
+constinit const Calls kernelCalls = {
+    .reserve = reserve,
+    .unreserve = unreserve,
+    .commit = commit,
+    .discard = discard,
+    .mapMetadata = mapMetadata,
+    .adviseHuge = adviseHuge,
+    .collapse = collapse,
+    .moveMapping = moveMapping,
+    .openRead = openRead,
+    .createNew = createNew,
+    .read = readFile,
+    .write = writeFile,
+    .close = closeFile,
+    .renameNoReplace = renameNoReplace,
+    .unlink = unlinkFile,
+    .pagemapScan = pagemapScan,
+    .monotonicNanos = monotonicNanos,
+    .realtimeNanos = realtimeNanos,
+};
+
+// Swapped by tests before other threads run; acquire/release all the same, so that ThreadSanitizer sees the
+// order.
+constinit std::atomic<const Calls*> callsInForce{&kernelCalls};
+
+}  // namespace
+
+const Calls& calls() noexcept {
+  return *callsInForce.load(std::memory_order_acquire);
+}
+
+void replaceCalls(const Calls* table) noexcept {
+  callsInForce.store(table == nullptr ? &kernelCalls : table, std::memory_order_release);
+}
+
+const Calls& kernel() noexcept {
+  return kernelCalls;
+}
+
+}  // namespace heapprof::os
