@@ -1,10 +1,11 @@
 // A whole dump as columns: what the streaming reader fills and the writers take. Plain data, no behaviour.
 //
 // Invariants after readProfile() or validate() returned OK: strings[0] is ""; every string index is below
-// strings.size(); every *_begin column has rows+1 entries, starts at 0, never falls, and ends at the size of the
-// column it points into; every sample's locations are rows (not ids) of `locations`; a location's mapping is a row or
-// kNoRow; values.size() == samples x sampleTypes. Ids of the file are gone: rows are used throughout.
-// Owner: whoever holds it; immutable once it is inside a Snapshot. Memory: about 1.5x the file before gzip.
+// strings.size(); every *_begin column has rows+1 entries, starts at 0, never falls, and ends at the size of
+// the column it points into; every sample's locations are rows (not ids) of `locations`; a location's mapping
+// is a row or kNoRow; values.size() == samples x sampleTypes. Ids of the file are gone: rows are used
+// throughout. Owner: whoever holds it; immutable once it is inside a Snapshot. Memory: about 1.5x the file
+// before gzip.
 #pragma once
 
 #include <cstddef>
@@ -35,8 +36,8 @@ struct LabelColumns {
 
 struct SampleColumns {
   std::vector<std::uint64_t> locationBegin{0};
-  std::vector<Row> locations;             // rows of LocationColumns, leaf first
-  std::vector<std::int64_t> values;       // sample-major: values[i * sampleTypes + t]
+  std::vector<Row> locations;        // rows of LocationColumns, leaf first
+  std::vector<std::int64_t> values;  // sample-major: values[i * sampleTypes + t]
   std::vector<std::uint64_t> labelBegin{0};
   LabelColumns labels;
   std::size_t size() const { return locationBegin.size() - 1; }
@@ -48,7 +49,7 @@ struct LocationColumns {
   std::vector<std::uint64_t> address;  // return address minus one
   std::vector<std::uint8_t> folded;
   std::vector<std::uint64_t> lineBegin{0};
-  std::vector<Row> lineFunction;       // rows of FunctionColumns, innermost inlined frame first
+  std::vector<Row> lineFunction;  // rows of FunctionColumns, innermost inlined frame first
   std::vector<std::int64_t> lineNumber;
   std::vector<std::int64_t> lineColumn;
   std::size_t size() const { return address.size(); }
@@ -93,8 +94,8 @@ struct ProfileColumns {
   StringIndex defaultSampleType = 0;
 
   // Field 1000, all chunks merged; its columns are protobuf's own packed arrays (already columnar). Absent in
-  // profiles of other tools. Delta-coded columns (Extents.start_delta, HugePages.index_delta) are rewritten by the
-  // reader to absolute values, so that one chunk or many read alike.
+  // profiles of other tools. Delta-coded columns (Extents.start_delta, HugePages.index_delta) are rewritten
+  // by the reader to absolute values, so that one chunk or many read alike.
   bool hasHeapSnapshot = false;
   heapprof::HeapSnapshot heapSnapshot;
 

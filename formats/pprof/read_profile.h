@@ -1,12 +1,15 @@
-// Reads pprof profiles (gzip, zstd or plain protobuf) into columns, streaming: the file is never in memory whole, and
-// no DOM of it exists. Errors are one line: "FILE: offset N: what is wrong; what to do". Thread-safe: no shared state.
+// Reads pprof profiles (gzip, zstd or plain protobuf) into columns, streaming: the file is never in memory
+// whole, and no DOM of it exists. Errors are one line: "FILE: offset N: what is wrong; what to do".
+// Thread-safe: no shared state.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <string>
 
 #include "absl/status/statusor.h"
+
 #include "formats/pprof/profile_columns.h"
 
 namespace heapprof::formats {
@@ -15,9 +18,12 @@ struct ReadOptions {
   // Called about every MiB with compressed bytes read and the file's size (0 when unknown, as from a pipe).
   // Returning false cancels: the result is absl::CancelledError. May be empty. Called on the reading thread.
   std::function<bool(std::uint64_t done, std::uint64_t total)> progress;
-  // A message larger than this after decompression is refused (gzip bombs). 0: max(1 GiB, 200 x the file's size
-  // capped at 64 GiB).
+  // A message larger than this after decompression is refused (gzip bombs). 0: max(1 GiB, 200 x the file's
+  // size capped at 64 GiB).
   std::uint64_t maxMessageBytes = 0;
+  // A file whose columns would take more memory than this is refused. 0: max(1 GiB, 64 x the file's size, at
+  // most 64 GiB): small bombs stay below a gibibyte, and no honest dump comes near.
+  std::uint64_t maxColumnBytes = 0;
 };
 
 // Offsets in errors are of the uncompressed message unless the text says "compressed".

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "absl/status/status.h"
+
 #include "formats/pprof/profile_columns.h"
 
 namespace heapprof::formats {

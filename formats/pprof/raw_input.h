@@ -1,0 +1,51 @@
+// The bytes as they lie on disk or in memory, piece by piece, with progress and cancelling.
+//
+// Invariant: next() hands out every byte once, in order; an empty piece is the end. The piece lives until the
+// next call. Owner: one read; one thread.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/types/span.h"
+
+#include "formats/pprof/read_profile.h"
+
+namespace heapprof::formats {
+
+using Bytes = absl::Span<const std::uint8_t>;
+
+class RawInput {
+ public:
+  RawInput(std::string name, const ReadOptions& options)
+      : name_(std::move(name)), progress_(options.progress) {}
+  ~RawInput();
+  RawInput(const RawInput&) = delete;
+  RawInput& operator=(const RawInput&) = delete;
+
+  absl::Status openFile();  // the name is the path
+  void openBytes(Bytes bytes) {
+    memory_ = bytes;
+    total_ = bytes.size();
+  }
+
+  absl::Status next(Bytes* piece);
+  std::uint64_t consumed() const { return consumed_; }  // bytes handed out
+  std::uint64_t total() const { return total_; }        // 0: unknown
+  const std::string& name() const { return name_; }
+
+ private:
+  absl::Status readPiece(Bytes* piece);
+  std::string name_;
+  std::function<bool(std::uint64_t, std::uint64_t)> progress_;
+  std::uint64_t reported_ = 0;
+  std::uint64_t consumed_ = 0;
+  std::uint64_t total_ = 0;
+  int file_ = -1;
+  Bytes memory_;
+  std::vector<std::uint8_t> buffer_;
+};
+
+}  // namespace heapprof::formats

@@ -1,0 +1,211 @@
+#include "formats/pprof/row_decoder.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+
+namespace heapprof::formats {
+
+void RowOffsets::push(std::uint64_t offset) {
+  const auto low = static_cast<std::uint32_t>(offset);
+  const std::uint64_t carriesWanted = offset >> 32;
+  while (carries_.size() < carriesWanted) {
+    carries_.push_back(low_.size());
+  }
+  low_.push_back(low);
+}
+
+std::uint64_t RowOffsets::at(std::size_t row) const {
+  const auto carries = std::upper_bound(carries_.begin(), carries_.end(), row) - carries_.begin();
+  return (static_cast<std::uint64_t>(carries) << 32) + low_[row];
+}
+
+bool RowDecoder::fail(const std::uint8_t* at, std::string what) {
+  if (fault_.empty()) {  // the innermost message knows best
+    faultAt_ = at;
+    fault_ = std::move(what);
+  }
+  return false;
+}
+
+bool RowDecoder::charge(std::uint64_t bytes) {
+  charged_ += bytes;
+  return charged_ <= budget_ ||
+         fail(nullptr,
+              absl::StrCat("what came so far needs more memory than the limit of ", budget_, " bytes"));
+}
+
+bool RowDecoder::label(FieldCursor content) {
+  LabelColumns& labels = out_.samples.labels;
+  StringIndex key = 0, str = 0, unit = 0;
+  std::int64_t num = 0;
+  const bool fits = eachField("label", content, [&](const Field& field) {
+    switch (field.number) {
+      case 1:
+        return text(field, &key);
+      case 2:
+        return text(field, &str);
+      case 3:
+        return signedNumber(field, &num);
+      case 4:
+        return text(field, &unit);
+      default:
+        ++out_.unknownFields;
+        return true;
+    }
+  });
+  labels.key.push_back(key);
+  labels.str.push_back(str);
+  labels.num.push_back(num);
+  labels.unit.push_back(unit);
+  return fits && charge(20);
+}
+
+bool RowDecoder::sample(FieldCursor content) {
+  SampleColumns& samples = out_.samples;
+  const std::size_t locationsBefore = samples.locations.size();
+  const std::size_t valuesBefore = samples.values.size();
+  const std::uint8_t* start = content.at();
+  const bool fits = eachField("sample", content, [&](const Field& field) {
+    switch (field.number) {
+      case 1:
+        return eachNumber(field,
+                          [&](std::uint64_t id) { samples.locations.push_back(locationIds.token(id)); });
+      case 2:
+        return eachNumber(
+            field, [&](std::uint64_t value) { samples.values.push_back(static_cast<std::int64_t>(value)); });
+      case 3:
+        return isBytes(field) && label(FieldCursor(field));
+      default:
+        ++out_.unknownFields;
+        return true;
+    }
+  });
+  if (!fits) {
+    return false;
+  }
+  const std::size_t values = samples.values.size() - valuesBefore;
+  if (samples.size() == 0) {
+    valuesPerSample = values;
+  }
+  if (values != valuesPerSample) {
+    return fail(start,
+                absl::StrCat("a sample with ", values, " values where the others have ", valuesPerSample));
+  }
+  samples.locationBegin.push_back(samples.locations.size());
+  samples.labelBegin.push_back(samples.labels.key.size());
+  return charge(20 + 4 * (samples.locations.size() - locationsBefore) + 8 * values);
+}
+
+bool RowDecoder::valueType(FieldCursor content, ValueType* type) {
+  return eachField("value type", content, [&](const Field& field) {
+    switch (field.number) {
+      case 1:
+        return text(field, &type->type);
+      case 2:
+        return text(field, &type->unit);
+      default:
+        ++out_.unknownFields;
+        return true;
+    }
+  });
+}
+
+bool RowDecoder::string(FieldCursor content) {
+  const auto* begin = reinterpret_cast<const char*>(content.at());
+  const std::size_t size = content.left();
+  if (!sawString) {
+    sawString = true;
+    out_.strings.clear();
+    if (size != 0) {
+      return fail(content.at(), "string_table[0] is not the empty string");
+    }
+  }
+  out_.strings.emplace_back(begin, size);
+  return charge(sizeof(std::string) + (size > 15 ? size + 1 : 0));
+}
+
+bool RowDecoder::figure(std::uint32_t number, std::uint64_t value) {
+  switch (number) {
+    case 7:
+      return toIndex(value, &out_.dropFrames);
+    case 8:
+      return toIndex(value, &out_.keepFrames);
+    case 9:
+      out_.timeNanos = static_cast<std::int64_t>(value);
+      return true;
+    case 10:
+      out_.durationNanos = static_cast<std::int64_t>(value);
+      return true;
+    case 12:
+      out_.period = static_cast<std::int64_t>(value);
+      return true;
+    case 13:
+      out_.comments.push_back(0);
+      return toIndex(value, &out_.comments.back()) && charge(sizeof(StringIndex));
+    case 14:
+      return toIndex(value, &out_.defaultSampleType);
+    default:
+      reason_ = "has the wrong wire type";
+      return false;
+  }
+}
+
+bool RowDecoder::packedNumbers(std::uint32_t number, FieldCursor content) {
+  if (number != 13) {
+    reason_ = "has the wrong wire type";
+    return false;
+  }
+  while (!content.atEnd()) {
+    std::uint64_t value = 0;
+    if (!content.varint(&value)) {
+      return fail(content.at(), content.wrong());
+    }
+    if (!figure(number, value)) {
+      return false;
+    }
+  }
+  return true;
+}
+
+bool RowDecoder::rowOf(std::uint32_t number, FieldCursor content, std::uint64_t offset) {
+  switch (number) {
+    case 1:
+      places.sampleTypes.push(offset);
+      out_.sampleTypes.emplace_back();
+      return valueType(content, &out_.sampleTypes.back()) && charge(sizeof(ValueType));
+    case 2:
+      places.samples.push(offset);
+      return sample(content);
+    case 3:
+      places.mappings.push(offset);
+      return mapping(content);
+    case 4:
+      places.locations.push(offset);
+      return location(content);
+    case 5:
+      places.functions.push(offset);
+      return function(content);
+    case 6:
+      return string(content);
+    case 11:
+      return valueType(content, &out_.periodType);
+    default:
+      return packedNumbers(number, content);
+  }
+}
+
+bool RowDecoder::message(std::uint32_t number, FieldCursor content, std::uint64_t offset) {
+  const std::uint64_t idBytes = locationIds.largeBytes() + functionIds.largeBytes() + mappingIds.largeBytes();
+  const bool affordable = charge(idBytes - chargedForIds_);
+  chargedForIds_ = idBytes;
+  return affordable &&
+         (rowOf(number, content, offset) || fail(nullptr, absl::StrCat("field ", number, " ", reason_)));
+}
+
+bool RowDecoder::number(std::uint32_t number, std::uint64_t value) {
+  return figure(number, value) || fail(nullptr, absl::StrCat("field ", number, " ", reason_));
+}
+
+}  // namespace heapprof::formats
