@@ -1,8 +1,9 @@
-// HEAPPROF parsed into one struct, from one table (options.def: name, member, type, default, help). A wrong key or value
-// is named on stderr with the nearest valid one, and the default stays. Ignored altogether in setuid programs.
+// HEAPPROF parsed into one struct, from one table (options.def: name, member, type, default, help). A wrong
+// key or value is named on stderr with the nearest valid one, and the default stays. Ignored altogether in
+// setuid programs.
 //
-// Invariant: parsed once, before the first thread of ours, then constant; reading needs no lock. The table lists only
-// what works today. `HEAPPROF=help` prints it.
+// Invariant: parsed once, before the first thread of ours, then constant; reading needs no lock. The table
+// lists only what works today. `HEAPPROF=help` prints it.
 #pragma once
 
 #include <cstddef>
@@ -21,18 +22,18 @@ struct DumpTriggers {
 inline constexpr std::size_t kPathBytes = 512;
 
 struct Options {
-  bool active = false;                 // HEAPPROF set, not empty, not "0", and `only` matches
-  std::uint64_t sampleBytes = 0;       // mean interval; 0: sampling off; 1: every allocation
+  bool active = false;            // HEAPPROF set, not empty, not "0", and `only` matches
+  std::uint64_t sampleBytes = 0;  // mean interval; 0: sampling off; 1: every allocation
   DumpTriggers dump;
-  char path[kPathBytes] = {};          // template: %e name, %h host, %p pid, %t time, %n number
-  char only[64] = {};                  // executable's name; other programs run with sampling off
+  char path[kPathBytes] = {};  // template: %e name, %h host, %p pid, %t time, %n number
+  char only[64] = {};          // executable's name; other programs run with sampling off
   std::uint64_t seed = 0;
   bool hasSeed = false;
-  std::uint32_t depth = 128;           // frames kept, 1..128
+  std::uint32_t depth = 128;  // frames kept, 1..128
   Unwinder unwinder = Unwinder::kAuto;
   std::uint64_t recordsBytes = std::uint64_t{64} << 20;  // cap on memory for live records
-  std::uint64_t reserveBytes = 0;      // 0: chosen from RAM and RLIMIT_AS
-  bool background = true;              // the helper thread for signal dumps
+  std::uint64_t reserveBytes = 0;                        // 0: chosen from RAM and RLIMIT_AS
+  bool background = true;                                // the helper thread for signal dumps
   bool log = true;
 };
 

@@ -1,8 +1,8 @@
 // The sampler, seen from the dump: sites (stack x allocated size x kind) with their sums, and live records.
 //
-// Invariant: a visitor sees each site and each record that existed when the walk began exactly once, or not at all if it
-// died meanwhile; a record's fields are consistent (sequence-checked copy). Threads keep running; no lock is held while
-// the visitor runs.
+// Invariant: a visitor sees each site and each record that existed when the walk began exactly once, or not
+// at all if it died meanwhile; a record's fields are consistent (sequence-checked copy). Threads keep
+// running; no lock is held while the visitor runs.
 #pragma once
 
 #include <cstddef>
@@ -16,20 +16,21 @@ inline constexpr std::size_t kMaxFrames = 128;
 inline constexpr std::size_t kLifetimeBuckets = 48;
 
 struct Site {
-  std::uint64_t id;                // from 1, stable for the life of the process
-  const std::uintptr_t* frames;    // leaf first, return addresses as found (not minus one); valid for ever
+  std::uint64_t id;              // from 1, stable for the life of the process
+  const std::uintptr_t* frames;  // leaf first, return addresses as found (not minus one); valid for ever
   std::uint32_t frameCount;
-  const char* failure;             // null, or why the stack could not be taken ("[unwind failed: reason]")
+  const char* failure;  // null, or why the stack could not be taken ("[unwind failed: reason]")
   Kind kind;
   std::uint64_t allocatedSize;
   std::uint64_t rawAllocations, rawFrees;
-  double allocObjects, allocBytes;       // unbiased sums
+  double allocObjects, allocBytes;  // unbiased sums
   double liveObjects, liveBytes, liveRequested;
-  double peakBytes;                // its share at the heap's peak
+  double peakBytes;  // its share at the heap's peak
   double ownPeakBytes;
-  double varianceLive, varianceAlloc;    // of liveBytes, allocBytes: sum of s^2 (1-p)/p^2 over samples
+  double varianceLive, varianceAlloc;           // of liveBytes, allocBytes: sum of s^2 (1-p)/p^2 over samples
   std::uint64_t firstSeenNanos, lastSeenNanos;  // monotonic
-  const std::uint32_t* lifetime;   // kLifetimeBuckets counts
+  const std::uint32_t* lifetime;                // kLifetimeBuckets counts
+  std::uint64_t rawLive;  // live records; not always allocations - frees (a reset, a thinned sample)
 };
 
 struct LiveRecord {
@@ -44,7 +45,7 @@ struct Statistics {
   std::uint64_t liveRecords, recordsEver, lostRecords, intervalDoublings, stacks, sites;
   double peakBytes;
   std::uint64_t peakNanos;   // monotonic
-  const char* unwinder;      // "frame-pointer", "libunwind", "libgcc", "none"
+  const char* unwinder;      // "eh-frame", "frame-pointer", "libunwind", "libgcc", "none"
   const char* unwinderNote;  // why a better one is not in use, or ""
 };
 Statistics statistics() noexcept;

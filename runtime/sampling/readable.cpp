@@ -1,0 +1,42 @@
+#include "runtime/sampling/readable.h"
+
+#include <errno.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "runtime/os/os.h"
+
+namespace heapprof::sampling {
+namespace {
+
+// A walk never leaves a gap this large between two frames; a figure beyond it is not a stack.
+constexpr std::uintptr_t kLargestFrameBytes = std::uintptr_t{64} << 20;
+
+}  // namespace
+
+bool isReadable(std::uintptr_t address) noexcept {
+  errno = 0;
+  syscall(SYS_rt_sigprocmask, ~0, address, nullptr, sizeof(std::uint64_t));
+  return errno == EINVAL;
+}
+
+StackReader::StackReader(std::uintptr_t start) noexcept
+    : start_(start),
+      pageBytes_(os::pageBytes()),
+      knownBegin_(start & ~(pageBytes_ - 1)),
+      knownEnd_(knownBegin_ + pageBytes_) {}  // the entry function's own frame lies here
+
+HEAPPROF_READS_FOREIGN_STACK bool StackReader::read(std::uintptr_t address, std::uintptr_t* value) noexcept {
+  if (address < start_ || (address & (sizeof(std::uintptr_t) - 1)) != 0) return false;
+  if (address < knownBegin_ || address >= knownEnd_) {
+    if (address > knownEnd_ && address - knownEnd_ > kLargestFrameBytes) return false;
+    if (!isReadable(address)) return false;
+    const std::uintptr_t page = address & ~(pageBytes_ - 1);
+    if (page != knownEnd_) knownBegin_ = page;
+    knownEnd_ = page + pageBytes_;
+  }
+  *value = *reinterpret_cast<const std::uintptr_t*>(address);
+  return true;
+}
+
+}  // namespace heapprof::sampling

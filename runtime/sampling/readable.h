@@ -1,0 +1,31 @@
+// Asks the kernel whether memory may be read, without a descriptor and without a signal: rt_sigprocmask with
+// an invalid `how` reads the set it is given first (EFAULT where that fails) and refuses the request
+// afterwards (EINVAL).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+// Other functions' frames are not ours to instrument: sanitizers poison what lies between variables.
+#define HEAPPROF_READS_FOREIGN_STACK __attribute__((no_sanitize("address", "thread")))
+
+namespace heapprof::sampling {
+
+// True where the 8 bytes at `address` (8-byte aligned) can be read. Changes errno.
+bool isReadable(std::uintptr_t address) noexcept;
+
+// Reads words of one thread's stack upwards from where the walk begins. Each page is asked about once.
+class StackReader {
+ public:
+  explicit StackReader(std::uintptr_t start) noexcept;
+  // False below `start`, unaligned or unreadable.
+  bool read(std::uintptr_t address, std::uintptr_t* value) noexcept;
+
+ private:
+  std::uintptr_t start_;
+  std::uintptr_t pageBytes_;
+  std::uintptr_t knownBegin_;  // whole pages, known to be readable
+  std::uintptr_t knownEnd_;
+};
+
+}  // namespace heapprof::sampling

@@ -1,0 +1,87 @@
+// Sites: one per (stack, allocated size, kind), with unbiased sums, peaks and lifetimes.
+//
+// Invariant: an unchanged site's share at the heap's peak is its live figure. When the heap's total exceeds
+// its peak the epoch moves on; a site whose epoch is older saves its live bytes before it next changes (O(1)
+// per sample). Exact when one thread runs; otherwise off by at most the samples in flight at the peak.
+// Threads: lock-free from any thread; sums are relaxed atomics.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+#include "runtime/sampling/arena.h"
+#include "runtime/sampling/law.h"
+#include "runtime/sampling/read.h"
+#include "runtime/sampling/stack_table.h"
+#include "runtime/sampling/trie.h"
+
+namespace heapprof::sampling {
+
+struct SiteNode : TrieNode {
+  const Stack* stack;
+  SiteNode* nextInList;  // all sites, newest first; written before the list's head is
+  std::uint64_t id;
+  std::uint64_t allocatedSize;
+  Kind kind;
+  std::atomic<std::uint64_t> rawAllocations, rawFrees, rawLive;
+  std::atomic<double> allocObjects, allocBytes, varianceAlloc;
+  std::atomic<double> liveObjects, liveBytes, liveRequested, varianceLive;
+  std::atomic<double> ownPeakBytes;
+  std::atomic<double> bytesAtPeak;  // valid where peakEpoch is the heap's
+  std::atomic<std::uint64_t> peakEpoch;
+  std::atomic<std::uint64_t> firstSeenNanos, lastSeenNanos;
+  std::atomic<std::uint32_t> lifetime[kLifetimeBuckets];
+};
+
+// One sampled object as the sums see it.
+struct SampledObject {
+  std::uint64_t requested;
+  std::uint64_t allocated;
+  std::uint64_t interval;
+};
+
+// Why a live sample leaves its site.
+enum class Departure : std::uint8_t {
+  kDied,     // freed: counted, and its age enters the lifetimes
+  kResized,  // realloc made it another size: counted as a free here and an allocation there, no lifetime
+             // ended
+  kThinned,  // it lives on, unsampled: cumulative figures stay
+};
+
+class SiteTable {
+ public:
+  constexpr explicit SiteTable(Arena& arena) noexcept : arena_(arena) {}
+
+  // Null when memory ends.
+  SiteNode* find(const Stack* stack, std::uint64_t allocatedSize, Kind kind) noexcept;
+
+  void born(SiteNode& site, const SampledObject& object, std::uint64_t now) noexcept;
+  void gone(SiteNode& site, const SampledObject& object, Departure why, std::uint64_t ageNanos) noexcept;
+  // realloc within one size class: only the requested figure moves.
+  void requestedChanged(SiteNode& site, const SampledObject& before, std::uint64_t requested) noexcept;
+
+  void forEach(void (*visit)(void* context, const Site& site), void* context) const noexcept;
+  void resetCumulative(std::uint64_t now) noexcept;
+
+  std::uint64_t size() const noexcept { return size_.load(std::memory_order_relaxed); }
+  double liveBytes() const noexcept { return heapLive_.load(std::memory_order_relaxed); }
+  double peakBytes() const noexcept { return heapPeak_.load(std::memory_order_relaxed); }
+  std::uint64_t peakNanos() const noexcept { return peakNanos_.load(std::memory_order_relaxed); }
+
+ private:
+  void keepShareAtPeak(SiteNode& site) noexcept;
+  Site read(const SiteNode& node, std::uint32_t* lifetime) const noexcept;
+
+  Arena& arena_;
+  Trie trie_;
+  std::atomic<SiteNode*> newest_{nullptr};
+  std::atomic<std::uint64_t> size_{0};
+  std::atomic<std::uint64_t> lastId_{0};
+  std::atomic<double> heapLive_{0};
+  std::atomic<double> heapPeak_{0};
+  std::atomic<std::uint64_t> heapEpoch_{0};
+  std::atomic<std::uint64_t> peakNanos_{0};
+};
+
+}  // namespace heapprof::sampling
