@@ -1,0 +1,44 @@
+// Puts resolved frames into a profile: interns strings, finds or makes functions, rebuilds the line columns.
+//
+// Invariant: functions are unique by (name, file); lines that a location already had stay; after finish() the
+// profile's invariants (profile_columns.h) hold again. Owner and thread: the caller of resolve().
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/strings/string_view.h"
+
+#include "formats/pprof/profile_columns.h"
+#include "profiler/symbols/frame.h"
+
+namespace heapprof::symbols {
+
+class Merger {
+ public:
+  explicit Merger(formats::ProfileColumns* profile);
+
+  // Frames of one location row, innermost first. Each row at most once.
+  void add(formats::Row location, const std::vector<Frame>& frames);
+  void finish();
+
+ private:
+  formats::StringIndex intern(const std::string& text);
+  formats::Row function(const Frame& frame);
+
+  struct NewLine {
+    formats::Row function;
+    std::int64_t line, column;
+  };
+
+  formats::ProfileColumns& profile_;
+  std::vector<std::vector<NewLine>> added_;  // by location row
+  absl::flat_hash_map<std::string, formats::StringIndex> strings_;
+  absl::flat_hash_map<std::pair<formats::StringIndex, formats::StringIndex>, formats::Row> functions_;
+  std::uint64_t nextFunctionId_ = 1;
+};
+
+}  // namespace heapprof::symbols

@@ -1,0 +1,194 @@
+#include "profiler/symbols/symbolizer.h"
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <libelf.h>
+#include <map>
+#include <mutex>
+#include <thread>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+
+#include "profiler/symbols/merge.h"
+#include "profiler/symbols/module.h"
+
+namespace heapprof::symbols {
+namespace {
+
+using formats::kNoRow;
+using formats::Row;
+
+// The locations of one binary, and what became of them. Filled by one worker, then read by the caller.
+struct Job {
+  ModuleRequest request;
+  std::vector<Row> locations;
+  std::vector<std::vector<Frame>> frames;  // parallel to `locations`
+  std::string note;
+  bool opened = false, hasDwarf = false;
+};
+
+// What a mapping without a file behind it is called.
+std::string pseudoName(const std::string& file) {
+  if (file == "[vdso]" || file == "linux-vdso.so.1") return "[vdso]";
+  if (file == "[vsyscall]") return "[vsyscall]";
+  if (file.empty() || absl::StartsWith(file, "//anon") || absl::StartsWith(file, "[") ||
+      absl::StartsWith(file, "/memfd:") || absl::StartsWith(file, "/dev/zero")) {
+    return "[anonymous code: JIT or generated]";
+  }
+  return {};
+}
+
+struct Work {
+  std::vector<Job> jobs;
+  std::size_t locations = 0;
+};
+
+bool lacksLines(const formats::LocationColumns& locations, std::size_t row) {
+  return locations.lineBegin[row] == locations.lineBegin[row + 1];
+}
+
+Work plan(const formats::ProfileColumns& profile, const ResolveOptions& options, Merger* merger) {
+  Work work;
+  std::map<std::pair<std::string, std::string>, std::size_t>
+      jobOf;  // ordered: notes come out the same each time
+  const formats::LocationColumns& locations = profile.locations;
+  for (std::size_t row = 0; row < locations.size(); ++row) {
+    if (!lacksLines(locations, row) || locations.mapping[row] == kNoRow) continue;
+    const formats::Mapping& mapping = profile.mappings[locations.mapping[row]];
+    const std::string& file = profile.strings[mapping.file];
+    if (const std::string pseudo = pseudoName(file); !pseudo.empty()) {
+      Frame frame;
+      frame.name = frame.systemName = pseudo;
+      merger->add(static_cast<Row>(row), {frame});
+      continue;
+    }
+    const std::string& buildId = profile.strings[mapping.buildId];
+    auto [entry, isNew] = jobOf.try_emplace({file, buildId}, work.jobs.size());
+    if (isNew) {
+      work.jobs.emplace_back();
+      work.jobs.back().request = {file, buildId, options.sysroot, profile.timeNanos};
+    }
+    work.jobs[entry->second].locations.push_back(static_cast<Row>(row));
+    ++work.locations;
+  }
+  return work;
+}
+
+class Pool {
+ public:
+  Pool(const formats::ProfileColumns& profile, Work* work) : profile_(profile), work_(*work) {
+    for (std::size_t i = 0; i < work_.jobs.size(); ++i) order_.push_back(i);
+    // The largest first: the last worker to finish decides.
+    std::stable_sort(order_.begin(), order_.end(), [this](std::size_t a, std::size_t b) {
+      return work_.jobs[a].locations.size() > work_.jobs[b].locations.size();
+    });
+  }
+
+  // False when the caller cancelled.
+  bool run(const std::function<bool(double)>& progress) {
+    const std::size_t count =
+        std::min<std::size_t>(std::max(1u, std::thread::hardware_concurrency()), work_.jobs.size());
+    std::vector<std::thread> threads;
+    for (std::size_t i = 0; i < count; ++i) threads.emplace_back([this] { work(); });
+    bool wanted = true;
+    {
+      std::unique_lock<std::mutex> lock(mutex_);
+      while (finished_ < work_.jobs.size() && wanted) {
+        changed_.wait_for(lock, std::chrono::milliseconds(50));
+        if (!progress) continue;
+        const double fraction = static_cast<double>(done_.load(std::memory_order_relaxed)) /
+                                static_cast<double>(std::max<std::size_t>(1, work_.locations));
+        lock.unlock();
+        wanted = progress(fraction);
+        lock.lock();
+      }
+    }
+    cancelled_.store(!wanted, std::memory_order_relaxed);
+    for (std::thread& thread : threads) thread.join();
+    return wanted;
+  }
+
+ private:
+  void work() {
+    for (std::size_t next = next_++; next < order_.size(); next = next_++) {
+      resolveJob(&work_.jobs[order_[next]]);
+      const std::lock_guard<std::mutex> lock(mutex_);
+      ++finished_;
+      changed_.notify_one();
+    }
+  }
+
+  void resolveJob(Job* job) {
+    job->frames.resize(job->locations.size());
+    if (cancelled_.load(std::memory_order_relaxed)) return;
+    absl::StatusOr<std::unique_ptr<Module>> module = Module::open(job->request);
+    if (!module.ok()) {
+      job->note = std::string(module.status().message());
+      done_.fetch_add(job->locations.size(), std::memory_order_relaxed);
+      return;
+    }
+    job->opened = true;
+    job->hasDwarf = (*module)->hasDwarf();
+    for (std::size_t i = 0; i < job->locations.size(); ++i) {
+      if (cancelled_.load(std::memory_order_relaxed)) return;
+      const Row row = job->locations[i];
+      const formats::Mapping& mapping = profile_.mappings[profile_.locations.mapping[row]];
+      job->frames[i] =
+          (*module)->frames(profile_.locations.address[row], mapping.start, mapping.limit, mapping.offset);
+      done_.fetch_add(1, std::memory_order_relaxed);
+    }
+    job->note = (*module)->note();
+  }
+
+  const formats::ProfileColumns& profile_;
+  Work& work_;
+  std::vector<std::size_t> order_;
+  std::atomic<std::size_t> next_{0}, done_{0};
+  std::atomic<bool> cancelled_{false};
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::size_t finished_ = 0;  // under mutex_
+};
+
+void markMappings(formats::ProfileColumns* profile, const Job& job) {
+  for (std::size_t i = 0; i < job.locations.size(); ++i) {
+    formats::Mapping& mapping = profile->mappings[profile->locations.mapping[job.locations[i]]];
+    if (job.frames[i].empty()) continue;
+    mapping.hasFunctions = true;
+    for (const Frame& frame : job.frames[i]) {
+      mapping.hasFilenames |= !frame.file.empty();
+      mapping.hasLineNumbers |= frame.line != 0;
+    }
+    mapping.hasInlineFrames |= job.hasDwarf;
+  }
+}
+
+}  // namespace
+
+absl::Status resolve(formats::ProfileColumns& profile, const ResolveOptions& options,
+                     std::vector<std::string>* notes) {
+  const formats::LocationColumns& locations = profile.locations;
+  bool anyToDo = false;
+  for (std::size_t row = 0; row < locations.size() && !anyToDo; ++row) anyToDo = lacksLines(locations, row);
+  if (!anyToDo) return absl::OkStatus();
+
+  elf_version(EV_CURRENT);  // libelf's one global, set before there are threads
+  Merger merger(&profile);
+  Work work = plan(profile, options, &merger);
+  if (!work.jobs.empty() && !Pool(profile, &work).run(options.progress)) {
+    return absl::CancelledError("symbols: cancelled");
+  }
+  for (const Job& job : work.jobs) {
+    for (std::size_t i = 0; i < job.locations.size(); ++i) merger.add(job.locations[i], job.frames[i]);
+    markMappings(&profile, job);
+    if (notes != nullptr && !job.note.empty()) notes->push_back(job.note);
+  }
+  merger.finish();
+  return absl::OkStatus();
+}
+
+}  // namespace heapprof::symbols
