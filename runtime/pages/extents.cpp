@@ -1,0 +1,141 @@
+#include "runtime/pages/extents.h"
+
+#include "runtime/base/fatal.h"
+#include "runtime/pages/region.h"
+
+namespace heapprof::pages {
+namespace {
+
+// Bounds the time of one search; beyond it any extent that fits will do.
+constexpr unsigned kLooks = 64;
+
+constexpr Granule alignedStart(Granule first, std::uint32_t alignment) noexcept {
+  return (first + alignment - 1) & ~(alignment - 1);
+}
+
+bool fits(Granule first, std::uint32_t length, std::uint32_t granules, std::uint32_t alignment) noexcept {
+  const std::uint32_t lost = alignedStart(first, alignment) - first;
+  return lost < length && length - lost >= granules;
+}
+
+}  // namespace
+
+void Extents::insert(Granule first, std::uint32_t granules) noexcept {
+  const unsigned bin = binOf(granules);
+  Node& head = nodeOf(first);
+  Node& tail = nodeOf(first + granules - 1);
+  tail.length = granules;
+  tail.isHead = 0;
+  head.length = granules;
+  head.isHead = 1;
+  head.prev = kNoGranule;
+  head.next = heads_[bin];
+  if (head.next != kNoGranule) nodeOf(head.next).prev = first;
+  heads_[bin] = first;
+  mask_[bin / 64] |= std::uint64_t{1} << (bin % 64);
+  freeGranules_ += granules;
+}
+
+void Extents::remove(Granule first, std::uint32_t granules) noexcept {
+  const unsigned bin = binOf(granules);
+  Node& head = nodeOf(first);
+  if (head.prev == kNoGranule) {
+    heads_[bin] = head.next;
+    if (head.next == kNoGranule) mask_[bin / 64] &= ~(std::uint64_t{1} << (bin % 64));
+  } else {
+    nodeOf(head.prev).next = head.next;
+  }
+  if (head.next != kNoGranule) nodeOf(head.next).prev = head.prev;
+  head.length = 0;
+  nodeOf(first + granules - 1).length = 0;
+  freeGranules_ -= granules;
+}
+
+unsigned Extents::nextBin(unsigned from) const noexcept {
+  unsigned word = from / 64;
+  if (word >= kMaskWords) return kBins;
+  std::uint64_t bits = mask_[word] & (~std::uint64_t{0} << (from % 64));
+  while (bits == 0) {
+    if (++word == kMaskWords) return kBins;
+    bits = mask_[word];
+  }
+  return word * 64 + static_cast<unsigned>(__builtin_ctzll(bits));
+}
+
+Granule Extents::bestInBin(unsigned bin, std::uint32_t granules, std::uint32_t alignment) const noexcept {
+  Granule best = kNoGranule;
+  std::uint32_t bestLength = ~0u;
+  unsigned looks = 0;
+  for (Granule at = heads_[bin]; at != kNoGranule && looks < kLooks; at = nodeOf(at).next, ++looks) {
+    const std::uint32_t length = nodeOf(at).length;
+    if (!fits(at, length, granules, alignment)) continue;
+    if (length < bestLength || (length == bestLength && at < best)) {
+      best = at;
+      bestLength = length;
+    }
+  }
+  return best;
+}
+
+// Takes [first, first + granules) out of the free extent that starts at `extent`.
+void Extents::carve(Granule extent, Granule first, std::uint32_t granules) noexcept {
+  const std::uint32_t length = nodeOf(extent).length;
+  remove(extent, length);
+  if (first > extent) insert(extent, first - extent);
+  const Granule end = first + granules;
+  const Granule extentEnd = extent + length;
+  if (extentEnd > end) insert(end, extentEnd - end);
+}
+
+Granule Extents::take(std::uint32_t granules, std::uint32_t alignment) noexcept {
+  for (unsigned bin = nextBin(binOf(granules)); bin < kBins; bin = nextBin(bin + 1)) {
+    const Granule extent = bestInBin(bin, granules, alignment);
+    if (extent == kNoGranule) continue;
+    const Granule first = alignedStart(extent, alignment);
+    carve(extent, first, granules);
+    return first;
+  }
+  return kNoGranule;
+}
+
+bool Extents::takeAt(Granule first, std::uint32_t granules) noexcept {
+  const Region* region = regionOfGranule(first);
+  if (region == nullptr || first - region->first >= region->committed.load(std::memory_order_relaxed))
+    return false;
+  const Node& node = nodeOf(first);
+  if (node.length < granules || node.isHead == 0) return false;
+  carve(first, first, granules);
+  return true;
+}
+
+void Extents::give(Granule first, std::uint32_t granules) noexcept {
+  const Region* region = regionOfGranule(first);
+  const std::uint32_t committed = region->committed.load(std::memory_order_relaxed);
+  const Granule end = first + granules;
+  if (first > region->first) {
+    const std::uint32_t before = nodeOf(first - 1).length;
+    if (before != 0) {
+      remove(first - before, before);
+      first -= before;
+      granules += before;
+    }
+  }
+  if (end - region->first < committed) {
+    const Node& after = nodeOf(end);
+    if (after.length != 0) {
+      if (after.isHead == 0) base::fatal("pages: a range was given back that was free already");
+      const std::uint32_t length = after.length;
+      remove(end, length);
+      granules += length;
+    }
+  }
+  insert(first, granules);
+}
+
+void Extents::forEach(Visitor visit, void* context) noexcept {
+  for (unsigned bin = kBins; bin-- > 0;) {
+    for (Granule at = heads_[bin]; at != kNoGranule; at = nodeOf(at).next) visit(context, at, nodeOf(at).length);
+  }
+}
+
+}  // namespace heapprof::pages

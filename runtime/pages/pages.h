@@ -1,0 +1,57 @@
+// The page layer, seen from the heap: granules in, granules out, one lock around it.
+//
+// Invariant: a granule is handed out to one caller at a time; its `used` bit says so. A granule whose
+// `backed` bit is clear reads as zero. Freed memory stays backed for reuse until purge() or the demand rule
+// gives it back (demand.h). ENOMEM only when the kernel refuses address space or commit charge. errno is set
+// on failure, preserved otherwise. Threads: any; one lock, taken inside; callers hold none of ours but the
+// heap pool's.
+#pragma once
+
+#include <cstdint>
+
+#include "runtime/pages/granule.h"
+#include "runtime/pages/region.h"
+
+namespace heapprof::pages {
+
+struct Span {
+  Granule first = kNoGranule;
+  std::uint32_t granules = 0;
+  bool zeroed = false;  // every byte reads as zero
+};
+
+// Reserves the first region; safe to call again and from several threads. False with ENOMEM when there is no
+// address space.
+bool initialise() noexcept;
+
+// Single granules for small slabs: up to `wanted`, all of one unit; returns how many.
+std::uint32_t allocateSmall(Granule* out, std::uint32_t wanted) noexcept;
+bool isZeroed(Granule granule) noexcept;  // as long as nobody wrote to it since it was handed out
+
+// Several granules in one piece. kMedium (slabs) at most kLargestMedium; alignment in granules, a power of
+// two.
+inline constexpr std::uint32_t kLargestMedium = kUnitGranules / 2;
+Span allocate(std::uint32_t granules, Use use, std::uint32_t alignmentGranules = 1) noexcept;
+
+void release(Granule first, std::uint32_t granules) noexcept;
+void releaseSmall(const Granule* granules, std::uint32_t count) noexcept;
+
+// Large spans only. Takes the free neighbour behind it; false: not possible.
+bool growInPlace(Granule first, std::uint32_t granules, std::uint32_t wanted, bool* zeroed) noexcept;
+void shrinkInPlace(Granule first, std::uint32_t granules, std::uint32_t kept) noexcept;
+
+// Gives free, backed memory back to the kernel: all of it, or down to `keepBytes`. Returns the bytes advised.
+std::uint64_t purge(std::uint64_t keepBytes) noexcept;
+
+struct Totals {
+  std::uint64_t usedGranules, freeBackedGranules, committedGranules;
+  std::uint64_t purgedBytes, refaultedGranules;
+};
+Totals totals() noexcept;
+
+// Fork: the lock is held across it.
+void prepareFork() noexcept;
+void parentAfterFork() noexcept;
+void childAfterFork() noexcept;
+
+}  // namespace heapprof::pages

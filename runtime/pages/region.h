@@ -1,0 +1,86 @@
+// Where addresses come from: one large reserved region, and further ones only when it is exhausted or could
+// not be had.
+//
+// Invariant: a region's address space and its three side tables are reserved whole and made accessible
+// together, from the bottom, in steps; [start, start + committed granules) is readable and writable, and so
+// are its rows in every table. Regions are appended, never removed, so lookups need no lock. Growth happens
+// under the page lock (pages.cpp).
+//
+//   region  |unit 0: never used|unit 1|unit 2| ... committed |   PROT_NONE ...            |
+//   units   one 64-byte row per 2 MiB        nodes  16 bytes per granule (free extents)
+//   side    64 bytes per granule for the layer above (its slab descriptors); zero when new
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+#include "runtime/pages/granule.h"
+
+namespace heapprof::pages {
+
+enum class Use : std::uint8_t { kNone, kSmall, kMedium, kLarge };
+
+// What is known of 2 MiB. Written under the page lock; the bitmaps and counters are also read by dumps.
+struct alignas(64) Unit {
+  std::atomic<std::uint64_t> used;  // bit g: granule g is handed out
+  std::atomic<std::uint64_t>
+      backed;  // bit g: granule g may hold memory (it was handed out and not discarded since)
+  std::atomic<std::uint64_t> bornNanos;
+  std::atomic<std::uint32_t> purges;    // discards of a part of it
+  std::atomic<std::uint32_t> refaults;  // granules handed out again after a discard
+  std::atomic<std::uint64_t> fresh;     // bit g: read as zero when granule g was last handed out
+  std::uint64_t purged;                 // bit g: discarded since it was last handed out
+  std::uint32_t next, prev;             // unit numbers: its bucket's list
+  std::uint16_t bucket;
+  Use use;  // kSmall, kMedium: its granules are placed by the bitmap; else it belongs to the extents
+};
+static_assert(sizeof(Unit) == 64);
+
+// Boundary tags of free extents: valid in an extent's first and last granule only.
+struct Node {
+  std::uint32_t length;  // 0: not the boundary of a free extent
+  std::uint32_t next, prev;
+  std::uint32_t isHead;
+};
+static_assert(sizeof(Node) == 16);
+
+inline constexpr std::size_t kSideBytes = 64;
+
+struct Region {
+  std::uintptr_t start;
+  Granule first;                         // number of its granule 0
+  std::uint32_t granules;                // reserved
+  std::atomic<std::uint32_t> committed;  // granules; written under the page lock
+  Unit* units;
+  Node* nodes;
+  std::byte* side;
+};
+
+inline constexpr std::size_t kMaxRegions = 128;
+
+// Reserves the first region; false when the kernel refuses everything. Page lock held.
+bool reserveFirstRegion(std::size_t wantedBytes) noexcept;
+// One more region that can hold `granules` in one piece. Page lock held.
+Region* reserveAnotherRegion(std::uint32_t granules) noexcept;
+// Makes at least `granules` more accessible, more when it is cheap; returns how many, 0 when refused. Page
+// lock held.
+std::uint32_t commitMore(Region& region, std::uint32_t granules) noexcept;
+
+std::size_t regionCount() noexcept;
+Region& regionAt(std::size_t index) noexcept;
+// The region that contains it, or null. Lock-free.
+Region* regionOfAddress(std::uintptr_t address) noexcept;
+Region* regionOfGranule(Granule granule) noexcept;
+
+// For granules that were handed out or lie in a committed part.
+Unit& unitOf(Granule granule) noexcept;
+Unit& unitByNumber(std::uint32_t number) noexcept;
+Node& nodeOf(Granule granule) noexcept;
+std::uintptr_t addressOf(Granule granule) noexcept;
+void* sideOf(Granule granule) noexcept;
+
+// kNoGranule for addresses outside of every committed part.
+Granule granuleOf(const void* pointer) noexcept;
+
+}  // namespace heapprof::pages
