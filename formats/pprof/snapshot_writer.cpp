@@ -1,6 +1,7 @@
 #include "formats/pprof/snapshot_writer.h"
 
 #include <algorithm>
+#include <google/protobuf/reflection.h>
 #include <string>
 #include <vector>
 
@@ -24,9 +25,11 @@ void put(const heapprof::HeapSnapshot& chunk, wire::Writer& out) {
 
 template <class T>
 void copyEntries(const Message& from, const FieldDescriptor* column, int first, int last, Message* to) {
-  const auto& source = from.GetReflection()->GetRepeatedField<T>(from, column);
-  auto* target = to->GetReflection()->MutableRepeatedField<T>(to, column);
-  target->Add(source.begin() + first, source.begin() + last);
+  const auto source = from.GetReflection()->GetRepeatedFieldRef<T>(from, column);
+  const auto target = to->GetReflection()->GetMutableRepeatedFieldRef<T>(to, column);
+  for (int i = first; i < last; ++i) {
+    target.Add(source.Get(i));
+  }
 }
 
 void copyRows(const Message& from, const FieldDescriptor* column, int first, int last, Message* to) {
@@ -83,8 +86,8 @@ class ColumnWriter {
       heapprof::HeapSnapshot chunk;
       Message* target = reflection.MutableMessage(&chunk, part);
       if (first == 0) {  // what is not columns goes once
-        *columns.GetReflection()->MutableUnknownFields(target) =
-            columns.GetReflection()->GetUnknownFields(columns);
+        columns.GetReflection()->MutableUnknownFields(target)->MergeFrom(
+            columns.GetReflection()->GetUnknownFields(columns));
       }
       copyColumns(columns, first, last, target);
       if (hasDeltas(*target)) {
