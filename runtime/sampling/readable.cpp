@@ -39,4 +39,12 @@ HEAPPROF_READS_FOREIGN_STACK bool StackReader::read(std::uintptr_t address, std:
   return true;
 }
 
+bool StackReader::restart(std::uintptr_t start) noexcept {
+  if (!isReadable(start & ~(sizeof(std::uintptr_t) - 1))) return false;
+  start_ = start;
+  knownBegin_ = start & ~(pageBytes_ - 1);
+  knownEnd_ = knownBegin_ + pageBytes_;
+  return true;
+}
+
 }  // namespace heapprof::sampling

@@ -20,6 +20,8 @@ class StackReader {
   explicit StackReader(std::uintptr_t start) noexcept;
   // False below `start`, unaligned or unreadable.
   bool read(std::uintptr_t address, std::uintptr_t* value) noexcept;
+  // The walk goes on at another stack (a signal handler's own, and back). False where `start` cannot be read.
+  bool restart(std::uintptr_t start) noexcept;
 
  private:
   std::uintptr_t start_;

@@ -60,7 +60,9 @@ struct Walk {
   const char* failure;
 };
 
-// unwind_libunwind.cpp, unwind_libgcc.cpp, unwind_frame_pointer.cpp
+// unwind_eh_frame.cpp, unwind_libunwind.cpp, unwind_libgcc.cpp, unwind_frame_pointer.cpp
+bool openEhFrameWalk(const char** note) noexcept;
+Walk walkEhFrame(const void* entryFrame, std::uintptr_t* frames, std::uint32_t depth) noexcept;
 bool openLibunwind(const char** note) noexcept;
 Walk walkLibunwind(const void* entryFrame, std::uintptr_t* frames, std::uint32_t depth) noexcept;
 void prepareLibunwindFork() noexcept;

@@ -1,0 +1,128 @@
+// The walk over .eh_frame rules. Every load from the stack is checked (StackReader), so that wrong tables end
+// a walk early instead of the program.
+#include "runtime/sampling/eh_frame.h"
+#include "runtime/sampling/readable.h"
+#include "runtime/sampling/rule_cache.h"
+#include "runtime/sampling/unwind.h"
+
+namespace heapprof::sampling {
+namespace {
+
+constinit RuleCache cache;
+
+struct Cursor {
+  std::uintptr_t address;  // in the function at hand: a return address, unless `interrupted`
+  std::uintptr_t stackPointer;
+  std::uintptr_t framePointer;
+  bool interrupted;  // by a signal
+};
+
+class Walker {
+ public:
+  explicit Walker(const Cursor& start) noexcept : at_(start), stack_(start.stackPointer) {}
+
+  const Cursor& cursor() const noexcept { return at_; }
+  // To the caller; false at the outermost frame, or where the tables end.
+  bool step() noexcept;
+
+ private:
+  bool rule(FrameRule* out) noexcept;
+  bool load(Base base, std::uintptr_t cfa, std::int32_t offset, std::uintptr_t* value) noexcept {
+    const std::uintptr_t from = base == Base::kCfa ? cfa : at_.stackPointer;
+    return stack_.read(from + static_cast<std::uintptr_t>(static_cast<std::intptr_t>(offset)), value);
+  }
+
+  Cursor at_;
+  StackReader stack_;
+  CodeObject object_;  // the last one met: neighbours on the stack often share it
+};
+
+bool Walker::rule(FrameRule* out) noexcept {
+  // A call may be its function's last instruction: the address before lies inside for certain.
+  const std::uintptr_t inside = at_.interrupted ? at_.address : at_.address - 1;
+  if (inside < object_.begin || inside >= object_.end) {
+    if (!findCodeObject(inside, &object_)) {
+      object_ = {};
+      return false;
+    }
+  }
+  if (cache.find(inside, object_.fingerprint, out)) return true;
+  *out = findRule(object_, inside);
+  cache.store(inside, object_.fingerprint, *out);
+  return true;
+}
+
+bool Walker::step() noexcept {
+  FrameRule rule;
+  if (!this->rule(&rule) || rule.kind != RuleKind::kStep) return false;
+  std::uintptr_t cfa = rule.cfaBase == Base::kStackPointer ? at_.stackPointer : at_.framePointer;
+  cfa += static_cast<std::uintptr_t>(static_cast<std::intptr_t>(rule.cfaOffset));
+  if (rule.cfaLoads) {
+    if (!stack_.read(cfa, &cfa)) return false;
+    cfa += static_cast<std::uintptr_t>(static_cast<std::intptr_t>(rule.cfaAddend));
+  }
+  // Only a signal frame may lead to another stack; elsewhere callers lie higher.
+  if (!rule.signalFrame && cfa <= at_.stackPointer) return false;
+
+  std::uintptr_t address = 0;
+  std::uintptr_t framePointer = at_.framePointer;
+  if (!load(rule.returnBase, cfa, rule.returnOffset, &address)) return false;
+  if (rule.frameBase == Base::kFramePointer) {
+    framePointer = 0;  // lost: refused as a base, because nothing below the stack can be read
+  } else if (rule.frameBase != Base::kUnchanged &&
+             !load(rule.frameBase, cfa, rule.frameOffset, &framePointer)) {
+    return false;
+  }
+  address = withoutPointerAuthentication(address);
+  if (address < kLowestCodeAddress) return false;
+  if (rule.signalFrame && !stack_.restart(cfa)) return false;
+  at_ = {address, cfa, framePointer, rule.signalFrame};
+  return true;
+}
+
+// x86-64: the entry function pushed its frame pointer below the return address, so its caller's registers are
+// known. On AArch64 the frame record says nothing of the frame's size: the walk begins in this very function.
+HEAPPROF_READS_FOREIGN_STACK [[gnu::always_inline]] inline bool startAtCaller(const void* entryFrame,
+                                                                              Cursor* out) noexcept {
+  const auto* frame = static_cast<const std::uintptr_t*>(entryFrame);
+#if defined(__x86_64__)
+  *out = {frame[1], reinterpret_cast<std::uintptr_t>(frame + 2), frame[0], false};
+  return true;
+#else
+  constexpr int kMostOwnFrames = 32;
+  Cursor here = {};
+  __asm__ volatile("adr %0, ." : "=r"(here.address));
+  __asm__ volatile("mov %0, sp" : "=r"(here.stackPointer));
+  here.framePointer = reinterpret_cast<std::uintptr_t>(__builtin_frame_address(0));
+  here.interrupted = true;
+  Walker walker(here);
+  for (int i = 0; i < kMostOwnFrames; ++i) {
+    if (!walker.step()) return false;
+    if (walker.cursor().stackPointer > reinterpret_cast<std::uintptr_t>(frame)) {
+      *out = walker.cursor();
+      return true;
+    }
+  }
+  return false;
+#endif
+}
+
+}  // namespace
+
+bool openEhFrameWalk(const char** note) noexcept {
+  if (!openEhFrame(note)) return false;
+  cache.reserve();
+  return true;
+}
+
+Walk walkEhFrame(const void* entryFrame, std::uintptr_t* frames, std::uint32_t depth) noexcept {
+  Cursor caller = {};
+  if (!startAtCaller(entryFrame, &caller)) return {0, "[unwind failed: no tables for our own code]"};
+  Walker walker(caller);
+  std::uint32_t count = 0;
+  frames[count++] = walker.cursor().address;
+  while (count < depth && walker.step()) frames[count++] = walker.cursor().address;
+  return {count, nullptr};
+}
+
+}  // namespace heapprof::sampling
