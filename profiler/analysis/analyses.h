@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "absl/types/optional.h"
 #include "profiler/model/query.h"
 #include "profiler/model/table.h"
@@ -17,6 +18,9 @@
 namespace heapprof::analysis {
 
 using Cancel = std::function<bool()>;  // true: stop now; may be empty
+
+// The Table unit of a sample type's unit ("bytes", "count", "nanoseconds").
+model::Unit unitOf(absl::string_view sampleUnit);
 
 // ---- Stacks -------------------------------------------------------------------------------------------------------
 
@@ -28,7 +32,9 @@ struct TopResult {
   double shownFlat = 0;
   std::size_t droppedNodes = 0;
   double dropBelowCum = 0;
-  std::string unit;         // "bytes", "count"
+  std::size_t keptNodes = 0;  // after dropping, before nodeCount cut them off
+  std::string unit;           // "bytes", "count"
+  std::string metric;         // the sample type's name
 };
 absl::StatusOr<TopResult> top(const model::Query& query, const Cancel& cancel = {});
 

@@ -28,6 +28,8 @@ struct Filters {
   std::string showFrom;  // drop frames above the first match
   std::vector<std::string> tagFocus;
   std::vector<std::string> tagIgnore;
+
+  friend bool operator==(const Filters&, const Filters&) = default;
 };
 
 struct Query {
@@ -41,6 +43,7 @@ struct Query {
   bool cumulative = false;         // sort by cum
   std::size_t nodeCount = 0;       // 0: all (pprof's CLI prints all rows of `top`)
   double nodeFraction = 0.005;     // pprof's default
+  double edgeFraction = 0.001;     // pprof's default; calls lighter than this do not count for "(inline)"
   bool normalize = false;          // scale the snapshot to the baseline's total
   std::string unit = "minimum";    // pprof's -unit
   double divideBy = 1;

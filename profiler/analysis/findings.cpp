@@ -1,0 +1,213 @@
+#include <algorithm>
+#include <cmath>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_replace.h"
+
+#include "profiler/analysis/analyses.h"
+#include "profiler/analysis/stack_groups.h"
+#include "profiler/analysis/waterfall_lines.h"
+#include "profiler/model/units.h"
+
+namespace heapprof::analysis {
+namespace {
+
+constexpr std::size_t kMostFindings = 5;
+constexpr double kWorthTelling = 0.01;  // of RSS (of the dump's total where RSS is unknown)
+
+using model::bytesText;
+
+std::string percent(double part, double whole) {
+  return whole > 0 ? absl::StrFormat("%.1f%%", 100 * part / whole) : std::string("?");
+}
+
+// As a shell takes it.
+std::string shellQuoted(absl::string_view path) {
+  constexpr absl::string_view kPlain =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./+-=:,@%";
+  if (!path.empty() && path.find_first_not_of(kPlain) == absl::string_view::npos) return std::string(path);
+  return absl::StrCat("'", absl::StrReplaceAll(path, {{"'", "'\\''"}}), "'");
+}
+
+// For pprof's filters, which are regular expressions.
+std::string escapedRegex(absl::string_view text) {
+  std::string out;
+  for (char c : text) {
+    if (absl::StrContains("\\.+*?()|[]{}^$", absl::string_view(&c, 1))) out += '\\';
+    out += c;
+  }
+  return out;
+}
+
+// What all rules look at.
+struct Scene {
+  const model::Query& query;
+  const model::Snapshot& snapshot;
+  std::string file;
+  Waterfall fall;  // empty without a heap snapshot
+  double rss = 0;  // 0: unknown
+
+  absl::optional<double> bytes(absl::string_view id) const {
+    const WaterfallLine* line = fall.find(id);
+    return line == nullptr ? absl::nullopt : line->bytes;
+  }
+};
+
+using Findings = std::vector<Finding>;
+
+absl::Status growth(const Scene& scene, Findings* out) {
+  if (scene.query.baseline == nullptr || scene.query.baselineMode == model::BaselineMode::kNone) {
+    return absl::OkStatus();
+  }
+  absl::StatusOr<model::Table> diff = diffStacks(scene.query);
+  if (!diff.ok()) return diff.status();
+  const model::Column& change = *diff->find("change");
+  const model::Column& state = *diff->find("state");
+  const model::Column& owner = *diff->find("owner");
+  std::size_t told = 0;
+  for (std::size_t row = 0; row < diff->rows() && told < 2; ++row) {
+    if (change.values[row] <= 0 || state.texts[row] == "SAME" || change.unit != model::Unit::kBytes) continue;
+    ++told;
+    out->push_back({"growth",
+                    absl::StrCat(owner.texts[row], " holds ", bytesText(change.values[row]),
+                                 " more than in the baseline"),
+                    absl::StrCat("The stack is ", state.texts[row], "; the change is ",
+                                 model::cellText(change, row, true), "."),
+                    change.values[row],
+                    absl::StrCat("heapprof diff -focus='", escapedRegex(owner.texts[row]), "' ",
+                                 shellQuoted(scene.query.baseline->path()), " ", scene.file),
+                    "functions"});
+  }
+  return absl::OkStatus();
+}
+
+// The stack owner that holds most.
+absl::Status largestHolder(const Scene& scene, Findings* out) {
+  model::Query alone = scene.query;
+  alone.baselineMode = model::BaselineMode::kNone;
+  absl::StatusOr<std::vector<OwnerShare>> owners = topOwners(alone);
+  if (!owners.ok()) return owners.status();
+  if (owners->empty()) return absl::OkStatus();
+  const OwnerShare& first = owners->front();
+  double total = 0;
+  for (const OwnerShare& owner : *owners) total += owner.bytes;
+  if (first.unit != model::Unit::kBytes || first.bytes <= 0) return absl::OkStatus();
+  out->push_back(
+      {"largest_holder",
+       absl::StrCat(first.name, " holds ", bytesText(first.bytes), ", ", percent(first.bytes, total),
+                    " of what is sampled"),
+       absl::StrCat("Its objects come from ", first.stacks, first.stacks == 1 ? " stack." : " stacks."),
+       first.bytes, absl::StrCat("heapprof top -cum -focus='", escapedRegex(first.name), "' ", scene.file),
+       "flame"});
+  return absl::OkStatus();
+}
+
+void freeSlots(const Scene& scene, Findings* out) {
+  absl::optional<double> bytes = scene.bytes("free_slots");
+  if (!bytes) return;
+  const heapprof::SizeClasses& classes = scene.snapshot.heap().size_classes();
+  double worst = 0;
+  int at = -1;
+  for (int i = 0;
+       i < std::min({classes.size_size(), classes.live_objects_size(), classes.capacity_objects_size()});
+       ++i) {
+    const double cached =
+        i < classes.cached_objects_size() ? static_cast<double>(classes.cached_objects(i)) : 0;
+    const double free = static_cast<double>(classes.capacity_objects(i)) -
+                        static_cast<double>(classes.live_objects(i)) - cached;
+    if (free * static_cast<double>(classes.size(i)) > worst) {
+      worst = free * static_cast<double>(classes.size(i));
+      at = i;
+    }
+  }
+  Finding finding{
+      "free_slots",
+      absl::StrCat(bytesText(*bytes), " (", percent(*bytes, scene.rss), " of RSS) is free room inside slabs"),
+      "Objects that stay pin the slabs around them.",
+      *bytes,
+      absl::StrCat("heapprof info ", scene.file),
+      "map"};
+  if (at >= 0) {
+    absl::StrAppend(&finding.detail, " Most is in size class ", classes.size(at), ": ",
+                    percent(static_cast<double>(classes.live_objects(at)),
+                            static_cast<double>(classes.capacity_objects(at))),
+                    " of its slots are live.");
+    finding.command = absl::StrCat("heapprof top -tagfocus=bytes=", classes.size(at), "b ", scene.file);
+  }
+  out->push_back(std::move(finding));
+}
+
+// Lines of the waterfall that are findings by their size alone.
+void bigLines(const Scene& scene, Findings* out) {
+  static constexpr struct {
+    const char* line;
+    double share;  // of RSS from which it is told
+    const char* title;
+    const char* detail;
+    const char* page;
+  } kRows[] = {
+      {"internal_slack", 0.05, "is lost by rounding requests up to size classes",
+       "Sizes just above a class waste most; compare inuse_requested with inuse_space.", "overview"},
+      {"thread_caches", 0.03, "is kept in thread caches",
+       "Many threads, or threads that sleep on full caches.", "overview"},
+      {"dirty", 0.05, "is free but not yet given back to the kernel",
+       "It is reused before new memory is taken; it goes back as demand stays low.", "map"},
+      {"metadata", 0.05, "is the allocator's own books", "Usually many small slabs that are nearly empty.",
+       "map"},
+      {"sampler", 0.02, "is the profiler's own", "A larger sample= interval makes it smaller.", "overview"},
+      {"other_mappings", 0.25, "is not the heap", "Code, thread stacks, mapped files, or memory by mmap.",
+       "overview"},
+  };
+  for (const auto& row : kRows) {
+    absl::optional<double> bytes = scene.bytes(row.line);
+    if (!bytes || *bytes < row.share * scene.rss) continue;
+    const bool requested = absl::string_view(row.line) == "internal_slack";
+    out->push_back({row.line,
+                    absl::StrCat(bytesText(*bytes), " (", percent(*bytes, scene.rss), " of RSS) ", row.title),
+                    row.detail, *bytes,
+                    requested ? absl::StrCat("heapprof top -sample_index=inuse_requested ", scene.file)
+                              : absl::StrCat("heapprof info ", scene.file),
+                    row.page});
+  }
+}
+
+void unattributed(const Scene& scene, Findings* out) {
+  absl::optional<double> bytes = scene.bytes("unattributed");
+  if (!bytes || std::fabs(*bytes) < 0.02 * scene.rss) return;
+  out->push_back(
+      {"unattributed",
+       absl::StrCat(bytesText(*bytes), " (", percent(std::fabs(*bytes), scene.rss),
+                    " of RSS) is on no line of the account"),
+       "The program ran on while the dump was taken, or the kernel counts what heapprof cannot see.",
+       std::fabs(*bytes), absl::StrCat("heapprof info ", scene.file), "overview"});
+}
+
+}  // namespace
+
+absl::StatusOr<std::vector<Finding>> findings(const model::Query& query) {
+  if (query.snapshot == nullptr) return absl::InvalidArgumentError("the query has no snapshot");
+  Scene scene{query, *query.snapshot, shellQuoted(query.snapshot->path()), {}, 0};
+  if (query.snapshot->hasHeapSnapshot()) scene.fall = waterfallOf(*query.snapshot);
+  scene.rss = scene.fall.kernelRss.value_or(0);
+  Findings found;
+  absl::Status status = growth(scene, &found);
+  if (status.ok() && !query.snapshot->columns().sampleTypes.empty()) status = largestHolder(scene, &found);
+  if (!status.ok()) return status;
+  if (scene.rss > 0) {
+    freeSlots(scene, &found);
+    bigLines(scene, &found);
+    unattributed(scene, &found);
+    const double least = kWorthTelling * scene.rss;
+    found.erase(
+        std::remove_if(found.begin(), found.end(), [least](const Finding& f) { return f.bytes < least; }),
+        found.end());
+  }
+  std::stable_sort(found.begin(), found.end(),
+                   [](const Finding& a, const Finding& b) { return a.bytes > b.bytes; });
+  if (found.size() > kMostFindings) found.resize(kMostFindings);
+  return found;
+}
+
+}  // namespace heapprof::analysis

@@ -1,0 +1,88 @@
+#include "profiler/analysis/node_sums.h"
+
+#include <cstdlib>
+
+#include "absl/container/flat_hash_map.h"
+
+namespace heapprof::analysis {
+namespace {
+
+void addTo(std::int64_t& sum, std::int64_t value) {
+  sum = static_cast<std::int64_t>(static_cast<std::uint64_t>(sum) + static_cast<std::uint64_t>(value));
+}
+
+struct Call {
+  std::int64_t weight = 0;
+  bool inlined = true;
+  std::uint64_t lastSample = 0;  // a call is counted once a sample
+};
+
+}  // namespace
+
+absl::StatusOr<NodeSums> sumNodes(const StackView& view, const NodeTable& nodes) {
+  NodeSums sums;
+  sums.flat.assign(nodes.size(), 0);
+  sums.cum.assign(nodes.size(), 0);
+  sums.flatVariance.assign(nodes.size(), 0);
+  sums.cumVariance.assign(nodes.size(), 0);
+  std::vector<std::uint64_t> lastSample(nodes.size(), 0);
+  std::uint64_t serial = 0;
+  absl::Status walked = view.forEach([&](const StackSample& sample) {
+    ++serial;
+    for (std::uint32_t location : sample.stack) {
+      for (std::uint32_t node : nodes.nodesOf(location)) {
+        if (lastSample[node] == serial) continue;
+        lastSample[node] = serial;
+        addTo(sums.cum[node], sample.value);
+        sums.cumVariance[node] += sample.variance;
+      }
+    }
+    std::uint32_t leaf = nodes.nodesOf(sample.stack.front()).front();
+    addTo(sums.flat[leaf], sample.value);
+    sums.flatVariance[leaf] += sample.variance;
+  });
+  if (!walked.ok()) return walked;
+  return sums;
+}
+
+absl::StatusOr<std::vector<InlineState>> inlineStates(const StackView& view, const NodeTable& nodes,
+                                                      const std::vector<std::uint8_t>& kept,
+                                                      std::int64_t edgeCutoff) {
+  std::vector<InlineState> states(nodes.size(), InlineState::kCalled);
+  if (!nodes.hasInlines()) return states;
+  absl::flat_hash_map<std::uint64_t, Call> calls;
+  std::uint64_t serial = 0;
+  absl::Status walked = view.forEach([&](const StackSample& sample) {
+    ++serial;
+    std::uint32_t parent = kNone;
+    for (std::size_t i = sample.stack.size(); i-- > 0;) {
+      absl::Span<const std::uint32_t> frames = nodes.nodesOf(sample.stack[i]);
+      for (std::size_t frame = frames.size(); frame-- > 0;) {
+        const std::uint32_t node = frames[frame];
+        if (!kept[node]) continue;
+        if (parent != kNone && parent != node) {
+          Call& call = calls[(std::uint64_t{parent} << 32) | node];
+          if (call.lastSample != serial) {
+            call.lastSample = serial;
+            addTo(call.weight, sample.value);
+            call.inlined = call.inlined && frame + 1 != frames.size();
+          }
+        }
+        parent = node;
+      }
+    }
+  });
+  if (!walked.ok()) return walked;
+  std::vector<std::uint8_t> inlined(nodes.size(), 0), called(nodes.size(), 0);
+  for (const auto& [key, call] : calls) {
+    if (std::llabs(call.weight) < edgeCutoff) continue;
+    const std::uint32_t node = static_cast<std::uint32_t>(key);
+    (call.inlined ? inlined : called)[node] = 1;
+  }
+  for (std::size_t i = 0; i < states.size(); ++i) {
+    if (inlined[i]) states[i] = called[i] ? InlineState::kPartial : InlineState::kInline;
+  }
+  return states;
+}
+
+}  // namespace heapprof::analysis

@@ -1,0 +1,189 @@
+#include <algorithm>
+#include <cmath>
+#include <map>
+
+#include "absl/strings/str_cat.h"
+
+#include "profiler/analysis/analyses.h"
+#include "profiler/analysis/stack_groups.h"
+#include "profiler/analysis/unit_samples.h"
+#include "profiler/model/columns.h"
+
+namespace heapprof::analysis {
+namespace {
+
+using model::numberColumn, model::textColumn, model::Unit;
+
+const char* kindName(std::uint32_t kind) {
+  static constexpr const char* kNames[] = {"unknown",    "small slab",  "medium slab", "large",
+                                           "free dirty", "free purged", "metadata",    "never used"};
+  return kind < std::size(kNames) ? kNames[kind] : "unknown";
+}
+
+bool isFree(std::uint32_t kind) {
+  return kind == heapprof::FREE_DIRTY || kind == heapprof::FREE_PURGED || kind == heapprof::UNUSED;
+}
+
+// Extents are sorted by address; only those that touch the unit.
+template <typename Visit>
+void forEachExtent(const heapprof::Extents& extents, std::uint64_t start, std::uint64_t length,
+                   const Visit& visit) {
+  const auto& starts = extents.start_delta();  // absolute since the reader
+  auto after = std::upper_bound(starts.begin(), starts.end(), start);
+  int row = static_cast<int>(after - starts.begin());
+  if (row > 0) --row;
+  for (; row < starts.size() && row < extents.length_bytes_size() && starts.Get(row) < start + length;
+       ++row) {
+    if (starts.Get(row) + extents.length_bytes(row) > start) visit(row);
+  }
+}
+
+model::Table extentsTable(const heapprof::Extents& extents, std::uint64_t start, std::uint64_t length) {
+  model::Column at = numberColumn("start", "Start", Unit::kAddress, "first byte");
+  model::Column bytes =
+      numberColumn("length", "Length", Unit::kBytes, "of the whole run, which may leave this unit");
+  model::Column kind = textColumn("kind", "Kind", "what the pages are");
+  model::Column size = numberColumn("class_size", "Class", Unit::kBytes, "object size of slabs");
+  model::Column live = numberColumn("live_objects", "Live", Unit::kCount, "objects the program holds");
+  model::Column room = numberColumn("capacity", "Capacity", Unit::kCount, "objects that would fit");
+  model::Column resident = numberColumn("resident", "Resident", Unit::kBytes, "of the run, by the kernel");
+  auto add = [](model::Column& column, const auto& cells, int row) {
+    row < cells.size() ? addKnown(column, static_cast<double>(cells.Get(row))) : addUnknown(column);
+  };
+  forEachExtent(extents, start, length, [&](int row) {
+    add(at, extents.start_delta(), row);
+    add(bytes, extents.length_bytes(), row);
+    kind.texts.emplace_back(kindName(row < extents.kind_size() ? extents.kind(row) : 0));
+    const bool slab = row < extents.class_size_size() && extents.class_size(row) != 0;
+    slab ? add(size, extents.class_size(), row) : addUnknown(size);
+    add(live, extents.live_objects(), row);
+    add(room, extents.capacity_objects(), row);
+    add(resident, extents.resident_bytes(), row);
+  });
+  model::Table table;
+  table.id = "unit_extents";
+  table.title = "Extents in this huge page";
+  table.columns = {std::move(at),   std::move(bytes), std::move(kind),    std::move(size),
+                   std::move(live), std::move(room),  std::move(resident)};
+  return table;
+}
+
+// 0 unknown, 1 absent, 2 resident and free, 3 resident and in use.
+std::vector<std::uint8_t> pageStates(const model::Snapshot& snapshot, int row, std::uint64_t start) {
+  const heapprof::Geometry& geometry = snapshot.heap().header().geometry();
+  const heapprof::HugePages& pages = snapshot.heap().huge_pages();
+  if (geometry.page_bytes() == 0) return {};
+  const std::size_t count = static_cast<std::size_t>(geometry.placement_bytes() / geometry.page_bytes());
+  const int words = static_cast<int>((count + 63) / 64);
+  std::vector<std::uint8_t> inUse(count, 0), states(count, 0);
+  forEachExtent(snapshot.heap().extents(), start, geometry.placement_bytes(), [&](int extent) {
+    const heapprof::Extents& extents = snapshot.heap().extents();
+    if (extent < extents.kind_size() && isFree(extents.kind(extent))) return;
+    const std::uint64_t low = std::max(extents.start_delta(extent), start);
+    const std::uint64_t high = std::min(extents.start_delta(extent) + extents.length_bytes(extent),
+                                        start + geometry.placement_bytes());
+    for (std::uint64_t at = (low - start) / geometry.page_bytes(); at * geometry.page_bytes() < high - start;
+         ++at) {
+      inUse[static_cast<std::size_t>(at)] = 1;
+    }
+  });
+  if (row < 0 || (row + 1) * words > pages.resident_pages_size()) return states;
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::uint64_t word = pages.resident_pages(row * words + static_cast<int>(i / 64));
+    const bool resident = (word >> (i % 64) & 1) != 0;
+    states[i] = !resident ? 1 : inUse[i] ? 3 : 2;
+  }
+  return states;
+}
+
+struct Holder {
+  double bytes = 0, variance = 0, objects = 0;
+};
+
+absl::StatusOr<model::Table> stacksTable(const model::Query& query, std::uint64_t start,
+                                         std::uint64_t length) {
+  model::Query alone = query;
+  alone.baselineMode = model::BaselineMode::kNone;
+  alone.metric = "inuse_space";
+  absl::StatusOr<std::unique_ptr<StackView>> view = StackView::make(alone, StackView::Mode::kSideBySide, {});
+  if (!view.ok()) return view.status();
+  const NodeTable nodes(**view, query.granularity, query.noInlines);
+  const FrameNames names(**view, nodes);
+  std::map<std::size_t, Holder> byProfileRow;
+  const std::vector<std::size_t> rows = profileRows(*query.snapshot);
+  double all = 0;
+  for (const SamplePart& part : samplesWithin(*query.snapshot, start, length)) {
+    const std::size_t row = rows[static_cast<std::size_t>(part.row)];
+    if (row == kNoProfileRow) continue;
+    Holder& holder = byProfileRow[row];
+    holder.bytes += part.bytes;
+    holder.variance += part.variance;
+    holder.objects += part.objects;
+    all += part.bytes;
+  }
+  std::map<std::string, std::pair<std::string, Holder>> byStack;  // by all frames; the owner is its name
+  absl::Status walked = (*view)->forEach([&](const StackSample& sample) {
+    auto at = byProfileRow.find(sample.row);
+    if (at == byProfileRow.end()) return;
+    std::vector<std::uint32_t> frames;
+    for (std::uint32_t location : sample.stack) {
+      absl::Span<const std::uint32_t> own = nodes.nodesOf(location);
+      frames.insert(frames.end(), own.begin(), own.end());
+    }
+    auto& [owner, holder] = byStack[names.joined(frames)];
+    owner = names.owner(frames);
+    holder.bytes += at->second.bytes;
+    holder.variance += at->second.variance;
+    holder.objects += at->second.objects;
+  });
+  if (!walked.ok()) return walked;
+
+  std::vector<std::pair<std::string, std::pair<std::string, Holder>>> sorted(byStack.begin(), byStack.end());
+  std::stable_sort(sorted.begin(), sorted.end(), [](const auto& a, const auto& b) {
+    return a.second.second.bytes > b.second.second.bytes;
+  });
+  model::Column name = textColumn("name", "Function", "the first function that is not allocation plumbing");
+  model::Column bytes = numberColumn("bytes", "Bytes", Unit::kBytes, "what it holds here, by sampling");
+  model::Column objects =
+      numberColumn("objects", "Objects", Unit::kCount, "objects that begin here, by sampling");
+  model::Column share = numberColumn("share", "Share", Unit::kFraction, "of the sampled bytes here");
+  model::Column stack = textColumn("stack", "Stack", "the whole stack, one frame a line, leaf first");
+  for (const auto& [frames, held] : sorted) {
+    name.texts.push_back(held.first);
+    addWithError(bytes, held.second.bytes, std::sqrt(held.second.variance));
+    addKnown(objects, std::round(held.second.objects));
+    addKnown(share, all > 0 ? held.second.bytes / all : 0);
+    stack.texts.push_back(frames);
+  }
+  model::Table table;
+  table.id = "unit_stacks";
+  table.title = "Who holds this huge page";
+  if (sorted.empty())
+    table.notes.push_back("no sampled object lies here; a smaller sample= interval would see more");
+  table.columns = {std::move(name), std::move(bytes), std::move(objects), std::move(share), std::move(stack)};
+  return table;
+}
+
+}  // namespace
+
+absl::StatusOr<UnitDetail> unitDetail(const model::Query& query, std::uint64_t unitIndex) {
+  if (query.snapshot == nullptr) return absl::InvalidArgumentError("the query has no snapshot");
+  const model::Snapshot& snapshot = *query.snapshot;
+  const heapprof::Geometry& geometry = snapshot.heap().header().geometry();
+  if (!snapshot.hasHeapSnapshot() || geometry.placement_bytes() == 0) {
+    return absl::FailedPreconditionError(absl::StrCat(snapshot.path(), ": holds no map of the heap"));
+  }
+  UnitDetail detail;
+  detail.start = geometry.region_start() + unitIndex * geometry.placement_bytes();
+  detail.extents = extentsTable(snapshot.heap().extents(), detail.start, geometry.placement_bytes());
+  const auto& index = snapshot.heap().huge_pages().index_delta();
+  auto at = std::lower_bound(index.begin(), index.end(), unitIndex);
+  const int row = at != index.end() && *at == unitIndex ? static_cast<int>(at - index.begin()) : -1;
+  detail.pageState = pageStates(snapshot, row, detail.start);
+  absl::StatusOr<model::Table> stacks = stacksTable(query, detail.start, geometry.placement_bytes());
+  if (!stacks.ok()) return stacks.status();
+  detail.stacks = *std::move(stacks);
+  return detail;
+}
+
+}  // namespace heapprof::analysis

@@ -1,0 +1,173 @@
+#include "profiler/analysis/waterfall_lines.h"
+
+#include <cmath>
+#include <limits>
+
+#include "absl/strings/str_cat.h"
+
+#include "profiler/model/units.h"
+
+namespace heapprof::analysis {
+namespace {
+
+constexpr double kUnknownError = std::numeric_limits<double>::quiet_NaN();
+
+constexpr WaterfallLine kRequested = {"requested",
+                                      "requested by the program",
+                                      "what malloc was asked for; reduce it where the program holds too much",
+                                      {},
+                                      0};
+constexpr WaterfallLine kLive = {
+    "live",
+    "live objects",
+    "by allocated size; how much of it was asked for is unknown without sampling",
+    {},
+    0};
+constexpr WaterfallLine kSlack = {
+    "internal_slack", "internal slack", "rounding up to size classes; ask for sizes that fit them", {}, 0};
+constexpr WaterfallLine kUnattributed = {
+    "unattributed",
+    "unattributed",
+    "the kernel's RSS minus all lines above; negative where they overlap",
+    {},
+    0};
+
+// Lines that are one field of Totals each, in the order in which they are shown.
+struct Field {
+  WaterfallLine line;
+  bool (heapprof::Totals::*has)() const;
+  std::uint64_t (heapprof::Totals::*get)() const;
+};
+
+using T = heapprof::Totals;
+constexpr Field kFields[] = {
+    {{"free_slots",
+      "free slots in slabs",
+      "freed or never used room inside slabs that other objects pin",
+      {},
+      0},
+     &T::has_free_slot_bytes,
+     &T::free_slot_bytes},
+    {{"thread_caches", "thread caches", "freed objects that threads keep for their next allocation", {}, 0},
+     &T::has_thread_cache_bytes,
+     &T::thread_cache_bytes},
+    {{"dirty", "dirty free pages", "free pages not yet given back to the kernel", {}, 0},
+     &T::has_dirty_bytes,
+     &T::dirty_bytes},
+    {{"metadata", "allocator metadata", "the allocator's own books", {}, 0},
+     &T::has_metadata_bytes,
+     &T::metadata_bytes},
+    {{"sampler", "sampler", "the profiler's own: stacks and records", {}, 0},
+     &T::has_sampler_bytes,
+     &T::sampler_bytes},
+    {{"other_mappings", "not the heap", "code, thread stacks, files and mappings of others", {}, 0},
+     &T::has_other_mappings_bytes,
+     &T::other_mappings_bytes},
+};
+
+void addLiveLines(const model::Snapshot& snapshot, Waterfall* out) {
+  const heapprof::Totals& totals = snapshot.heap().totals();
+  WaterfallLine requested = kRequested, slack = kSlack, live = kLive;
+  if (totals.has_live_bytes()) live.bytes = static_cast<double>(totals.live_bytes());
+  if (!totals.has_requested_bytes()) {
+    out->lines.push_back(live);
+    out->notes.push_back(
+        "sampling was off: what was requested is unknown, live objects are shown by allocated size");
+    return;
+  }
+  const double asked = static_cast<double>(totals.requested_bytes());
+  requested.bytes = asked;
+  requested.error = totals.has_requested_stderr_bytes() ? static_cast<double>(totals.requested_stderr_bytes())
+                                                        : kUnknownError;
+  if (totals.has_internal_slack_bytes()) {
+    slack.bytes = static_cast<double>(totals.internal_slack_bytes());
+    slack.error = kUnknownError;
+  }
+  if (live.bytes && slack.bytes && asked + *slack.bytes > 0) {
+    absl::optional<RequestedShare> share = requestedShare(snapshot);
+    const double ratio = share ? share->ratio : asked / (asked + *slack.bytes);
+    const double error = share ? *live.bytes * share->error : kUnknownError;
+    out->notes.push_back(absl::StrCat(
+        "live objects are counted, ", model::bytesText(*live.bytes),
+        "; requested and slack are its parts by sampling (sampled alone, requested is ",
+        model::bytesText(asked),
+        totals.has_requested_stderr_bytes() ? absl::StrCat(" ± ", model::bytesText(requested.error))
+                                            : std::string(),
+        ")"));
+    requested.bytes = *live.bytes * ratio;
+    slack.bytes = *live.bytes - *requested.bytes;
+    requested.error = slack.error = error;
+  }
+  out->lines.push_back(requested);
+  out->lines.push_back(slack);
+}
+
+}  // namespace
+
+const WaterfallLine* Waterfall::find(absl::string_view id) const {
+  for (const WaterfallLine& line : lines) {
+    if (line.id == id) return &line;
+  }
+  return nullptr;
+}
+
+// Ratio estimator: sum(w r) / sum(w a) over samples with weight w = 1/p, p = 1 - exp(-a/T). Its variance is
+// that of the residuals r - ratio a, each drawn with probability p: sum((1-p)/p^2 (r - ratio a)^2) / sum(w
+// a)^2.
+absl::optional<RequestedShare> requestedShare(const model::Snapshot& snapshot) {
+  const heapprof::LiveSamples& samples = snapshot.heap().samples();
+  const int rows = samples.allocated_bytes_size();
+  if (rows == 0 || samples.requested_bytes_size() != rows || samples.interval_bytes_size() != rows)
+    return absl::nullopt;
+  auto chance = [&samples](int i) {
+    const std::uint64_t interval = samples.interval_bytes(i);
+    if (interval <= 1) return 1.0;
+    return -std::expm1(-static_cast<double>(samples.allocated_bytes(i)) / static_cast<double>(interval));
+  };
+  double requested = 0, allocated = 0;
+  for (int i = 0; i < rows; ++i) {
+    requested += static_cast<double>(samples.requested_bytes(i)) / chance(i);
+    allocated += static_cast<double>(samples.allocated_bytes(i)) / chance(i);
+  }
+  if (!(allocated > 0) || !std::isfinite(allocated)) return absl::nullopt;
+  const double ratio = requested / allocated;
+  double variance = 0;
+  for (int i = 0; i < rows; ++i) {
+    const double p = chance(i);
+    const double residual = static_cast<double>(samples.requested_bytes(i)) -
+                            ratio * static_cast<double>(samples.allocated_bytes(i));
+    variance += (1 - p) / (p * p) * residual * residual;
+  }
+  return RequestedShare{ratio, std::sqrt(variance) / allocated};
+}
+
+Waterfall waterfallOf(const model::Snapshot& snapshot) {
+  const heapprof::Totals& totals = snapshot.heap().totals();
+  Waterfall out;
+  if (totals.has_kernel_rss_bytes()) out.kernelRss = static_cast<double>(totals.kernel_rss_bytes());
+  addLiveLines(snapshot, &out);
+  for (const Field& field : kFields) {
+    out.lines.push_back(field.line);
+    if ((totals.*field.has)()) out.lines.back().bytes = static_cast<double>((totals.*field.get)());
+  }
+  WaterfallLine rest = kUnattributed;
+  double known = 0;
+  std::string unknown;
+  for (const WaterfallLine& line : out.lines) {
+    if (line.bytes) {
+      known += *line.bytes;
+    } else {
+      absl::StrAppend(&unknown, unknown.empty() ? "" : ", ", line.label);
+    }
+  }
+  if (out.kernelRss) {
+    rest.bytes = *out.kernelRss - known;
+  } else {
+    out.notes.push_back("the kernel's RSS could not be read: nothing to sum up to");
+  }
+  if (!unknown.empty()) out.notes.push_back(absl::StrCat("not known to the dump: ", unknown));
+  out.lines.push_back(rest);
+  return out;
+}
+
+}  // namespace heapprof::analysis

@@ -1,0 +1,42 @@
+// The lines of the RSS waterfall of one dump: one row of a table each, and the rule that makes them sum.
+//
+// Invariant: each line is a figure of the dump, none a remainder; `unattributed` is the kernel's RSS minus
+// all known lines, and unknown where the kernel's figure is. Requested and slack are the two parts of the
+// live bytes, which the allocator counts, in the proportion that sampling found; so sampling error moves
+// bytes between them only.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "absl/types/optional.h"
+
+#include "profiler/model/snapshot.h"
+
+namespace heapprof::analysis {
+
+struct WaterfallLine {
+  const char* id;
+  const char* label;
+  const char* help;
+  absl::optional<double> bytes;  // nullopt: unknown
+  double error = 0;              // standard error; NaN: none known, 0: exact
+};
+
+struct Waterfall {
+  std::vector<WaterfallLine> lines;  // the last is "unattributed"
+  absl::optional<double> kernelRss;
+  std::vector<std::string> notes;
+  const WaterfallLine* find(absl::string_view id) const;
+};
+
+Waterfall waterfallOf(const model::Snapshot& snapshot);
+
+// How requested bytes relate to allocated ones among live samples, with the standard error of the ratio.
+struct RequestedShare {
+  double ratio = 0;
+  double error = 0;
+};
+absl::optional<RequestedShare> requestedShare(const model::Snapshot& snapshot);
+
+}  // namespace heapprof::analysis

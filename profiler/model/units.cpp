@@ -1,0 +1,156 @@
+#include "profiler/model/units.h"
+
+#include <cmath>
+#include <vector>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/strip.h"
+
+namespace heapprof::model {
+namespace {
+
+struct UnitRow {
+  const char* name;
+  double factor;  // in units of the family's smallest figure
+  std::vector<absl::string_view> aliases;
+};
+
+struct UnitFamily {
+  UnitRow fallback;  // for figures too small for every row, and for a target of another family
+  std::vector<UnitRow> rows;
+};
+
+// Aliases are lower case and without a plural's s.
+const std::vector<UnitFamily>& families() {
+  static const std::vector<UnitFamily>* all = new std::vector<UnitFamily>{
+      {{"B", 1, {}},
+       {{"B", 1, {"b", "byte"}},
+        {"kB", 0x1p10, {"kb", "kbyte", "kilobyte"}},
+        {"MB", 0x1p20, {"mb", "mbyte", "megabyte"}},
+        {"GB", 0x1p30, {"gb", "gbyte", "gigabyte"}},
+        {"TB", 0x1p40, {"tb", "tbyte", "terabyte"}},
+        {"PB", 0x1p50, {"pb", "pbyte", "petabyte"}}}},
+      {{"s", 1e9, {}},
+       {{"ns", 1, {"ns", "nanosecond"}},
+        {"us", 1e3, {"μs", "us", "microsecond"}},
+        {"ms", 1e6, {"ms", "millisecond"}},
+        {"s", 1e9, {"s", "sec", "second"}},
+        {"hrs", 3600e9, {"hour", "hr"}}}},
+      {{"GCU", 1, {}},
+       {{"n*GCU", 1e-9, {"nanogcu"}},
+        {"u*GCU", 1e-6, {"microgcu"}},
+        {"m*GCU", 1e-3, {"milligcu"}},
+        {"GCU", 1, {"gcu"}},
+        {"k*GCU", 1e3, {"kilogcu"}},
+        {"M*GCU", 1e6, {"megagcu"}},
+        {"G*GCU", 1e9, {"gigagcu"}},
+        {"T*GCU", 1e12, {"teragcu"}},
+        {"P*GCU", 1e15, {"petagcu"}}}},
+  };
+  return *all;
+}
+
+const UnitRow* find(const UnitFamily& family, absl::string_view unit) {
+  std::string name = absl::AsciiStrToLower(unit);
+  if (name.size() > 2) name = std::string(absl::StripSuffix(name, "s"));
+  for (const UnitRow& row : family.rows) {
+    for (absl::string_view alias : row.aliases) {
+      if (alias == name) return &row;
+    }
+  }
+  return nullptr;
+}
+
+// The largest row that leaves `base` at 1 or above; null when it is below all of them.
+const UnitRow* largestFitting(const UnitFamily& family, double base) {
+  const UnitRow* best = nullptr;
+  for (const UnitRow& row : family.rows) {
+    if (base / row.factor >= 1.0) best = &row;
+  }
+  return best;
+}
+
+std::string errorSuffix(const Column& column, std::size_t row) {
+  if (row >= column.standardError.size() || std::isnan(column.standardError[row])) return "";
+  double error = column.standardError[row];
+  if (error == 0) return " (exact)";
+  return column.unit == Unit::kBytes ? absl::StrCat(" ± ", bytesText(error))
+                                     : absl::StrFormat(" ± %.3g", error);
+}
+
+}  // namespace
+
+Scaled scale(std::int64_t value, absl::string_view from, absl::string_view to) {
+  if (value < 0 && value != INT64_MIN) {
+    Scaled positive = scale(-value, from, to);
+    return {-positive.value, positive.unit};
+  }
+  const bool choose = to == "minimum" || to == "auto";
+  for (const UnitFamily& family : families()) {
+    const UnitRow* source = find(family, from);
+    if (source == nullptr) continue;
+    double base = static_cast<double>(value) * source->factor;
+    const UnitRow* target = choose ? largestFitting(family, base) : find(family, to);
+    if (target == nullptr) target = &family.fallback;
+    return {base / target->factor, target->name};
+  }
+  const bool plain = choose || to == "count" || to == "sample" || to == "unit";
+  return {static_cast<double>(value), plain ? "" : std::string(to)};
+}
+
+std::string scaledLabel(std::int64_t value, absl::string_view from, absl::string_view to) {
+  Scaled scaled = scale(value, from, to);
+  std::string digits = absl::StrFormat("%.2f", scaled.value);
+  absl::string_view shown = absl::StripSuffix(digits, ".00");
+  if (shown == "0" || shown == "-0") return "0";
+  return absl::StrCat(shown, scaled.unit);
+}
+
+std::string percentage(std::int64_t value, std::int64_t total) {
+  double ratio = 0;
+  if (total != 0) ratio = std::fabs(static_cast<double>(value) / static_cast<double>(total)) * 100;
+  if (ratio >= 99.95 && ratio <= 100.05) return "  100%";
+  if (ratio >= 1.0) return absl::StrFormat("%5.2f%%", ratio);
+  return absl::StrFormat("%5.2g%%", ratio);
+}
+
+std::string bytesText(double bytes, bool plus) {
+  std::string text = scaledLabel(std::llround(bytes), "bytes", "auto");
+  return plus && bytes > 0 && text != "0" ? absl::StrCat("+", text) : text;
+}
+
+std::string cellText(const Column& column, std::size_t row, bool withError) {
+  if (!column.isKnown(row)) return "unknown";
+  if (column.unit == Unit::kText) return column.texts[row];
+  double value = column.values[row];
+  const char* sign = column.isSigned && value > 0 ? "+" : "";
+  std::string text;
+  switch (column.unit) {
+    case Unit::kBytes:
+      text = bytesText(value, column.isSigned);
+      break;
+    case Unit::kBytesPerSecond:
+      text = absl::StrCat(bytesText(value, column.isSigned), "/s");
+      break;
+    case Unit::kNanoseconds:
+      text = absl::StrCat(sign, scaledLabel(std::llround(value), "ns", "auto"));
+      break;
+    case Unit::kFraction:
+      text = absl::StrFormat("%s%.1f%%", sign, value * 100);
+      break;
+    case Unit::kAddress:
+      text = absl::StrFormat("0x%x", static_cast<std::uint64_t>(value));
+      break;
+    case Unit::kCount:
+      text = value == std::floor(value) ? absl::StrFormat("%s%.0f", sign, value)
+                                        : absl::StrFormat("%s%.2f", sign, value);
+      break;
+    case Unit::kText:
+      break;
+  }
+  return withError ? absl::StrCat(text, errorSuffix(column, row)) : text;
+}
+
+}  // namespace heapprof::model

@@ -1,0 +1,39 @@
+// Figures as people read them, in pprof's manner: 1024-based bytes printed kB, MB, GB, times in ns to hrs,
+// percentages with at least two digits. `heapprof top` must equal `go tool pprof -top` byte for byte, so the
+// rules are pprof's own: a value is scaled to the largest unit that leaves it at 1 or above, printed with two
+// decimals, ".00" dropped.
+//
+// Invariant: pure functions, no locale, thread-safe. Units are given by any name pprof knows ("bytes", "kb",
+// "ms").
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "absl/strings/string_view.h"
+
+#include "profiler/model/table.h"
+
+namespace heapprof::model {
+
+struct Scaled {
+  double value = 0;
+  std::string unit;  // "" where the unit says nothing ("count")
+};
+
+// `to` may be "minimum" or "auto": the largest unit that leaves the value at 1 or above.
+Scaled scale(std::int64_t value, absl::string_view from, absl::string_view to);
+
+// "12.50MB", "3kB", "0".
+std::string scaledLabel(std::int64_t value, absl::string_view from, absl::string_view to);
+
+// Of the absolute value, 5 characters wide and a percent sign: " 1.23%", "  100%", "0.012%".
+std::string percentage(std::int64_t value, std::int64_t total);
+
+// scaledLabel() for bytes with a unit chosen by itself; `plus` writes a sign before growth.
+std::string bytesText(double bytes, bool plus = false);
+
+// A cell of a table for a person: unit, sign, "unknown"; with "± error" when `withError` and there is one.
+std::string cellText(const Column& column, std::size_t row, bool withError = false);
+
+}  // namespace heapprof::model
