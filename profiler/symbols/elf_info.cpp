@@ -87,6 +87,19 @@ void readProgramHeaders(Elf* elf, ElfInfo* info) {
   }
 }
 
+bool hasSection(Elf* elf, const char* wanted) {
+  std::size_t names = 0;
+  if (elf_getshdrstrndx(elf, &names) != 0) return false;
+  for (Elf_Scn* section = elf_nextscn(elf, nullptr); section != nullptr;
+       section = elf_nextscn(elf, section)) {
+    GElf_Shdr header;
+    if (gelf_getshdr(section, &header) == nullptr) continue;
+    const char* name = elf_strptr(elf, names, header.sh_name);
+    if (name != nullptr && std::strcmp(name, wanted) == 0) return true;
+  }
+  return false;
+}
+
 void collectDefined(Elf* elf, Elf_Scn* section, const GElf_Shdr& header, absl::Span<const char* const> names,
                     std::vector<std::string>* found) {
   Elf_Data* data = elf_getdata(section, nullptr);
@@ -136,6 +149,7 @@ absl::StatusOr<ElfInfo> readElfInfo(const std::string& path) {
     info.buildId = absl::BytesToHexString(
         absl::string_view(static_cast<const char*>(id), static_cast<std::size_t>(idBytes)));
   }
+  info.isGo = hasSection(file.get(), ".go.buildinfo");
   readProgramHeaders(file.get(), &info);
   return info;
 }

@@ -28,6 +28,7 @@ struct ElfInfo {
   std::uint16_t type = 0;     // ET_EXEC, ET_DYN, ...
   std::uint16_t machine = 0;  // EM_X86_64, ...
   bool hasDynamic = false;    // a PT_DYNAMIC segment
+  bool isGo = false;          // made by Go's linker
   std::string interpreter;    // PT_INTERP; empty: no dynamic loader
   std::string buildId;        // lower-case hex; empty: none
   std::vector<std::string> needed;

@@ -1,0 +1,4 @@
+// A Go program without libc.
+package main
+
+func main() { println("go") }
