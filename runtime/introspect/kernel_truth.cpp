@@ -1,0 +1,226 @@
+#include "runtime/introspect/kernel_truth.h"
+
+#include <cerrno>
+#include <cstring>
+#include <unistd.h>
+
+#include "runtime/introspect/proc_self.h"
+#include "runtime/os/os.h"
+
+namespace heapprof::introspect {
+namespace {
+
+// Of <linux/fs.h> since 6.7; written out because older headers lack them.
+struct ScanArguments {
+  std::uint64_t size, flags, start, end, walkEnd, vec, vecLength, maxPages;
+  std::uint64_t categoryInverted, categoryMask, categoryAnyOf, returnMask;
+};
+static_assert(sizeof(ScanArguments) == 96);
+constexpr std::uint64_t kIsPresent = 1u << 3;
+constexpr std::uint64_t kIsSwapped = 1u << 4;
+constexpr std::uint64_t kIsZeroPage = 1u << 5;
+constexpr std::uint64_t kIsHuge = 1u << 6;
+
+// Bits of a /proc/self/pagemap entry (Documentation/admin-guide/mm/pagemap.rst).
+constexpr std::uint64_t kEntryPresent = std::uint64_t{1} << 63;
+constexpr std::uint64_t kEntrySwapped = std::uint64_t{1} << 62;
+
+constexpr std::size_t kRegions = 1024;
+constexpr std::size_t kEntries = 8192;
+constexpr std::size_t kWindowPages = 16384;  // 64 MiB of 4 KiB pages
+constexpr std::size_t kWindowWords = kWindowPages / 64;
+constexpr std::uint64_t kMaxPagesPerCall = 16384;  // bounds how long mmap's lock is held
+
+void setBits(std::uint64_t* words, std::size_t from, std::size_t to) noexcept {
+  for (std::size_t i = from; i < to;) {
+    if (i % 64 == 0 && to - i >= 64) {
+      words[i / 64] = ~std::uint64_t{0};
+      i += 64;
+    } else {
+      words[i / 64] |= std::uint64_t{1} << (i % 64);
+      ++i;
+    }
+  }
+}
+
+bool bit(const std::uint64_t* words, std::size_t i) noexcept {
+  return (words[i / 64] >> (i % 64) & 1) != 0;
+}
+
+bool isResident(std::uint64_t categories) noexcept {
+  return (categories & kIsPresent) != 0 && (categories & kIsZeroPage) == 0;
+}
+
+}  // namespace
+
+KernelTruth::~KernelTruth() {
+  if (fd_ >= 0) {
+    os::calls().close(fd_);
+  }
+}
+
+void KernelTruth::open(DumpMemory& memory, const void* probe) noexcept {
+  page_ = os::geometry().pageBytes;
+  regions_ = memory.takeArray<Region>(kRegions);
+  entries_ = memory.takeArray<std::uint64_t>(kEntries);
+  resident_ = memory.takeArray<std::uint64_t>(kWindowWords);
+  swapped_ = memory.takeArray<std::uint64_t>(kWindowWords);
+  huge_ = memory.takeArray<std::uint64_t>(kWindowWords);
+  if (regions_ == nullptr || entries_ == nullptr || resident_ == nullptr || swapped_ == nullptr ||
+      huge_ == nullptr) {
+    scanError_ = pagemapError_ = ENOMEM;
+    return;
+  }
+  fd_ = os::calls().openRead(ProcSelf("pagemap"));
+  if (fd_ < 0) {
+    scanError_ = pagemapError_ = errno;
+    return;
+  }
+  const std::uintptr_t start = reinterpret_cast<std::uintptr_t>(probe) / page_ * page_;
+  const auto ignore = [](void*, const Region&) {};
+  if (scanByIoctl(start, start + page_, ignore, nullptr)) {
+    source_ = TruthSource::kPagemapScan;
+    return;
+  }
+  scanError_ = errno;
+  if (scanByPagemap(start, start + page_, ignore, nullptr)) {
+    source_ = TruthSource::kPagemap;
+  } else {
+    pagemapError_ = errno;
+  }
+}
+
+bool KernelTruth::scanByIoctl(std::uintptr_t start, std::uintptr_t end, Visitor visit,
+                              void* context) noexcept {
+  while (start < end) {
+    ScanArguments arguments{};
+    arguments.size = sizeof arguments;
+    arguments.start = start;
+    arguments.end = end;
+    arguments.vec = reinterpret_cast<std::uint64_t>(regions_);
+    arguments.vecLength = kRegions;
+    arguments.maxPages = kMaxPagesPerCall;
+    arguments.categoryAnyOf = kIsPresent | kIsSwapped;
+    arguments.returnMask = kIsPresent | kIsSwapped | kIsZeroPage | kIsHuge;
+    const long found = os::calls().pagemapScan(fd_, &arguments);
+    if (found < 0 || arguments.walkEnd <= start) {
+      errno = found < 0 ? errno : EIO;
+      return false;
+    }
+    for (long i = 0; i < found; ++i) {
+      visit(context, regions_[i]);
+    }
+    start = arguments.walkEnd;
+  }
+  return true;
+}
+
+bool KernelTruth::scanByPagemap(std::uintptr_t start, std::uintptr_t end, Visitor visit,
+                                void* context) noexcept {
+  while (start < end) {
+    const std::size_t pages = (end - start) / page_ < kEntries ? (end - start) / page_ : kEntries;
+    if (lseek(fd_, static_cast<off_t>(start / page_ * 8), SEEK_SET) < 0) {
+      return false;
+    }
+    const long got = os::calls().read(fd_, entries_, pages * 8);
+    if (got < 8) {
+      errno = got < 0 ? errno : EIO;
+      return false;
+    }
+    const std::size_t count = static_cast<std::size_t>(got) / 8;
+    for (std::size_t i = 0; i < count; ++i) {
+      const std::uint64_t categories = ((entries_[i] & kEntryPresent) != 0 ? kIsPresent : 0) |
+                                       ((entries_[i] & kEntrySwapped) != 0 ? kIsSwapped : 0);
+      if (categories != 0) {
+        visit(context, Region{start + i * page_, start + (i + 1) * page_, categories});
+      }
+    }
+    start += count * page_;
+  }
+  return true;
+}
+
+bool KernelTruth::scan(std::uintptr_t start, std::uintptr_t end, Visitor visit, void* context) noexcept {
+  bool good = false;
+  if (source_ == TruthSource::kPagemapScan) {
+    good = scanByIoctl(start, end, visit, context);
+  } else if (source_ == TruthSource::kPagemap) {
+    good = scanByPagemap(start, end, visit, context);
+  }
+  failed_ = failed_ || !good;
+  return good;
+}
+
+bool KernelTruth::sum(std::uintptr_t start, std::size_t bytes, PageBytes* out) noexcept {
+  const std::uintptr_t first = start / page_ * page_;
+  const std::uintptr_t last = (start + bytes + page_ - 1) / page_ * page_;
+  const auto add = [](void* context, const Region& region) {
+    auto* sums = static_cast<PageBytes*>(context);
+    const std::uint64_t size = region.end - region.start;
+    sums->resident += isResident(region.categories) ? size : 0;
+    sums->swapped += (region.categories & kIsSwapped) != 0 ? size : 0;
+    sums->huge += isResident(region.categories) && (region.categories & kIsHuge) != 0 ? size : 0;
+  };
+  return known() && scan(first, last, add, out);
+}
+
+void KernelTruth::addToWindow(void* context, const Region& region) noexcept {
+  auto& truth = *static_cast<KernelTruth*>(context);
+  const std::size_t from = (region.start - truth.windowStart_) / truth.page_;
+  const std::size_t to = (region.end - truth.windowStart_) / truth.page_;
+  if (to > kWindowPages) {
+    return;
+  }
+  if (isResident(region.categories)) {
+    setBits(truth.resident_, from, to);
+    if ((region.categories & kIsHuge) != 0) {
+      setBits(truth.huge_, from, to);
+    }
+  }
+  if ((region.categories & kIsSwapped) != 0) {
+    setBits(truth.swapped_, from, to);
+  }
+}
+
+bool KernelTruth::loadWindow(std::uintptr_t address) noexcept {
+  if (address >= windowStart_ && address < windowEnd_) {
+    return true;
+  }
+  const std::size_t bytes = kWindowPages * page_;
+  windowStart_ = address / bytes * bytes;
+  windowEnd_ = windowStart_ + bytes;
+  std::memset(resident_, 0, kWindowWords * 8);
+  std::memset(swapped_, 0, kWindowWords * 8);
+  std::memset(huge_, 0, kWindowWords * 8);
+  return scan(windowStart_, windowEnd_, addToWindow, this);
+}
+
+PageBytes KernelTruth::within(std::uintptr_t start, std::uintptr_t end) noexcept {
+  PageBytes out;
+  while (known() && start < end && loadWindow(start)) {
+    const std::size_t i = (start - windowStart_) / page_;
+    const std::uintptr_t pageEnd = windowStart_ + (i + 1) * page_;
+    std::uintptr_t stop = pageEnd < end ? pageEnd : end;
+    if (i % 64 == 0 && end - start >= 64 * page_ && resident_[i / 64] == 0 && swapped_[i / 64] == 0) {
+      stop = start + 64 * page_;  // nothing in 64 pages: the common case of large unused ranges
+    } else {
+      const std::uint64_t part = stop - start;
+      out.resident += bit(resident_, i) ? part : 0;
+      out.swapped += bit(swapped_, i) ? part : 0;
+      out.huge += bit(huge_, i) ? part : 0;
+    }
+    start = stop;
+  }
+  return out;
+}
+
+void KernelTruth::residentBits(std::uintptr_t start, std::size_t pages, std::uint64_t* words) noexcept {
+  std::memset(words, 0, (pages + 63) / 64 * 8);
+  for (std::size_t i = 0; i < pages && known() && loadWindow(start + i * page_); ++i) {
+    if (bit(resident_, (start + i * page_ - windowStart_) / page_)) {
+      words[i / 64] |= std::uint64_t{1} << (i % 64);
+    }
+  }
+}
+
+}  // namespace heapprof::introspect

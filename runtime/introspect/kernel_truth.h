@@ -1,0 +1,78 @@
+// What the kernel says of each page: resident, swapped, mapped by a huge entry. PAGEMAP_SCAN (Linux 6.7)
+// where it works, else /proc/self/pagemap (which cannot tell huge pages), else nothing: then known() is false
+// and figures are unknown, never 0.
+//
+// Invariant: a page that only maps the shared zero page is not resident (it is not in RSS either; pagemap
+// cannot tell that, so there it counts). Each call to the kernel covers a bounded number of pages, so mmap's
+// lock is held shortly. A scan that fails midway makes failed() true; sums that include it are then not to be
+// published. One thread.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "runtime/introspect/dump_memory.h"
+
+namespace heapprof::introspect {
+
+enum class TruthSource : std::uint8_t { kNone, kPagemapScan, kPagemap };
+
+struct PageBytes {
+  std::uint64_t resident = 0;
+  std::uint64_t swapped = 0;
+  std::uint64_t huge = 0;  // of resident; 0 with kPagemap, where it is unknown
+};
+
+class KernelTruth {
+ public:
+  KernelTruth() noexcept = default;
+  ~KernelTruth();
+  KernelTruth(const KernelTruth&) = delete;
+  KernelTruth& operator=(const KernelTruth&) = delete;
+
+  // `probe` is any mapped address. Opens one descriptor, closed by the destructor.
+  void open(DumpMemory& memory, const void* probe) noexcept;
+  bool known() const noexcept { return source_ != TruthSource::kNone; }
+  bool knowsHuge() const noexcept { return source_ == TruthSource::kPagemapScan; }
+  bool failed() const noexcept { return failed_; }
+  TruthSource source() const noexcept { return source_; }
+  int scanError() const noexcept { return scanError_; }        // why PAGEMAP_SCAN is not in use, 0: it is
+  int pagemapError() const noexcept { return pagemapError_; }  // why the file could not be read, 0: it can
+
+  // Whole pages of any range, without going through the window. Adds to *out.
+  bool sum(std::uintptr_t start, std::size_t bytes, PageBytes* out) noexcept;
+
+  // Parts of pages count as parts. Ranges are best asked for in address order: a window of pages is kept.
+  PageBytes within(std::uintptr_t start, std::uintptr_t end) noexcept;
+  // One bit a page from `start` (page aligned), lowest page in the lowest bit.
+  void residentBits(std::uintptr_t start, std::size_t pages, std::uint64_t* words) noexcept;
+
+ private:
+  struct Region {  // struct page_region
+    std::uint64_t start;
+    std::uint64_t end;
+    std::uint64_t categories;
+  };
+  using Visitor = void (*)(void* context, const Region& region);
+  bool scan(std::uintptr_t start, std::uintptr_t end, Visitor visit, void* context) noexcept;
+  bool scanByIoctl(std::uintptr_t start, std::uintptr_t end, Visitor visit, void* context) noexcept;
+  bool scanByPagemap(std::uintptr_t start, std::uintptr_t end, Visitor visit, void* context) noexcept;
+  bool loadWindow(std::uintptr_t address) noexcept;
+  static void addToWindow(void* context, const Region& region) noexcept;
+
+  TruthSource source_ = TruthSource::kNone;
+  int fd_ = -1;
+  int scanError_ = 0;
+  int pagemapError_ = 0;
+  bool failed_ = false;
+  std::size_t page_ = 4096;
+  Region* regions_ = nullptr;         // buffer of PAGEMAP_SCAN
+  std::uint64_t* entries_ = nullptr;  // buffer of pagemap
+  std::uintptr_t windowStart_ = 0;
+  std::uintptr_t windowEnd_ = 0;  // 0: nothing loaded
+  std::uint64_t* resident_ = nullptr;
+  std::uint64_t* swapped_ = nullptr;
+  std::uint64_t* huge_ = nullptr;
+};
+
+}  // namespace heapprof::introspect

@@ -1,0 +1,244 @@
+#include "runtime/introspect/waterfall.h"
+
+#include "runtime/introspect/other_mappings.h"
+#include "runtime/introspect/own_memory.h"
+#include "runtime/introspect/requested_estimate.h"
+#include "runtime/sampling/read.h"
+
+namespace heapprof::introspect {
+namespace {
+
+struct Sums {
+  double live = 0, liveSwapped = 0, cached = 0, freeSlots = 0;
+  std::uint64_t liveBytes = 0, liveObjects = 0, dirty = 0, purged = 0, regionMetadata = 0, huge = 0;
+  double largeLive = 0;  // resident
+  std::uint64_t largeBytes = 0, largeObjects = 0;
+};
+
+struct Scan {
+  const WaterfallInput& input;
+  heap::Region region;
+  Sums sums;
+};
+
+std::uint64_t rounded(double value) noexcept {
+  return value > 0 ? static_cast<std::uint64_t>(value + 0.5) : 0;
+}
+
+// Spreads an extent's live bytes evenly over the placement units it lies in.
+void addToPlacement(Scan& scan, const heap::Extent& extent, std::uint64_t liveBytes) noexcept {
+  const PlacementUse& use = scan.input.placement;
+  if (use.liveBytes == nullptr || liveBytes == 0) {
+    return;
+  }
+  const double density = static_cast<double>(liveBytes) / static_cast<double>(extent.bytes);
+  const std::uintptr_t end = extent.start + extent.bytes;
+  for (std::uintptr_t at = extent.start; at < end;) {
+    const std::size_t unit = (at - scan.region.start) / scan.region.placementBytes;
+    const std::uintptr_t unitEnd = scan.region.start + (unit + 1) * scan.region.placementBytes;
+    const std::uintptr_t stop = unitEnd < end ? unitEnd : end;
+    if (unit < use.units) {
+      use.liveBytes[unit] += static_cast<std::uint32_t>(rounded(density * static_cast<double>(stop - at)));
+    }
+    at = stop;
+  }
+}
+
+void addObjects(Scan& scan, const heap::Extent& extent, const ExtentShare& share) noexcept {
+  Sums& sums = scan.sums;
+  sums.live += share.live;
+  sums.liveSwapped += share.liveSwapped;
+  sums.cached += share.cached;
+  sums.freeSlots += share.freeSlots;
+  sums.liveBytes += share.liveBytes;
+  sums.liveObjects += share.liveObjects;
+  addToPlacement(scan, extent, share.liveBytes);
+  if (extent.kind == heap::ExtentKind::kLarge) {
+    sums.largeLive += share.live;
+    sums.largeBytes += share.liveBytes;
+    sums.largeObjects += share.liveObjects;
+  } else if (ClassFigures* figures = scan.input.classes.find(extent.objectSize)) {
+    figures->residentBytes += share.pages.resident;
+    figures->liveResidentBytes += share.live;
+  }
+}
+
+void visitExtent(void* context, const heap::Extent& extent) noexcept {
+  auto& scan = *static_cast<Scan*>(context);
+  const ExtentShare share = shareOut(extent, scan.input.truth);
+  scan.sums.huge += share.pages.huge;
+  switch (extent.kind) {
+    case heap::ExtentKind::kSmallSlab:
+    case heap::ExtentKind::kMediumSlab:
+    case heap::ExtentKind::kLarge:
+      addObjects(scan, extent, share);
+      break;
+    case heap::ExtentKind::kFreeDirty:
+    case heap::ExtentKind::kUnused:  // resident there: the kernel's huge pages reach beyond what was used
+      scan.sums.dirty += share.pages.resident;
+      break;
+    case heap::ExtentKind::kFreePurged:
+      scan.sums.dirty += share.pages.resident;
+      scan.sums.purged += extent.bytes - share.pages.resident;
+      break;
+    case heap::ExtentKind::kMetadata:
+      scan.sums.regionMetadata += share.pages.resident;
+      break;
+    case heap::ExtentKind::kUnknown:
+      break;  // its residency stays unattributed, as it should
+  }
+}
+
+// The split of live bytes into what was asked for and what size classes added.
+void estimateSplit(const Scan& scan, Waterfall* out) noexcept {
+  RequestSums large;
+  struct Context {
+    SizeClassTable& classes;
+    RequestSums& large;
+    std::uint64_t records;
+  } context{scan.input.classes, large, 0};
+  sampling::forEachLive(
+      [](void* opaque, const sampling::LiveRecord& record) {
+        auto& c = *static_cast<Context*>(opaque);
+        ClassFigures* figures = c.classes.find(record.allocated);
+        addSample(figures != nullptr ? &figures->sums : &c.large, record.allocated, record.requested,
+                  record.interval);
+        ++c.records;
+      },
+      &context);
+  if (context.records == 0 && sampling::intervalBytes() == 0) {
+    return;  // sampling is off: nobody knows
+  }
+  Estimate total;
+  double slack = 0;
+  const auto add = [&](const Estimate& estimate, double liveBytes, double residentBytes) {
+    if (liveBytes <= 0) {
+      return;
+    }
+    const double fraction = residentBytes / liveBytes;
+    total.value += estimate.value * fraction;
+    total.variance += estimate.variance * fraction * fraction;
+    slack += residentBytes * (1 - estimate.value / liveBytes);
+  };
+  for (std::size_t i = 0; i < scan.input.classes.size(); ++i) {
+    ClassFigures& figures = scan.input.classes[i];
+    const std::uint64_t held = figures.row.outstanding;
+    const std::uint64_t objects = held - (figures.row.cached < held ? figures.row.cached : held);
+    const auto liveBytes = static_cast<double>(objects * figures.row.size);
+    const Estimate estimate = estimateRequested(figures.sums, static_cast<double>(objects), liveBytes,
+                                                static_cast<double>(figures.previousSize + 1));
+    figures.requestedBytes = estimate.value;
+    figures.requestedStderr = squareRoot(estimate.variance);
+    add(estimate, liveBytes, figures.liveResidentBytes);
+  }
+  // Large sizes are rounded up to whole pages or granules.
+  const auto largeBytes = static_cast<double>(scan.sums.largeBytes);
+  const auto largeObjects = static_cast<double>(scan.sums.largeObjects);
+  const double rounding = static_cast<double>(scan.region.granuleBytes);
+  const double meanSize = largeObjects > 0 ? largeBytes / largeObjects : 0;
+  add(estimateRequested(large, largeObjects, largeBytes, meanSize > rounding ? meanSize - rounding : 0),
+      largeBytes, scan.sums.largeLive);
+  out->requested.set(rounded(total.value));
+  out->requestedStderr.set(rounded(squareRoot(total.variance)));
+  out->internalSlack.set(rounded(slack));
+}
+
+void publishHeapLines(const Scan& scan, KernelTruth& truth, Waterfall* out) noexcept {
+  const Sums& sums = scan.sums;
+  out->liveObjects.set(sums.liveObjects);
+  if (!truth.known() || truth.failed()) {
+    return;
+  }
+  out->live.set(rounded(sums.live));
+  out->freeSlots.set(rounded(sums.freeSlots));
+  out->threadCaches.set(rounded(sums.cached));
+  out->dirty.set(sums.dirty);
+  out->purged.set(sums.purged);
+  out->untouched.set(rounded(static_cast<double>(sums.liveBytes) - sums.live - sums.liveSwapped));
+  if (truth.knowsHuge()) {
+    out->huge.set(sums.huge);
+  }
+}
+
+void measureOwnMemory(const Scan& scan, KernelTruth& truth, Waterfall* out) noexcept {
+  struct Context {
+    KernelTruth& truth;
+    PageBytes books, sampler;
+    bool good = true;
+  } context{truth, {}, {}};
+  forEachOwnRange(
+      [](void* opaque, OwnKind kind, std::uintptr_t start, std::size_t bytes) {
+        auto& c = *static_cast<Context*>(opaque);
+        if (kind != OwnKind::kHeap) {
+          PageBytes& into = kind == OwnKind::kSampler ? c.sampler : c.books;
+          c.good = c.truth.sum(start, bytes, &into) && c.good;
+        }
+      },
+      &context);
+  if (context.good) {
+    out->metadata.set(context.books.resident + scan.sums.regionMetadata);
+    out->sampler.set(context.sampler.resident);
+  }
+}
+
+}  // namespace
+
+ExtentShare shareOut(const heap::Extent& extent, KernelTruth& truth) noexcept {
+  ExtentShare out;
+  const std::uintptr_t end = extent.start + extent.bytes;
+  const bool large = extent.kind == heap::ExtentKind::kLarge;
+  const bool slab =
+      extent.kind == heap::ExtentKind::kSmallSlab || extent.kind == heap::ExtentKind::kMediumSlab;
+  if (!large && !slab) {
+    out.pages = truth.within(extent.start, end);
+    return out;
+  }
+  const std::uint64_t carved = large ? 1 : extent.carved;
+  const std::uint64_t outstanding = large ? 1 : (extent.outstanding < carved ? extent.outstanding : carved);
+  const std::uint64_t cached = large ? 0 : (extent.cached < outstanding ? extent.cached : outstanding);
+  out.liveObjects = outstanding - cached;
+  out.liveBytes = out.liveObjects * extent.objectSize;
+  std::uintptr_t carvedEnd = extent.start + carved * extent.objectSize;
+  carvedEnd = carvedEnd < end ? carvedEnd : end;
+  const PageBytes used = truth.within(extent.start, carvedEnd);
+  const PageBytes rest = truth.within(carvedEnd, end);
+  out.pages = PageBytes{used.resident + rest.resident, used.swapped + rest.swapped, used.huge + rest.huge};
+  if (carved != 0) {
+    const double share = 1 / static_cast<double>(carved);
+    const auto residentSlots = static_cast<double>(used.resident) * share;
+    out.live = residentSlots * static_cast<double>(out.liveObjects);
+    out.liveSwapped = static_cast<double>(used.swapped) * share * static_cast<double>(out.liveObjects);
+    out.cached = residentSlots * static_cast<double>(cached);
+    out.freeSlots = residentSlots * static_cast<double>(carved - outstanding);
+  }
+  out.freeSlots += static_cast<double>(rest.resident);
+  return out;
+}
+
+Waterfall measureWaterfall(const WaterfallInput& input) noexcept {
+  Waterfall out;
+  auto* buffer = input.memory.takeArray<char>(kFiguresBufferBytes);
+  if (buffer == nullptr) {
+    return out;
+  }
+  OtherMappings others;
+  others.prepare(input.memory);
+  const Figure before = readProcessFigures(buffer).rss;
+  Scan scan{input, heap::region(), {}};
+  heap::forEachExtent(visitExtent, &scan);
+  measureOwnMemory(scan, input.truth, &out);
+  others.measure(input.truth, &out.otherMappings);
+  out.process = readProcessFigures(buffer);
+  if (before.known && out.process.rss.known) {
+    out.process.rss.set(before.value / 2 + out.process.rss.value / 2);
+  }
+  out.swapped = out.process.swapped;
+  publishHeapLines(scan, input.truth, &out);
+  if (out.live.known) {
+    estimateSplit(scan, &out);
+  }
+  out.cgroup = readCgroupFigures(buffer, out.process.anonymousRss);
+  return out;
+}
+
+}  // namespace heapprof::introspect
