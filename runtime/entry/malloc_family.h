@@ -1,16 +1,16 @@
-// Every function with which programs ask for memory, under our own names. The sources use the hp_ names only; in
-// libheapprof.so an assembler label gives each its real name ("malloc", "_Znwm"), in heapprof_alloc (HEAPPROF_PREFIXED,
-// for tests and sanitizers) they keep the hp_ names and replace nothing.
+// Every function with which programs ask for memory, under our own names. The sources use the hp_ names only;
+// in libheapprof.so an assembler label gives each its real name ("malloc", "_Znwm"), in heapprof_alloc
+// (HEAPPROF_PREFIXED, for tests and sanitizers) they keep the hp_ names and replace nothing.
 //
-// Contract: as POSIX, C23 and glibc say, errno included; free preserves errno. malloc(0) is unique and freeable. Sizes
-// above PTRDIFF_MAX fail with ENOMEM. hp_new... calls the new handler and throws std::bad_alloc; ..._nothrow gives null.
-// Threads: all may be called from any thread, at any time from ld.so's first call to the last after exit().
+// Contract: as POSIX, C23 and glibc say, errno included; free preserves errno. malloc(0) is unique and
+// freeable. Sizes above PTRDIFF_MAX fail with ENOMEM. hp_new... calls the new handler and throws
+// std::bad_alloc; ..._nothrow gives null. Threads: all may be called from any thread, at any time from
+// ld.so's first call to the last after exit().
 #pragma once
-
-#include <malloc.h>
 
 #include <cstddef>
 #include <cstdio>
+#include <malloc.h>
 
 #if defined(HEAPPROF_PREFIXED)
 #define HEAPPROF_ENTRY(name)
@@ -23,7 +23,8 @@ void* hp_malloc(std::size_t bytes) noexcept HEAPPROF_ENTRY("malloc");
 void hp_free(void* pointer) noexcept HEAPPROF_ENTRY("free");
 void* hp_calloc(std::size_t count, std::size_t bytes) noexcept HEAPPROF_ENTRY("calloc");
 void* hp_realloc(void* pointer, std::size_t bytes) noexcept HEAPPROF_ENTRY("realloc");
-void* hp_reallocarray(void* pointer, std::size_t count, std::size_t bytes) noexcept HEAPPROF_ENTRY("reallocarray");
+void* hp_reallocarray(void* pointer, std::size_t count, std::size_t bytes) noexcept
+    HEAPPROF_ENTRY("reallocarray");
 int hp_posix_memalign(void** out, std::size_t alignment, std::size_t bytes) noexcept
     HEAPPROF_ENTRY("posix_memalign");
 void* hp_aligned_alloc(std::size_t alignment, std::size_t bytes) noexcept HEAPPROF_ENTRY("aligned_alloc");
@@ -55,14 +56,16 @@ void* hp_new_aligned(std::size_t bytes, std::size_t alignment) HEAPPROF_ENTRY("_
 void* hp_new_array_aligned(std::size_t bytes, std::size_t alignment) HEAPPROF_ENTRY("_ZnamSt11align_val_t");
 void* hp_new_aligned_nothrow(std::size_t bytes, std::size_t alignment, const void* tag = nullptr) noexcept
     HEAPPROF_ENTRY("_ZnwmSt11align_val_tRKSt9nothrow_t");
-void* hp_new_array_aligned_nothrow(std::size_t bytes, std::size_t alignment, const void* tag = nullptr) noexcept
+void* hp_new_array_aligned_nothrow(std::size_t bytes, std::size_t alignment,
+                                   const void* tag = nullptr) noexcept
     HEAPPROF_ENTRY("_ZnamSt11align_val_tRKSt9nothrow_t");
 
 void hp_delete(void* pointer) noexcept HEAPPROF_ENTRY("_ZdlPv");
 void hp_delete_array(void* pointer) noexcept HEAPPROF_ENTRY("_ZdaPv");
 void hp_delete_sized(void* pointer, std::size_t bytes) noexcept HEAPPROF_ENTRY("_ZdlPvm");
 void hp_delete_array_sized(void* pointer, std::size_t bytes) noexcept HEAPPROF_ENTRY("_ZdaPvm");
-void hp_delete_nothrow(void* pointer, const void* tag = nullptr) noexcept HEAPPROF_ENTRY("_ZdlPvRKSt9nothrow_t");
+void hp_delete_nothrow(void* pointer, const void* tag = nullptr) noexcept
+    HEAPPROF_ENTRY("_ZdlPvRKSt9nothrow_t");
 void hp_delete_array_nothrow(void* pointer, const void* tag = nullptr) noexcept
     HEAPPROF_ENTRY("_ZdaPvRKSt9nothrow_t");
 void hp_delete_aligned(void* pointer, std::size_t alignment) noexcept HEAPPROF_ENTRY("_ZdlPvSt11align_val_t");

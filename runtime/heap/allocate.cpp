@@ -1,0 +1,131 @@
+// malloc's slow side: filling bins, drawing samples, and requests that no bin serves.
+#include <cstring>
+#include <errno.h>
+#include <stdint.h>
+
+#include "runtime/base/mutex.h"
+#include "runtime/heap/allocator.h"
+#include "runtime/heap/large.h"
+#include "runtime/heap/pool.h"
+#include "runtime/heap/samples.h"
+#include "runtime/heap/slab_map.h"
+#include "runtime/heap/slabs.h"
+#include "runtime/pages/pages.h"
+
+namespace heapprof::heap {
+namespace {
+
+constinit std::atomic<bool> initialised{false};
+
+void draw(Heap& heap, std::uint8_t c, std::uint64_t interval) noexcept {
+  heap.untilSample[c] = sampling::objectsUntilSample(heap.random, kSizeClasses[c].size, interval);
+  heap.drawnInterval[c] = interval;
+}
+
+// Puts as much of the chain into the bin as may be handed out before the next sample; the rest goes back to
+// its slab.
+void install(Heap& heap, std::uint8_t c, Chain chain) noexcept {
+  std::uint32_t& until = heap.untilSample[c];
+  const std::uint32_t count = chain.count < until ? chain.count : until;
+  if (until != sampling::kNever) until -= count;
+  heap.installed[c] = static_cast<std::uint16_t>(count);
+  heap.allocated[c] += count;
+  if (count == 0) {
+    heap.bins[c] = nullptr;
+    putBack(heap, c, chain);
+    return;
+  }
+  heap.bins[c] = chain.head;
+  if (count == chain.count) return;
+  void* last = chain.head;
+  for (std::uint32_t i = 1; i < count; ++i) last = nextObject(last);
+  const Chain rest = {nextObject(last), chain.count - count, false};
+  nextObject(last) = nullptr;
+  putBack(heap, c, rest);
+}
+
+// The bin is empty: one object for the caller, a batch for the bin. The call that finds no object left before
+// the next sample is the sample.
+void* refill(Heap& heap, std::uint8_t c, const Request& request) noexcept {
+  const std::uint64_t interval = sampling::intervalBytes();
+  if (heap.drawnInterval[c] != interval) draw(heap, c, interval);
+  const Chain chain = takeObjects(heap, c);
+  if (chain.count == 0) return nullptr;
+  void* object = chain.head;
+  const Chain rest = {chain.count > 1 ? nextObject(object) : nullptr, chain.count - 1, chain.fresh};
+  const bool sampled = heap.untilSample[c] == 0;
+  if (sampled) {
+    draw(heap, c, interval);
+  } else if (heap.untilSample[c] != sampling::kNever) {
+    --heap.untilSample[c];
+  }
+  ++heap.allocated[c];
+  Slab* slab = heap.current[c];
+  install(heap, c, rest);
+  if (request.zero) std::memset(object, 0, chain.fresh ? sizeof(void*) : request.bytes);
+  // Last, when the heap is whole again: taking a stack may allocate.
+  if (sampled) {
+    addSample(slab, {object, request.bytes, kSizeClasses[c].size, request.alignment, request.kind, interval},
+              request.frame);
+  }
+  return object;
+}
+
+void* fromClass(Heap& heap, std::uint8_t c, const Request& request) noexcept {
+  void* object = heap.bins[c];
+  if (object == nullptr) return refill(heap, c, request);
+  heap.bins[c] = nextObject(object);
+  if (request.zero) std::memset(object, 0, request.bytes);
+  return object;
+}
+
+// The first class whose objects all have the alignment, or kClasses. Slabs start at granules, so a class
+// whose size is a multiple of the alignment has it.
+std::size_t alignedClass(std::size_t bytes, std::size_t alignment) noexcept {
+  if (bytes > kLargestClass || alignment > pages::kGranuleBytes) return kClasses;
+  std::size_t c = classFor(bytes);
+  while (c < kClasses && (kSizeClasses[c].size & (alignment - 1)) != 0) ++c;
+  return c;
+}
+
+}  // namespace
+
+bool initialise() noexcept {
+  if (initialised.load(std::memory_order_acquire)) return true;  // pairs with the store below
+  if (!pages::initialise()) return false;
+  static constinit base::Mutex once;
+  base::MutexGuard guard(once);
+  if (initialised.load(std::memory_order_relaxed)) return true;
+  initialiseSlabMap();
+  initialised.store(true, std::memory_order_release);
+  return true;
+}
+
+void* allocate(const Request& request) noexcept {
+  Heap* heap = heldHeap();
+  if (heap == nullptr) {
+    if (!initialise()) return nullptr;
+    heap = acquire();
+    if (heap == nullptr) return nullptr;
+  }
+  const std::size_t c = request.alignment > 8            ? alignedClass(request.bytes, request.alignment)
+                        : request.bytes <= kLargestClass ? classFor(request.bytes)
+                                                         : kClasses;
+  void* object =
+      c < kClasses ? fromClass(*heap, static_cast<std::uint8_t>(c), request) : allocateLarge(heap, request);
+  if (isLoan(heap)) [[unlikely]]
+    endLoan(heap);
+  if (object == nullptr) errno = ENOMEM;
+  return object;
+}
+
+std::size_t releaseFreeMemory() noexcept {
+  if (!initialise()) return 0;
+  if (Heap* heap = heldHeap()) {
+    surrender(*heap);
+  }
+  drainPool();
+  return pages::purge(0);
+}
+
+}  // namespace heapprof::heap

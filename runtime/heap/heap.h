@@ -1,0 +1,81 @@
+// A heap: everything that one thread at a time allocates from. It belongs to the thread that holds it, not to
+// a thread for ever: a dying thread parks it in the pool, the next new thread adopts it.
+//
+// Invariant: a held heap is touched by its thread only, a pooled one only under the pool lock (pool.h); the
+// exceptions are `inbox` (any thread pushes) and relaxed reads for dumps. bins[c] holds free objects of
+// current[c] only. `self` is the thread's heap, or the constant empty heap, whose bins are empty, so that the
+// fast path needs no "is there one?".
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+#include "runtime/base/random.h"
+#include "runtime/heap/size_classes.h"
+#include "runtime/heap/slab.h"
+
+namespace heapprof::heap {
+
+// What malloc's fast path reads.
+struct HeapFront {
+  void* bins[kMaxClasses];
+  std::uint8_t classOf[(kFastLimit >> 3) + 1];  // by (bytes + 7) / 8
+};
+
+// Frees of other heaps' objects, kept back until a few of one slab have come together.
+struct RemoteCache {
+  static constexpr std::size_t kEntries = 16;
+  static constexpr std::size_t kMostBytes = 32 * 1024;
+  struct Entry {
+    Slab* slab;
+    void* head;
+    void* tail;
+    std::uint32_t count;
+  };
+  Entry entries[kEntries];
+  std::size_t bytes;
+};
+
+// Free granules kept at hand; the more a heap needs, the more it takes at a time.
+struct GranuleStock {
+  static constexpr std::uint32_t kMost = 8;
+  pages::Granule granules[kMost];
+  std::uint32_t count;
+  std::uint32_t refills;
+};
+
+struct Heap : HeapFront {
+  // Sampling: objects of the class until the next sample, and the interval that was in force when this was
+  // drawn.
+  std::uint32_t untilSample[kMaxClasses];
+  std::uint64_t drawnInterval[kMaxClasses];
+  Slab* current[kMaxClasses];
+  pages::Granule partial[kMaxClasses];   // first of the list through Slab::link
+  std::uint64_t allocated[kMaxClasses];  // objects put into bins or handed out; cumulative
+  std::uint64_t freed[kMaxClasses];      // objects seen to have come back; cumulative
+  std::uint16_t
+      installed[kMaxClasses];  // put into the bin at its last filling: the bin holds at most that many
+  GranuleStock stock;
+  RemoteCache remoteCache;
+  base::Random random;
+  std::uint32_t keptGranules;  // in empty slabs that stay in their lists
+
+  alignas(64) std::atomic<pages::Granule> inbox;  // first of a list through Slab::inboxNext
+  std::atomic<bool> held;                         // by a thread; false: in the pool
+  std::atomic<std::uint64_t> threadId;            // of the holder
+  std::uint64_t number;
+  Heap* nextOfAll;  // all heaps ever made; written before it is published
+  Heap* nextInPool;
+  bool orphan;  // its thread did not survive a fork: nobody will ever hold it
+};
+
+extern const HeapFront emptyHeap;
+extern constinit thread_local HeapFront* self;
+
+inline Heap* heldHeap() noexcept {
+  HeapFront* front = self;
+  return front == &emptyHeap ? nullptr : static_cast<Heap*>(front);
+}
+
+}  // namespace heapprof::heap

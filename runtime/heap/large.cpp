@@ -1,0 +1,104 @@
+#include "runtime/heap/large.h"
+
+#include <cstring>
+#include <errno.h>
+#include <stdint.h>
+
+#include "runtime/base/fatal.h"
+#include "runtime/heap/samples.h"
+#include "runtime/heap/slab_map.h"
+#include "runtime/pages/pages.h"
+
+namespace heapprof::heap {
+namespace {
+
+constinit std::atomic<std::uint64_t> liveBytes{0}, liveCount{0}, allocatedBytes{0}, allocatedCount{0};
+
+void count(std::atomic<std::uint64_t>& counter, std::uint64_t by) noexcept {
+  counter.fetch_add(by, std::memory_order_relaxed);
+}
+
+void maybeSample(Heap* heap, Slab* slab, const Request& request, void* pointer, std::size_t drawn) noexcept {
+  const std::uint64_t interval = sampling::intervalBytes();
+  if (interval == 0 || heap == nullptr || !sampling::drawLarge(heap->random, drawn, interval)) return;
+  addSample(slab, {pointer, request.bytes, largeBytes(slab), request.alignment, request.kind, interval},
+            request.frame);
+}
+
+}  // namespace
+
+void* allocateLarge(Heap* heap, const Request& request) noexcept {
+  if (request.bytes > static_cast<std::size_t>(PTRDIFF_MAX) || request.alignment > (std::size_t{1} << 46)) {
+    errno = ENOMEM;
+    return nullptr;
+  }
+  const std::size_t wanted = request.bytes == 0 ? 1 : request.bytes;
+  const std::size_t granules = (wanted + pages::kGranuleBytes - 1) >> pages::kGranuleShift;
+  const std::size_t alignment =
+      request.alignment <= pages::kGranuleBytes ? 1 : request.alignment >> pages::kGranuleShift;
+  if (granules > 0x7fffffffu || alignment > 0x7fffffffu) {
+    errno = ENOMEM;
+    return nullptr;
+  }
+  const pages::Span span = pages::allocate(static_cast<std::uint32_t>(granules), pages::Use::kLarge,
+                                           static_cast<std::uint32_t>(alignment));
+  if (span.first == pages::kNoGranule) return nullptr;
+  Slab* slab = slabAt(span.first);
+  slab->link = span.granules;
+  slab->remote.store(0, std::memory_order_relaxed);
+  slab->filter.store(0, std::memory_order_relaxed);
+  slab->samples = 0;
+  slab->owner.store(0, std::memory_order_relaxed);
+  slab->kind = SlabKind::kLarge;
+  void* pointer = reinterpret_cast<void*>(startOf(slab));
+  const std::size_t bytes = largeBytes(slab);
+  count(liveBytes, bytes);
+  count(liveCount, 1);
+  count(allocatedBytes, bytes);
+  count(allocatedCount, 1);
+  if (request.zero && !span.zeroed) std::memset(pointer, 0, wanted);
+  maybeSample(heap, slab, request, pointer, bytes);
+  return pointer;
+}
+
+void freeLarge(Slab* slab, void* pointer) noexcept {
+  if (reinterpret_cast<std::uintptr_t>(pointer) != startOf(slab)) {
+    base::fatal("free() of an address inside a large block");
+  }
+  const std::uint32_t granules = slab->link;
+  slab->kind = SlabKind::kUnused;
+  slab->link = 0;
+  count(liveBytes, ~((std::uint64_t{granules} << pages::kGranuleShift) - 1));
+  count(liveCount, ~std::uint64_t{0});
+  pages::release(granuleOf(slab), granules);
+}
+
+bool resizeLarge(Heap* heap, Slab* slab, void* pointer, std::size_t bytes, const void* frame) noexcept {
+  const std::uint32_t old = slab->link;
+  const std::size_t wantedGranules = (bytes + pages::kGranuleBytes - 1) >> pages::kGranuleShift;
+  if (bytes <= kLargestClass || wantedGranules > 0x7fffffffu) return false;
+  const auto wanted = static_cast<std::uint32_t>(wantedGranules);
+  bool zeroed = false;
+  if (wanted > old && !pages::growInPlace(granuleOf(slab), old, wanted, &zeroed)) return false;
+  slab->link = wanted;
+  if (wanted < old) pages::shrinkInPlace(granuleOf(slab), old, wanted);
+  const std::size_t before = std::size_t{old} << pages::kGranuleShift;
+  const std::size_t after = largeBytes(slab);
+  count(liveBytes, after - before);
+  if (after > before) count(allocatedBytes, after - before);
+  base::Random local(reinterpret_cast<std::uintptr_t>(pointer) + bytes);
+  base::Random& random = heap == nullptr ? local : heap->random;
+  const bool tagged = (slab->owner.load(std::memory_order_relaxed) & kSampledTag) != 0;
+  const bool sampled = tagged && resizeSample(slab, pointer, bytes, after, random);
+  if (!sampled && after > before) {
+    maybeSample(heap, slab, {bytes, 0, sampling::Kind::kRealloc, false, frame}, pointer, after - before);
+  }
+  return true;
+}
+
+LargeTotals largeTotals() noexcept {
+  return {liveBytes.load(std::memory_order_relaxed), liveCount.load(std::memory_order_relaxed),
+          allocatedBytes.load(std::memory_order_relaxed), allocatedCount.load(std::memory_order_relaxed)};
+}
+
+}  // namespace heapprof::heap

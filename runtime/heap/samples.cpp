@@ -1,0 +1,223 @@
+#include "runtime/heap/samples.h"
+
+#include "runtime/base/mutex.h"
+#include "runtime/meta/meta_memory.h"
+
+namespace heapprof::heap {
+namespace {
+
+constexpr std::uint32_t kListed = 8;
+constexpr std::uint32_t kHashed = 0x80000000u;
+constexpr std::size_t kStripes = 64;
+constexpr std::size_t kFirstCapacity = 1024;
+
+// Address to record, linear probing; grows at two thirds. Old tables stay behind in metadata memory: with
+// doubling they sum up to less than the one in use.
+class HashTable {
+ public:
+  bool insert(const void* key, sampling::RecordId id) noexcept {
+    if ((count_ + 1) * 3 > capacity_ * 2 && !grow()) return false;
+    std::size_t at = slotOf(key);
+    while (entries_[at].key != nullptr) at = (at + 1) & (capacity_ - 1);
+    entries_[at] = {key, id};
+    ++count_;
+    return true;
+  }
+  sampling::RecordId* find(const void* key) noexcept {
+    if (capacity_ == 0) return nullptr;
+    for (std::size_t at = slotOf(key); entries_[at].key != nullptr; at = (at + 1) & (capacity_ - 1)) {
+      if (entries_[at].key == key) return &entries_[at].id;
+    }
+    return nullptr;
+  }
+  // Closes the gap, so that no tombstones are needed.
+  void erase(sampling::RecordId* id) noexcept {
+    std::size_t gap = static_cast<std::size_t>(
+        reinterpret_cast<Entry*>(reinterpret_cast<char*>(id) - offsetof(Entry, id)) - entries_);
+    const std::size_t mask = capacity_ - 1;
+    for (std::size_t at = (gap + 1) & mask; entries_[at].key != nullptr; at = (at + 1) & mask) {
+      const std::size_t home = slotOf(entries_[at].key);
+      if (((at - home) & mask) < ((at - gap) & mask)) continue;
+      entries_[gap] = entries_[at];
+      gap = at;
+    }
+    entries_[gap] = {};
+    --count_;
+  }
+
+ private:
+  struct Entry {
+    const void* key;
+    sampling::RecordId id;
+  };
+  std::size_t slotOf(const void* key) const noexcept {
+    const auto address = reinterpret_cast<std::uintptr_t>(key) >> 3;
+    return (address * 0x9e3779b97f4a7c15u >> 20) & (capacity_ - 1);
+  }
+  bool grow() noexcept {
+    const std::size_t capacity = capacity_ == 0 ? kFirstCapacity : capacity_ * 2;
+    auto* fresh = static_cast<Entry*>(meta::allocate(meta::Purpose::kSampler, capacity * sizeof(Entry), 64));
+    if (fresh == nullptr) return false;
+    Entry* old = entries_;
+    const std::size_t oldCapacity = capacity_;
+    entries_ = fresh;
+    capacity_ = capacity;
+    count_ = 0;
+    for (std::size_t i = 0; i < oldCapacity; ++i) {
+      if (old[i].key != nullptr) insert(old[i].key, old[i].id);
+    }
+    return true;
+  }
+
+  Entry* entries_ = nullptr;
+  std::size_t capacity_ = 0;
+  std::size_t count_ = 0;
+};
+
+struct alignas(64) Stripe {
+  base::Mutex lock;
+  HashTable table;  // guarded by lock
+};
+constinit Stripe stripes[kStripes];
+
+Stripe& stripeOf(const Slab* slab) noexcept {
+  return stripes[(reinterpret_cast<std::uintptr_t>(slab) >> 6) % kStripes];
+}
+
+void tag(Slab& slab, bool on) noexcept {
+  if (on) {
+    slab.owner.fetch_or(kSampledTag, std::memory_order_relaxed);
+  } else {
+    slab.owner.fetch_and(~kSampledTag, std::memory_order_relaxed);
+  }
+}
+
+void refilter(Slab& slab) noexcept {
+  std::uint64_t bits = 0;
+  for (sampling::RecordId at = slab.samples; at != 0; at = sampling::nextInSlab(at)) {
+    bits |= filterBit(sampling::addressOf(at));
+  }
+  slab.filter.store(bits, std::memory_order_relaxed);
+}
+
+std::uint32_t listLength(const Slab& slab) noexcept {
+  std::uint32_t length = 0;
+  for (sampling::RecordId at = slab.samples; at != 0; at = sampling::nextInSlab(at)) ++length;
+  return length;
+}
+
+// False: no memory for it; then the list stays and grows long.
+bool moveToTable(HashTable& table, Slab& slab) noexcept {
+  std::uint32_t moved = 0;
+  for (sampling::RecordId at = slab.samples; at != 0; at = sampling::nextInSlab(at), ++moved) {
+    if (table.insert(sampling::addressOf(at), at)) continue;
+    for (sampling::RecordId undo = slab.samples; undo != at; undo = sampling::nextInSlab(undo)) {
+      table.erase(table.find(sampling::addressOf(undo)));
+    }
+    return false;
+  }
+  slab.samples = kHashed | moved;
+  slab.filter.store(~std::uint64_t{0}, std::memory_order_relaxed);
+  return true;
+}
+
+bool link(Stripe& stripe, Slab& slab, const void* object, sampling::RecordId id) noexcept {
+  if ((slab.samples & kHashed) == 0 && listLength(slab) >= kListed) moveToTable(stripe.table, slab);
+  if ((slab.samples & kHashed) != 0) {
+    if (!stripe.table.insert(object, id)) return false;
+    ++slab.samples;
+    return true;
+  }
+  sampling::setNextInSlab(id, slab.samples);
+  slab.samples = id;
+  slab.filter.store(slab.filter.load(std::memory_order_relaxed) | filterBit(object),
+                    std::memory_order_relaxed);
+  return true;
+}
+
+sampling::RecordId find(Stripe& stripe, const Slab& slab, const void* object) noexcept {
+  if ((slab.samples & kHashed) != 0) {
+    const sampling::RecordId* id = stripe.table.find(object);
+    return id == nullptr ? 0 : *id;
+  }
+  sampling::RecordId at = slab.samples;
+  while (at != 0 && sampling::addressOf(at) != object) at = sampling::nextInSlab(at);
+  return at;
+}
+
+void unlink(Stripe& stripe, Slab& slab, const void* object, sampling::RecordId id) noexcept {
+  if ((slab.samples & kHashed) != 0) {
+    stripe.table.erase(stripe.table.find(object));
+    --slab.samples;
+    if (slab.samples == kHashed) {
+      slab.samples = 0;
+      slab.filter.store(0, std::memory_order_relaxed);
+    }
+  } else if (slab.samples == id) {
+    slab.samples = sampling::nextInSlab(id);
+    refilter(slab);
+  } else {
+    sampling::RecordId before = slab.samples;
+    while (sampling::nextInSlab(before) != id) before = sampling::nextInSlab(before);
+    sampling::setNextInSlab(before, sampling::nextInSlab(id));
+    refilter(slab);
+  }
+  if (slab.samples == 0) tag(slab, false);
+}
+
+}  // namespace
+
+void addSample(Slab* slab, const sampling::Allocation& allocation, const void* frame) noexcept {
+  const sampling::RecordId id = sampling::record(allocation, frame);
+  if (id == 0) return;
+  Stripe& stripe = stripeOf(slab);
+  bool linked = false;
+  {
+    base::MutexGuard guard(stripe.lock);
+    linked = link(stripe, *slab, allocation.address, id);
+    if (linked) tag(*slab, true);
+  }
+  if (!linked) sampling::forget(id, false);
+}
+
+void forgetSample(Slab* slab, const void* object) noexcept {
+  Stripe& stripe = stripeOf(slab);
+  sampling::RecordId id = 0;
+  {
+    base::MutexGuard guard(stripe.lock);
+    id = find(stripe, *slab, object);
+    if (id != 0) unlink(stripe, *slab, object, id);
+  }
+  if (id != 0) sampling::forget(id);
+}
+
+bool resizeSample(Slab* slab, const void* object, std::size_t requested, std::size_t allocated,
+                  base::Random& random) noexcept {
+  Stripe& stripe = stripeOf(slab);
+  base::MutexGuard guard(stripe.lock);
+  const sampling::RecordId id = find(stripe, *slab, object);
+  if (id == 0) return false;
+  // The record is unlinked first: a sample that is thinned away is gone when resize returns.
+  unlink(stripe, *slab, object, id);
+  const sampling::RecordId stays = sampling::resize(id, requested, allocated, random);
+  if (stays != 0) {
+    if (link(stripe, *slab, object, stays)) {
+      tag(*slab, true);
+    } else {
+      sampling::forget(stays, false);
+    }
+  }
+  return true;
+}
+
+void lockSamples() noexcept {
+  for (Stripe& stripe : stripes) stripe.lock.lock();
+}
+void unlockSamples() noexcept {
+  for (Stripe& stripe : stripes) stripe.lock.unlock();
+}
+void resetSampleLocks() noexcept {
+  for (Stripe& stripe : stripes) stripe.lock.reset();
+}
+
+}  // namespace heapprof::heap

@@ -1,0 +1,105 @@
+// A slab's descriptor: one cache line per granule, beside the memory, never inside it.
+//
+//   0        8          16         20     22      24        32        40       44    48    52         56 58
+//   ...   63 | owner  | localFree | countdown | armed | carved | remote  | filter  | samples | link | prev |
+//   inboxNext | handed | ... |
+//   '--- free() touches these, the owner's ---'              '- any thread ---------'
+//
+// Invariant, for a slab of a heap (F = armed - countdown: local frees since the last look; R = remote.count):
+//   carved - |localFree| = handed - F          objects out: in use, in bins, in other threads' remote caches,
+//   in `remote` empty  <=>  current in no bin and handed - F == R unless it is current: countdown +
+//   (remote.wakeAt - R at the last look) <= objects out + 1, so that whoever brings the last object back,
+//   locally or not, makes the owner look; no slab is ever empty unnoticed.
+// Owner: the heap in `owner` (only the thread that holds it writes the owner's fields); `remote`, `filter`,
+// `samples`, inboxNext: see the rules beside them.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+#include "runtime/pages/granule.h"
+
+namespace heapprof::heap {
+
+struct Heap;
+
+enum class SlabKind : std::uint8_t {
+  kUnused,    // no object lies here: free, or never used, or the inside of a large span
+  kSlab,      // first granule of a slab
+  kInterior,  // further granule of a slab: link is the first
+  kLarge,     // first granule of a span of its own: link is its length in granules
+};
+
+enum class SlabState : std::uint8_t {
+  kCurrent,  // its heap's bins are filled from it
+  kFull,     // nothing to take when last looked at; in no list
+  kPartial,  // in its class's list
+};
+
+// Remote frees: one word, so that one CAS publishes a chain and its length and decides who wakes the owner.
+//   head    (offset of the first object from the slab's start) / 8; meaningless when count is 0
+//   count   objects in the chain
+//   wakeAt  0: nobody is to be woken. Else the slab is parked: the freer whose CAS takes count from below
+//   wakeAt to it or
+//           above, and only it, pushes the slab to its heap's inbox.
+struct RemoteWord {
+  std::uint32_t head;
+  std::uint16_t count;
+  std::uint16_t wakeAt;
+
+  static constexpr RemoteWord unpack(std::uint64_t word) noexcept {
+    return {static_cast<std::uint32_t>(word >> 32), static_cast<std::uint16_t>(word >> 16),
+            static_cast<std::uint16_t>(word)};
+  }
+  constexpr std::uint64_t pack() const noexcept {
+    return std::uint64_t{head} << 32 | std::uint64_t{count} << 16 | wakeAt;
+  }
+  constexpr bool crossed() const noexcept { return wakeAt != 0 && count >= wakeAt; }
+};
+
+inline constexpr std::uint64_t kSampledTag = 1;
+
+struct alignas(64) Slab {
+  // Heap pointer, or 0 (large spans, unused); bit 0: holds samples, so that every free of its objects takes
+  // the slow path. Written by the owner when the slab is made and ended; the tag under the slab's sample
+  // lock.
+  std::atomic<std::uint64_t> owner;
+  void* localFree;
+  std::uint32_t countdown;
+  std::uint16_t armed;
+  std::uint16_t carved;
+  std::atomic<std::uint64_t> remote;  // RemoteWord
+  // Bit hash(address) is set for every sampled object; a clear bit proves that an object is not sampled.
+  // Written under the sample lock, read without: the bit of a live object was set before its address was
+  // handed out.
+  std::atomic<std::uint64_t> filter;
+  std::uint32_t samples;  // under the sample lock: see samples.h
+  std::uint32_t link;     // slab: next in its class's list; interior: first granule; large: length
+  std::uint32_t prev;
+  std::atomic<std::uint32_t> inboxNext;  // written by the one freer that pushes it, read by the drainer
+  std::uint16_t handed;
+  std::uint8_t sizeClass;
+  SlabKind kind;
+  SlabState state;
+  bool pushPending;  // a freer has crossed wakeAt and its push has not been seen yet: must not be ended or
+                     // parked again
+  bool zeroed;       // what was never carved reads as zero
+  bool kept;         // empty, but kept in the list for the next request
+};
+static_assert(sizeof(Slab) == 64 && offsetof(Slab, remote) == 24 && offsetof(Slab, handed) == 56);
+
+inline void*& nextObject(void* object) noexcept {
+  return *static_cast<void**>(object);
+}
+
+inline std::uint64_t filterBit(const void* object) noexcept {
+  const auto address = reinterpret_cast<std::uintptr_t>(object) >> 3;
+  return std::uint64_t{1} << ((address * 0x9e3779b97f4a7c15u) >> 58);
+}
+
+inline Heap* ownerOf(std::uint64_t word) noexcept {
+  return reinterpret_cast<Heap*>(word & ~kSampledTag);
+}
+
+}  // namespace heapprof::heap

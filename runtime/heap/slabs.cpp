@@ -1,0 +1,366 @@
+#include "runtime/heap/slabs.h"
+
+#include "runtime/base/fatal.h"
+#include "runtime/heap/slab_map.h"
+#include "runtime/pages/pages.h"
+
+namespace heapprof::heap {
+namespace {
+
+// A countdown that cannot end between two looks: more than any slab's capacity.
+constexpr std::uint16_t kNeverEnds = 0xffff;
+// Empty slabs of a heap that stay in their lists: 512 KiB.
+constexpr std::uint32_t kMostKept = (std::uint32_t{512} << 10) >> pages::kGranuleShift;
+// What a heap asks of the page layer at its first, second ... need.
+constexpr std::uint32_t kGranuleBatches[] = {1, 1, 2, 4, 8};
+
+RemoteWord loadRemote(const Slab& slab) noexcept {
+  return RemoteWord::unpack(slab.remote.load(std::memory_order_relaxed));
+}
+
+// Takes note of local frees since the last look, and starts a new count.
+void fold(Heap& heap, Slab& slab, std::uint16_t nextCountdown) noexcept {
+  const std::uint32_t came = slab.armed - slab.countdown;
+  if (came > slab.handed) base::fatal("more objects came back to a slab than were handed out (double free)");
+  slab.handed = static_cast<std::uint16_t>(slab.handed - came);
+  heap.freed[slab.sizeClass] += came;
+  slab.armed = nextCountdown;
+  slab.countdown = nextCountdown;
+}
+
+// Nobody is to wake the slab from now on; a crossing that this hides is remembered until its push arrives.
+void disarmRemote(Slab& slab) noexcept {
+  std::uint64_t old = slab.remote.load(std::memory_order_relaxed);
+  for (;;) {
+    RemoteWord word = RemoteWord::unpack(old);
+    if (word.wakeAt == 0) return;
+    if (word.crossed()) slab.pushPending = true;
+    word.wakeAt = 0;
+    if (slab.remote.compare_exchange_weak(old, word.pack(), std::memory_order_acq_rel,
+                                          std::memory_order_relaxed)) {
+      return;
+    }
+  }
+}
+
+void unlinkPartial(Heap& heap, Slab& slab) noexcept {
+  if (slab.prev == pages::kNoGranule) {
+    heap.partial[slab.sizeClass] = slab.link;
+  } else {
+    slabAt(slab.prev)->link = slab.link;
+  }
+  if (slab.link != pages::kNoGranule) slabAt(slab.link)->prev = slab.prev;
+  if (slab.kept) {
+    slab.kept = false;
+    heap.keptGranules -= kSizeClasses[slab.sizeClass].granules;
+  }
+}
+
+void clearSlab(Slab& slab) noexcept {
+  slab.owner.store(0, std::memory_order_relaxed);
+  slab.localFree = nullptr;
+  slab.remote.store(0, std::memory_order_relaxed);
+  slab.kind = SlabKind::kUnused;
+  slab.link = pages::kNoGranule;
+}
+
+void giveGranule(Heap& heap, pages::Granule granule) noexcept {
+  GranuleStock& stock = heap.stock;
+  if (stock.count == GranuleStock::kMost) {
+    constexpr std::uint32_t kHalf = GranuleStock::kMost / 2;
+    pages::releaseSmall(stock.granules, kHalf);
+    for (std::uint32_t i = kHalf; i < stock.count; ++i) stock.granules[i - kHalf] = stock.granules[i];
+    stock.count -= kHalf;
+  }
+  stock.granules[stock.count++] = granule;
+}
+
+pages::Granule takeGranule(Heap& heap) noexcept {
+  GranuleStock& stock = heap.stock;
+  if (stock.count == 0) {
+    constexpr std::uint32_t kLast = sizeof kGranuleBatches / sizeof kGranuleBatches[0] - 1;
+    const std::uint32_t wanted = kGranuleBatches[stock.refills < kLast ? stock.refills : kLast];
+    ++stock.refills;
+    stock.count = pages::allocateSmall(stock.granules, wanted);
+    if (stock.count == 0) return pages::kNoGranule;
+    // Lowest address first: they are taken from the end.
+    for (std::uint32_t i = 0; i < stock.count / 2; ++i) {
+      const pages::Granule swapped = stock.granules[i];
+      stock.granules[i] = stock.granules[stock.count - 1 - i];
+      stock.granules[stock.count - 1 - i] = swapped;
+    }
+  }
+  return stock.granules[--stock.count];
+}
+
+// The slab is empty and in no list: its granules go back.
+void endSlab(Heap& heap, Slab& slab) noexcept {
+  const SizeClass& row = kSizeClasses[slab.sizeClass];
+  heap.freed[slab.sizeClass] += slab.handed;  // those in the remote word were never collected
+  const pages::Granule first = granuleOf(&slab);
+  for (std::uint32_t i = 0; i < row.granules; ++i) clearSlab(*slabAt(first + i));
+  if (row.granules == 1) {
+    giveGranule(heap, first);
+  } else {
+    pages::release(first, row.granules);
+  }
+}
+
+// Whoever joins the list makes an empty slab that was kept in it superfluous, so a kept slab is always alone.
+void linkPartial(Heap& heap, Slab& slab) noexcept {
+  pages::Granule& head = heap.partial[slab.sizeClass];
+  if (head != pages::kNoGranule && slabAt(head)->kept) {
+    Slab& superfluous = *slabAt(head);
+    unlinkPartial(heap, superfluous);
+    endSlab(heap, superfluous);
+  }
+  slab.link = head;
+  slab.prev = pages::kNoGranule;
+  const pages::Granule granule = granuleOf(&slab);
+  if (head != pages::kNoGranule) slabAt(head)->prev = granule;
+  head = granule;
+  slab.state = SlabState::kPartial;
+}
+
+// A partial slab with nothing out: kept if the heap keeps little else, ended otherwise.
+void retire(Heap& heap, Slab& slab) noexcept {
+  if (slab.pushPending || slab.kept) return;
+  const std::uint32_t granules = kSizeClasses[slab.sizeClass].granules;
+  if (heap.keptGranules + granules <= kMostKept && slab.link == pages::kNoGranule &&
+      slab.prev == pages::kNoGranule) {
+    slab.kept = true;
+    heap.keptGranules += granules;
+    return;
+  }
+  unlinkPartial(heap, slab);
+  endSlab(heap, slab);
+}
+
+// Arms a partial slab so that its becoming empty cannot go unnoticed (slab.h), or retires it if it is empty
+// already.
+void armPartial(Heap& heap, Slab& slab) noexcept {
+  std::uint64_t old = slab.remote.load(std::memory_order_relaxed);
+  std::uint16_t out = 0;
+  for (;;) {
+    RemoteWord word = RemoteWord::unpack(old);
+    if (word.count > slab.handed)
+      base::fatal("more objects came back to a slab than were handed out (double free)");
+    if (word.crossed()) slab.pushPending = true;
+    out = static_cast<std::uint16_t>(slab.handed - word.count);
+    // Half here, half and one there; with a push under way its arrival will arm again.
+    word.wakeAt = slab.pushPending || out == 0 ? std::uint16_t{0}
+                                               : static_cast<std::uint16_t>(word.count + out / 2 + 1);
+    if (slab.remote.compare_exchange_weak(old, word.pack(), std::memory_order_acq_rel,
+                                          std::memory_order_relaxed)) {
+      break;
+    }
+  }
+  if (out == 0) {
+    retire(heap, slab);
+  } else {
+    slab.armed = static_cast<std::uint16_t>(out - out / 2);
+    slab.countdown = slab.armed;
+  }
+}
+
+// Takes what other threads pushed; the objects stay counted as handed out.
+Chain takeRemote(Slab& slab) noexcept {
+  if (loadRemote(slab).count == 0) return {};
+  // acquire: pairs with the release in pushRemote: the links are ours to read.
+  const RemoteWord word = RemoteWord::unpack(slab.remote.exchange(0, std::memory_order_acquire));
+  if (word.crossed()) slab.pushPending = true;
+  return {reinterpret_cast<void*>(startOf(&slab) + (std::uintptr_t{word.head} << 3)), word.count, false};
+}
+
+Chain takeLocal(Heap& heap, Slab& slab) noexcept {
+  if (slab.localFree == nullptr) return {};
+  fold(heap, slab, kNeverEnds);
+  const Chain chain = {slab.localFree, static_cast<std::uint32_t>(slab.carved - slab.handed), false};
+  slab.localFree = nullptr;
+  slab.handed = slab.carved;
+  return chain;
+}
+
+Chain carve(Slab& slab) noexcept {
+  const SizeClass& row = kSizeClasses[slab.sizeClass];
+  const std::uint32_t left = static_cast<std::uint32_t>(row.capacity - slab.carved);
+  if (left == 0) return {};
+  const std::uint32_t count = left < row.carveBatch ? left : row.carveBatch;
+  const std::uintptr_t first = startOf(&slab) + std::uintptr_t{slab.carved} * row.size;
+  std::uintptr_t at = first;
+  for (std::uint32_t i = 1; i < count; ++i, at += row.size) {
+    nextObject(reinterpret_cast<void*>(at)) = reinterpret_cast<void*>(at + row.size);
+  }
+  if (count > 1) nextObject(reinterpret_cast<void*>(at)) = nullptr;
+  slab.carved = static_cast<std::uint16_t>(slab.carved + count);
+  slab.handed = static_cast<std::uint16_t>(slab.handed + count);
+  return {reinterpret_cast<void*>(first), count, slab.zeroed};
+}
+
+Chain takeFrom(Heap& heap, Slab& slab) noexcept {
+  Chain chain = takeLocal(heap, slab);
+  if (chain.count == 0) {
+    chain = takeRemote(slab);
+    heap.freed[slab.sizeClass] += chain.count;
+  }
+  return chain.count != 0 ? chain : carve(slab);
+}
+
+// Parks the class's current slab, from which nothing can be taken. False: something has just come back.
+bool parkCurrent(Heap& heap, Slab& slab) noexcept {
+  const std::uint16_t wake = kSizeClasses[slab.sizeClass].wakeAfter;
+  fold(heap, slab, wake);
+  slab.state = SlabState::kFull;
+  std::uint64_t expected = 0;
+  const std::uint64_t parked = RemoteWord{0, 0, wake}.pack();
+  // A push that is still under way will wake the slab by itself; until it is seen no second one may be asked
+  // for.
+  if (!slab.pushPending && !slab.remote.compare_exchange_strong(expected, parked, std::memory_order_acq_rel,
+                                                                std::memory_order_acquire)) {
+    fold(heap, slab, kNeverEnds);
+    slab.state = SlabState::kCurrent;
+    return false;
+  }
+  heap.current[slab.sizeClass] = nullptr;
+  return true;
+}
+
+void makeCurrent(Heap& heap, Slab& slab) noexcept {
+  fold(heap, slab, kNeverEnds);
+  disarmRemote(slab);
+  slab.state = SlabState::kCurrent;
+  heap.current[slab.sizeClass] = &slab;
+}
+
+Slab* makeSlab(Heap& heap, std::uint8_t sizeClass) noexcept {
+  const SizeClass& row = kSizeClasses[sizeClass];
+  pages::Granule first = pages::kNoGranule;
+  bool zeroed = false;
+  if (row.granules == 1) {
+    first = takeGranule(heap);
+    if (first == pages::kNoGranule) return nullptr;
+  } else {
+    const pages::Span span = pages::allocate(row.granules, pages::Use::kMedium);
+    if (span.first == pages::kNoGranule) return nullptr;
+    first = span.first;
+    zeroed = span.zeroed;
+    for (std::uint32_t i = 1; i < row.granules; ++i) {
+      Slab& interior = *slabAt(first + i);
+      interior.kind = SlabKind::kInterior;
+      interior.link = first;
+    }
+  }
+  Slab& slab = *slabAt(first);
+  slab.localFree = nullptr;
+  slab.countdown = kNeverEnds;
+  slab.armed = kNeverEnds;
+  slab.carved = slab.handed = 0;
+  slab.remote.store(0, std::memory_order_relaxed);
+  slab.filter.store(0, std::memory_order_relaxed);
+  slab.samples = 0;
+  slab.sizeClass = sizeClass;
+  slab.kind = SlabKind::kSlab;
+  slab.pushPending = slab.kept = false;
+  slab.zeroed = zeroed;
+  slab.owner.store(reinterpret_cast<std::uint64_t>(&heap), std::memory_order_relaxed);
+  return &slab;
+}
+
+Slab* nextSlab(Heap& heap, std::uint8_t sizeClass) noexcept {
+  if (heap.partial[sizeClass] == pages::kNoGranule) {
+    drainInbox(heap);
+    flushRemoteCache(heap);
+  }
+  if (heap.partial[sizeClass] == pages::kNoGranule) return makeSlab(heap, sizeClass);
+  Slab& slab = *slabAt(heap.partial[sizeClass]);
+  unlinkPartial(heap, slab);
+  return &slab;
+}
+
+}  // namespace
+
+Chain takeObjects(Heap& heap, std::uint8_t sizeClass) noexcept {
+  for (;;) {
+    Slab* slab = heap.current[sizeClass];
+    if (slab == nullptr) {
+      slab = nextSlab(heap, sizeClass);
+      if (slab == nullptr) return {};
+      makeCurrent(heap, *slab);
+    }
+    do {
+      const Chain chain = takeFrom(heap, *slab);
+      if (chain.count != 0) return chain;
+    } while (!parkCurrent(heap, *slab));
+  }
+}
+
+void putBack(Heap& heap, std::uint8_t sizeClass, Chain chain) noexcept {
+  if (chain.count == 0) return;
+  Slab& slab = *heap.current[sizeClass];
+  fold(heap, slab, kNeverEnds);
+  void* tail = chain.head;
+  if (slab.localFree != nullptr) {
+    for (std::uint32_t i = 1; i < chain.count; ++i) tail = nextObject(tail);
+    nextObject(tail) = slab.localFree;
+  }
+  slab.localFree = chain.head;
+  slab.handed = static_cast<std::uint16_t>(slab.handed - chain.count);
+}
+
+void lookAt(Heap& heap, Slab* slab) noexcept {
+  fold(heap, *slab, kNeverEnds);
+  if (slab->state == SlabState::kCurrent) return;
+  if (slab->state == SlabState::kFull) {
+    disarmRemote(*slab);
+    linkPartial(heap, *slab);
+  }
+  armPartial(heap, *slab);
+}
+
+void drainInbox(Heap& heap) noexcept {
+  if (heap.inbox.load(std::memory_order_relaxed) == pages::kNoGranule) return;
+  // acquire: pairs with the release in pushInbox.
+  pages::Granule at = heap.inbox.exchange(pages::kNoGranule, std::memory_order_acquire);
+  while (at != pages::kNoGranule) {
+    Slab* slab = slabAt(at);
+    at = slab->inboxNext.load(std::memory_order_relaxed);
+    disarmRemote(*slab);
+    slab->pushPending = false;  // this was it
+    lookAt(heap, slab);
+  }
+}
+
+void surrender(Heap& heap) noexcept {
+  flushRemoteCache(heap);
+  for (std::uint8_t c = 0; c < kClasses; ++c) {
+    Slab* slab = heap.current[c];
+    if (slab == nullptr) continue;
+    Chain bin = {heap.bins[c], 0, false};
+    for (void* at = bin.head; at != nullptr; at = nextObject(at)) ++bin.count;
+    heap.bins[c] = nullptr;
+    heap.installed[c] = 0;
+    heap.allocated[c] -= bin.count;
+    putBack(heap, c, bin);
+    heap.current[c] = nullptr;
+    fold(heap, *slab, kNeverEnds);
+    linkPartial(heap, *slab);
+    armPartial(heap, *slab);
+  }
+  drainInbox(heap);
+  dropKept(heap);
+}
+
+void dropKept(Heap& heap) noexcept {
+  for (std::uint8_t c = 0; c < kClasses && heap.keptGranules != 0; ++c) {
+    const pages::Granule only = heap.partial[c];
+    if (only == pages::kNoGranule || !slabAt(only)->kept) continue;
+    Slab& slab = *slabAt(only);
+    unlinkPartial(heap, slab);
+    endSlab(heap, slab);
+  }
+  if (heap.stock.count != 0) pages::releaseSmall(heap.stock.granules, heap.stock.count);
+  heap.stock.count = 0;
+  heap.stock.refills = 0;
+}
+
+}  // namespace heapprof::heap

@@ -1,0 +1,37 @@
+// A slab's life: made, current, full, partial, empty, ended. What moves objects between slabs and bins.
+//
+// Invariant: that of slab.h; every function leaves it true. All take the heap that the caller holds (or a
+// pooled one, under the pool lock).
+#pragma once
+
+#include "runtime/heap/heap.h"
+
+namespace heapprof::heap {
+
+struct Chain {
+  void* head = nullptr;
+  std::uint32_t count = 0;
+  bool fresh = false;  // memory never used since the kernel zeroed it, but for the links
+};
+
+// At least one object of the class, from wherever it is cheapest; count 0: out of memory.
+Chain takeObjects(Heap& heap, std::uint8_t sizeClass) noexcept;
+// Puts objects of the class's current slab back.
+void putBack(Heap& heap, std::uint8_t sizeClass, Chain chain) noexcept;
+
+// Local frees have reached what the slab was armed for.
+void lookAt(Heap& heap, Slab* slab) noexcept;
+// Takes in what other threads have pushed; wakes their slabs.
+void drainInbox(Heap& heap) noexcept;
+
+// Bins, current slabs, and what dropKept gives up.
+void surrender(Heap& heap) noexcept;
+// Empty slabs and spare granules go back to the page layer.
+void dropKept(Heap& heap) noexcept;
+
+// Frees of another heap's objects.
+void cacheRemoteFree(Heap& heap, Slab* slab, void* object) noexcept;
+void flushRemoteCache(Heap& heap) noexcept;
+void pushRemote(Slab* slab, void* head, void* tail, std::uint32_t count) noexcept;
+
+}  // namespace heapprof::heap
