@@ -1,0 +1,52 @@
+// Runs a page's analyses on a worker and brings back the newest result only: starting again cancels what
+// runs, and a result that was overtaken is dropped by its generation, so a page never shows an answer to an
+// old question.
+//
+// Invariant: `done` is called on the GUI thread, at most once a run, and never after the Runner is gone.
+#pragma once
+
+#include <QFuture>
+#include <QObject>
+#include <QtConcurrentRun>
+#include <atomic>
+#include <functional>
+#include <memory>
+
+namespace heapprof::gui {
+
+class Session;
+
+class Runner final : public QObject {
+  Q_OBJECT
+
+ public:
+  explicit Runner(Session& session, QObject* parent = nullptr);
+  ~Runner() override;
+
+  // work(Cancel) -> Result on a pool thread; done(std::shared_ptr<const Result>) here.
+  template <typename Work, typename Done>
+  void run(Work work, Done done) {
+    using Result = decltype(work(std::function<bool()>{}));
+    const std::shared_ptr<std::atomic<bool>> stop = begin();
+    const quint64 mine = generation_;
+    QtConcurrent::run([work = std::move(work), stop]() {
+      return std::make_shared<const Result>(work([stop] { return stop->load(std::memory_order_relaxed); }));
+    }).then(this, [this, mine, done = std::move(done)](const std::shared_ptr<const Result>& result) {
+      end();
+      if (mine == generation_) done(result);
+    });
+  }
+
+  void cancel();
+
+ private:
+  std::shared_ptr<std::atomic<bool>> begin();
+  void end();
+
+  Session& session_;
+  std::shared_ptr<std::atomic<bool>> stop_;
+  quint64 generation_ = 0;
+  int running_ = 0;
+};
+
+}  // namespace heapprof::gui

@@ -1,0 +1,32 @@
+// What stands where a page has nothing to show: what is missing, and the exact command that records it, to be
+// copied.
+#pragma once
+
+#include <QWidget>
+
+class QLabel;
+class QPushButton;
+
+namespace heapprof::gui {
+
+class EmptyState final : public QWidget {
+  Q_OBJECT
+
+ public:
+  explicit EmptyState(QWidget* parent = nullptr);
+  void setText(const QString& title, const QString& text, const QString& command);
+  QString title() const;
+  QString text() const;
+  QString command() const;
+
+ private:
+  QLabel* title_;
+  QLabel* text_;
+  QLabel* command_;
+  QPushButton* copy_;
+};
+
+// A selectable command line in a box with a Copy button beside it.
+QWidget* commandBox(QLabel*& label, QPushButton*& copy, QWidget* parent);
+
+}  // namespace heapprof::gui

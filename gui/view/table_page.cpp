@@ -1,0 +1,184 @@
+#include "gui/view/table_page.h"
+
+#include <QLabel>
+#include <QLineEdit>
+#include <QRegularExpression>
+#include <QSplitter>
+#include <QTableView>
+#include <QVBoxLayout>
+
+#include "gui/model/session.h"
+#include "gui/model/table_model.h"
+#include "gui/model/units.h"
+#include "gui/view/table_style.h"
+
+namespace heapprof::gui {
+
+TablePage::TablePage(Session& session, int count, Source source, QWidget* parent)
+    : Page(session, parent), source_(std::move(source)) {
+  auto* content = new QWidget(this);
+  auto* column = new QVBoxLayout(content);
+  column->setContentsMargins(14, 10, 14, 8);
+  column->setSpacing(6);
+  auto* bar = new QHBoxLayout;
+  notes_ = new QLabel(content);
+  notes_->setObjectName(QStringLiteral("muted"));
+  notes_->setWordWrap(true);
+  notes_->setTextFormat(Qt::PlainText);
+  search_ = new QLineEdit(content);
+  search_->setPlaceholderText(QStringLiteral("Show rows that match ( / )"));
+  search_->setClearButtonEnabled(true);
+  search_->setFixedWidth(280);
+  bar->addWidget(notes_, 1);
+  bar->addWidget(search_, 0, Qt::AlignTop);
+  column->addLayout(bar);
+  splitter_ = new QSplitter(Qt::Vertical, content);
+  splitter_->setChildrenCollapsible(false);
+  for (int i = 0; i < count; ++i) parts_.push_back(createPart(splitter_));
+  column->addWidget(splitter_, 1);
+  setContent(content);
+  setFocusProxy(parts_.back().view);
+  connect(search_, &QLineEdit::textChanged, this, &TablePage::applySearch);
+  connect(search_, &QLineEdit::returnPressed, this, [this] { parts_.back().view->setFocus(); });
+}
+
+TablePage::Part TablePage::createPart(QWidget* parent) {
+  Part part;
+  part.box = new QWidget(parent);
+  auto* column = new QVBoxLayout(part.box);
+  column->setContentsMargins(0, 0, 0, 0);
+  column->setSpacing(4);
+  part.title = new QLabel(part.box);
+  part.title->setObjectName(QStringLiteral("h2"));
+  part.view = new QTableView(part.box);
+  part.model = new TableModel(part.view);
+  styleTable(part.view, part.model);
+  column->addWidget(part.title);
+  column->addWidget(part.view, 1);
+  connect(part.view, &QTableView::doubleClicked, this, [this] {
+    const QString function = selectedFunction();
+    if (!function.isEmpty()) session().addChip({FilterChip::kFocus, exactly(function)});
+  });
+  return part;
+}
+
+void TablePage::refresh() {
+  using Answer = absl::StatusOr<std::vector<model::Table>>;
+  runner().run([query = session().query(),
+                source = source_](const analysis::Cancel& cancel) -> Answer { return source(query, cancel); },
+               [this](const std::shared_ptr<const Answer>& answer) {
+                 if (!answer->ok()) {
+                   showError(answer->status());
+                   return;
+                 }
+                 show(std::shared_ptr<const std::vector<model::Table>>(answer, &**answer));
+               });
+}
+
+void TablePage::show(const std::shared_ptr<const std::vector<model::Table>>& tables) {
+  showContent();
+  QStringList notes;
+  for (std::size_t i = 0; i < parts_.size() && i < tables->size(); ++i) {
+    const model::Table& table = (*tables)[i];
+    for (const std::string& note : table.notes) notes << QString::fromStdString(note);
+    QString title = QString::fromStdString(table.title);
+    if (table.rows() > 30)
+      title += QStringLiteral("  (%1 rows)").arg(formatCount(static_cast<double>(table.rows())));
+    parts_[i].title->setText(title);
+    setTableOf(parts_[i].view, parts_[i].model, std::shared_ptr<const model::Table>(tables, &table));
+  }
+  // Short tables above get what they need; the last one takes the rest.
+  QList<int> sizes;
+  for (std::size_t i = 0; i + 1 < parts_.size(); ++i) {
+    const int rows = std::min(parts_[i].model->rowCount(), 10);
+    sizes << (rows + 1) * (fontMetrics().height() + 7) + 44;
+  }
+  int above = 0;
+  for (const int size : std::as_const(sizes)) above += size;
+  sizes << std::max(200, splitter_->height() - above);
+  splitter_->setSizes(sizes);
+  notes_->setText(notes.join(u'\n'));
+}
+
+void TablePage::startSearch() {
+  search_->setFocus();
+  search_->selectAll();
+}
+
+void TablePage::goUp() {
+  search_->clear();
+  parts_.back().view->setFocus();
+}
+
+void TablePage::applySearch() {
+  const QRegularExpression expression(search_->text(), QRegularExpression::CaseInsensitiveOption);
+  if (!expression.isValid()) {
+    Q_EMIT notice(expression.errorString());
+    return;
+  }
+  for (const Part& part : parts_) {
+    static_cast<TableSorter*>(part.view->model())->setFilterRegularExpression(expression);
+  }
+}
+
+const TablePage::Part& TablePage::current() const {
+  for (const Part& part : parts_) {
+    if (part.view->hasFocus()) return part;
+  }
+  return parts_.back();
+}
+
+QString TablePage::selectedFunction() const {
+  const Part& part = current();
+  const QModelIndex row = part.view->currentIndex();
+  int column = part.model->columnOf("name");
+  if (column < 0 || part.model->columnOf("value") >= 0) column = part.model->columnOf("owner");
+  return !row.isValid() || column < 0 ? QString() : row.siblingAtColumn(column).data().toString();
+}
+
+QString TablePage::selectionAsTsv() const {
+  return selectedRowsAsTsv(*current().view);
+}
+
+std::shared_ptr<const model::Table> TablePage::exportTable() const {
+  return current().model->table();
+}
+
+Page* createFunctionsPage(Session& session, QWidget* parent) {
+  return new TablePage(
+      session, 1,
+      [](const model::Query& query,
+         const analysis::Cancel& cancel) -> absl::StatusOr<std::vector<model::Table>> {
+        absl::StatusOr<analysis::TopResult> top = analysis::top(query, cancel);
+        if (!top.ok()) return top.status();
+        return std::vector<model::Table>{std::move(top->table)};
+      },
+      parent);
+}
+
+Page* createComparePage(Session& session, QWidget* parent) {
+  return new TablePage(
+      session, 2,
+      [](const model::Query& query,
+         const analysis::Cancel& cancel) -> absl::StatusOr<std::vector<model::Table>> {
+        absl::StatusOr<model::Table> totals = analysis::diffTotals(query);
+        if (!totals.ok()) return totals.status();
+        absl::StatusOr<model::Table> stacks = analysis::diffStacks(query, cancel);
+        if (!stacks.ok()) return stacks.status();
+        return std::vector<model::Table>{*std::move(totals), *std::move(stacks)};
+      },
+      parent);
+}
+
+Page* createInfoPage(Session& session, QWidget* parent) {
+  return new TablePage(
+      session, 1,
+      [](const model::Query& query, const analysis::Cancel&) -> absl::StatusOr<std::vector<model::Table>> {
+        absl::StatusOr<model::Table> info = analysis::info(query.snapshot);
+        if (!info.ok()) return info.status();
+        return std::vector<model::Table>{*std::move(info)};
+      },
+      parent);
+}
+
+}  // namespace heapprof::gui

@@ -1,0 +1,66 @@
+// A page made of tables: the analysis is given as a function, the rest (search, sorting, copy, focus on a
+// row's function, notes) is the same for all. Functions, Compare and About are rows of this class.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "absl/status/statusor.h"
+
+#include "gui/view/page_base.h"
+#include "profiler/analysis/analyses.h"
+
+class QLabel;
+class QLineEdit;
+class QSplitter;
+class QTableView;
+
+namespace heapprof::gui {
+
+class TableModel;
+
+class TablePage final : public Page {
+  Q_OBJECT
+
+ public:
+  // Runs on a worker. The number of tables is the same each time: `count` of the constructor.
+  using Source =
+      std::function<absl::StatusOr<std::vector<model::Table>>(const model::Query&, const analysis::Cancel&)>;
+
+  TablePage(Session& session, int count, Source source, QWidget* parent);
+
+  void startSearch() override;
+  void goUp() override;
+  QString selectedFunction() const override;
+  QString selectionAsTsv() const override;
+  std::shared_ptr<const model::Table> exportTable() const override;
+  QTableView* tableView(std::size_t at) const { return parts_[at].view; }
+
+ protected:
+  void refresh() override;
+
+ private:
+  struct Part {
+    QWidget* box = nullptr;
+    QLabel* title = nullptr;
+    QTableView* view = nullptr;
+    TableModel* model = nullptr;
+  };
+  Part createPart(QWidget* parent);
+  const Part& current() const;
+  void show(const std::shared_ptr<const std::vector<model::Table>>& tables);
+  void applySearch();
+
+  Source source_;
+  QLineEdit* search_;
+  QLabel* notes_;
+  QSplitter* splitter_;
+  std::vector<Part> parts_;
+};
+
+Page* createFunctionsPage(Session& session, QWidget* parent);
+Page* createComparePage(Session& session, QWidget* parent);
+Page* createInfoPage(Session& session, QWidget* parent);
+
+}  // namespace heapprof::gui

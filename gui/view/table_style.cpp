@@ -1,0 +1,152 @@
+#include "gui/view/table_style.h"
+
+#include <QHeaderView>
+#include <QStyledItemDelegate>
+#include <QTableView>
+#include <algorithm>
+
+#include "gui/model/table_model.h"
+#include "gui/view/theme.h"
+
+namespace heapprof::gui {
+namespace {
+
+class FigureDelegate final : public QStyledItemDelegate {
+ public:
+  using QStyledItemDelegate::QStyledItemDelegate;
+
+ protected:
+  void initStyleOption(QStyleOptionViewItem* option, const QModelIndex& index) const override {
+    QStyledItemDelegate::initStyleOption(option, index);
+    const QVariant sign = index.data(kSignRole);
+    QColor color;
+    if (!index.data(kKnownRole).toBool())
+      color = theme().muted;
+    else if (sign.isValid() && sign.toInt() > 0)
+      color = theme().more;
+    else if (sign.isValid() && sign.toInt() < 0)
+      color = theme().less;
+    if (color.isValid()) option->palette.setColor(QPalette::Text, color);
+  }
+};
+
+constexpr int kWidestText = 460;
+constexpr int kNarrowestText = 130;
+
+// Figures get what they need; the text columns share the rest by what they would like.
+void fitColumns(QTableView* view) {
+  const QList<QVariant> wanted = view->property("wanted").toList();
+  const auto* model = static_cast<const TableModel*>(static_cast<TableSorter*>(view->model())->sourceModel());
+  if (!model->table() || wanted.size() != model->columnCount()) return;
+  double room = view->viewport()->width();
+  double textsWant = 0;
+  const auto isText = [model](int column) {
+    return model->table()->columns[static_cast<std::size_t>(column)].unit == model::Unit::kText;
+  };
+  for (int column = 0; column < wanted.size(); ++column) {
+    if (view->isColumnHidden(column)) continue;
+    if (isText(column))
+      textsWant += wanted[column].toDouble();
+    else
+      room -= wanted[column].toDouble();
+  }
+  for (int column = 0; column < wanted.size(); ++column) {
+    if (!isText(column)) continue;
+    const double want = wanted[column].toDouble();
+    // Short texts ("NEW", "small slab") keep their width; long ones give and take.
+    const bool isShort = want <= kNarrowestText;
+    if (isShort) continue;
+    double shorts = 0;
+    for (int other = 0; other < wanted.size(); ++other) {
+      if (isText(other) && !view->isColumnHidden(other) && wanted[other].toDouble() <= kNarrowestText) {
+        shorts += wanted[other].toDouble();
+      }
+    }
+    const double share = (room - shorts) * want / (textsWant - shorts);
+    view->setColumnWidth(column, std::max(kNarrowestText, static_cast<int>(share)));
+  }
+}
+
+class FitOnResize final : public QObject {
+ public:
+  using QObject::QObject;
+  bool eventFilter(QObject* object, QEvent* event) override {
+    if (event->type() == QEvent::Resize) fitColumns(static_cast<QTableView*>(parent()));
+    return QObject::eventFilter(object, event);
+  }
+};
+
+}  // namespace
+
+bool TableSorter::lessThan(const QModelIndex& left, const QModelIndex& right) const {
+  const QVariant a = left.data(kSortRole);
+  const QVariant b = right.data(kSortRole);
+  if (!a.isValid() || !b.isValid()) {
+    if (!a.isValid() && !b.isValid()) return false;
+    // The proxy turns the answer around when it sorts downwards.
+    return b.isValid() == (sortOrder() == Qt::DescendingOrder);
+  }
+  if (a.typeId() == QMetaType::Double && b.typeId() == QMetaType::Double) return a.toDouble() < b.toDouble();
+  return QString::compare(a.toString(), b.toString(), Qt::CaseInsensitive) < 0;
+}
+
+void styleTable(QTableView* view, TableModel* model) {
+  auto* sorter = new TableSorter(view);
+  sorter->setSourceModel(model);
+  sorter->setFilterKeyColumn(-1);
+  view->setModel(sorter);
+  view->setItemDelegate(new FigureDelegate(view));
+  view->setSelectionBehavior(QAbstractItemView::SelectRows);
+  view->setSelectionMode(QAbstractItemView::ExtendedSelection);
+  view->setEditTriggers(QAbstractItemView::NoEditTriggers);
+  view->setAlternatingRowColors(true);
+  view->setShowGrid(false);
+  view->setWordWrap(false);
+  view->setTabKeyNavigation(false);
+  view->setCornerButtonEnabled(false);
+  view->setHorizontalScrollMode(QAbstractItemView::ScrollPerPixel);
+  view->verticalHeader()->hide();
+  view->verticalHeader()->setDefaultSectionSize(view->fontMetrics().height() + 7);
+  view->verticalHeader()->setSectionResizeMode(QHeaderView::Fixed);
+  view->horizontalHeader()->setHighlightSections(false);
+  view->horizontalHeader()->setResizeContentsPrecision(100);  // of 100,000 rows, the first tell enough
+  view->setTextElideMode(Qt::ElideMiddle);                    // a function's name tells most at both ends
+  view->viewport()->installEventFilter(new FitOnResize(view));
+  view->setSortingEnabled(true);
+  view->horizontalHeader()->setSortIndicator(-1, Qt::DescendingOrder);
+}
+
+void setTableOf(QTableView* view, TableModel* model, std::shared_ptr<const model::Table> table) {
+  model->setTable(std::move(table));
+  if (!model->table()) return;
+  QList<QVariant> wanted;
+  for (int column = 0; column < model->columnCount(); ++column) {
+    view->resizeColumnToContents(column);
+    wanted << std::min(view->columnWidth(column) + 8, kWidestText);
+    view->setColumnWidth(column, wanted.back().toInt());
+  }
+  view->setProperty("wanted", wanted);
+  fitColumns(view);
+}
+
+QString selectedRowsAsTsv(const QTableView& view) {
+  const QAbstractItemModel* model = view.model();
+  QModelIndexList rows = view.selectionModel()->selectedRows();
+  if (rows.isEmpty()) return {};
+  std::sort(rows.begin(), rows.end());
+  QStringList lines;
+  QStringList header;
+  for (int column = 0; column < model->columnCount(); ++column) {
+    header << model->headerData(column, Qt::Horizontal).toString();
+  }
+  lines << header.join(u'\t');
+  for (const QModelIndex& row : std::as_const(rows)) {
+    QStringList cells;
+    for (int column = 0; column < model->columnCount(); ++column)
+      cells << row.siblingAtColumn(column).data().toString();
+    lines << cells.join(u'\t');
+  }
+  return lines.join(u'\n') + u'\n';
+}
+
+}  // namespace heapprof::gui

@@ -1,0 +1,189 @@
+#include "gui/view/unit_inspector.h"
+
+#include <QLabel>
+#include <QPainter>
+#include <QTableView>
+#include <QVBoxLayout>
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include "gui/model/table_model.h"
+#include "gui/model/units.h"
+#include "gui/view/map_colors.h"
+#include "gui/view/table_style.h"
+#include "gui/view/theme.h"
+
+namespace heapprof::gui {
+namespace {
+
+constexpr int kPagesPerRow = 32;
+constexpr int kStripHeight = 128;
+
+QString knownBytes(const std::vector<float>& values, std::uint32_t unit, double unitBytes) {
+  if (unit >= values.size() || std::isnan(values[unit])) return QStringLiteral("unknown");
+  const double share = static_cast<double>(values[unit]);
+  return QStringLiteral("%1 (%2)").arg(formatBytes(share * unitBytes), formatFraction(share));
+}
+
+QString factRow(const char* name, const QString& value) {
+  return QStringLiteral("<tr><td style='color:%1; padding-right:14px'>%2</td><td>%3</td></tr>")
+      .arg(theme().muted.name(), QLatin1String(name), value.toHtmlEscaped());
+}
+
+QLabel* heading(const QString& text, QWidget* parent) {
+  auto* label = new QLabel(text, parent);
+  QFont bold = label->font();
+  bold.setBold(true);
+  label->setFont(bold);
+  return label;
+}
+
+}  // namespace
+
+PageStrip::PageStrip(QWidget* parent) : QWidget(parent) {
+  setSizePolicy(QSizePolicy::Expanding, QSizePolicy::Fixed);
+}
+
+void PageStrip::setPages(std::vector<std::uint8_t> states) {
+  states_ = std::move(states);
+  setVisible(!states_.empty());
+  update();
+}
+
+QSize PageStrip::sizeHint() const {
+  return {300, kStripHeight};
+}
+
+QColor PageStrip::colorOf(std::uint8_t state) {
+  switch (state) {
+    case 1:
+      return theme().none;
+    case 2:
+      return theme().dirty;
+    case 3:
+      return theme().live;
+    default:
+      return theme().unknown;
+  }
+}
+
+void PageStrip::paintEvent(QPaintEvent*) {
+  if (states_.empty()) return;
+  QPainter painter(this);
+  const int count = static_cast<int>(states_.size());
+  const int rows = (count + kPagesPerRow - 1) / kPagesPerRow;
+  const int cellWidth = std::max(2, width() / kPagesPerRow);
+  const int cellHeight = std::max(2, height() / std::max(1, rows));
+  for (int page = 0; page < count; ++page) {
+    const QRect cell((page % kPagesPerRow) * cellWidth, (page / kPagesPerRow) * cellHeight, cellWidth - 1,
+                     cellHeight - 1);
+    painter.fillRect(cell, colorOf(states_[static_cast<std::size_t>(page)]));
+  }
+}
+
+UnitInspector::UnitInspector(QWidget* parent) : QWidget(parent) {
+  auto* column = new QVBoxLayout(this);
+  column->setContentsMargins(12, 2, 0, 0);
+  column->setSpacing(6);
+  title_ = new QLabel(this);
+  title_->setObjectName(QStringLiteral("h2"));
+  facts_ = new QLabel(this);
+  facts_->setTextFormat(Qt::RichText);
+  facts_->setTextInteractionFlags(Qt::TextSelectableByMouse);
+  strip_ = new PageStrip(this);
+  stripLegend_ = new QLabel(this);
+  stripLegend_->setObjectName(QStringLiteral("small"));
+  stripLegend_->setTextFormat(Qt::RichText);
+  stacks_ = new TableModel(this);
+  extents_ = new TableModel(this);
+  stacksView_ = new QTableView(this);
+  extentsView_ = new QTableView(this);
+  stacksTitle_ = heading(QStringLiteral("Stacks that hold it"), this);
+  extentsTitle_ = heading(QStringLiteral("Extents in it"), this);
+  column->addWidget(title_);
+  column->addWidget(facts_);
+  column->addWidget(strip_);
+  column->addWidget(stripLegend_);
+  column->addWidget(stacksTitle_);
+  column->addWidget(stacksView_, 1);
+  column->addWidget(extentsTitle_);
+  column->addWidget(extentsView_, 1);
+  styleTable(stacksView_, stacks_);
+  styleTable(extentsView_, extents_);
+  clear();
+}
+
+void UnitInspector::clear() {
+  title_->setText(QStringLiteral("Click a huge page"));
+  facts_->clear();
+  showDetail(nullptr);
+}
+
+void UnitInspector::showUnit(const analysis::HeapMap& map, std::uint32_t unit) {
+  const double bytes = static_cast<double>(map.placementBytes);
+  title_->setText(QStringLiteral("Huge page %1").arg(map.index[unit]));
+  QString rows;
+  rows += factRow("Address",
+                  QStringLiteral("0x%1").arg(map.regionStart + map.index[unit] * map.placementBytes, 0, 16));
+  rows += factRow("State", unitStateName(unitState(map, unit)));
+  rows += factRow("Live", knownBytes(map.liveFraction, unit, bytes));
+  rows += factRow("Granules in use", knownBytes(map.usedFraction, unit, bytes));
+  rows += factRow("Resident", knownBytes(map.residentFraction, unit, bytes));
+  rows += factRow("Kernel maps it as",
+                  kernelStateName(unit < map.kernelState.size() ? map.kernelState[unit] : std::uint8_t{0}));
+  if (unit < map.ageNanos.size() && map.ageNanos[unit] != 0) {
+    rows += factRow("In use for", formatNanos(static_cast<double>(map.ageNanos[unit])));
+  }
+  if (unit < map.changeFraction.size() && !std::isnan(map.changeFraction[unit])) {
+    rows += factRow("Live change", formatBytes(static_cast<double>(map.changeFraction[unit]) * bytes, true));
+  }
+  facts_->setText(QStringLiteral("<table cellspacing='0'>%1</table>").arg(rows));
+}
+
+void UnitInspector::showDetail(std::shared_ptr<const analysis::UnitDetail> detail) {
+  strip_->setPages(detail ? detail->pageState : std::vector<std::uint8_t>());
+  std::array<int, 4> counts{};
+  if (detail) {
+    for (const std::uint8_t state : detail->pageState) ++counts[std::min<std::uint8_t>(state, 3)];
+  }
+  QStringList legend;
+  static constexpr const char* kNames[] = {"unknown", "absent", "resident, free", "resident, in use"};
+  for (const int at : {3, 2, 1, 0}) {
+    const auto state = static_cast<std::uint8_t>(at);
+    if (counts[state] == 0) continue;
+    legend << QStringLiteral("<span style='color:%1'>■</span>&nbsp;%2&nbsp;%3")
+                  .arg(PageStrip::colorOf(state).name(), QLatin1String(kNames[state]))
+                  .arg(counts[state]);
+  }
+  stripLegend_->setText(legend.join(QStringLiteral(" &nbsp; ")));
+  stripLegend_->setVisible(!legend.isEmpty());
+  const auto part = [&](const model::Table analysis::UnitDetail::*table) {
+    return detail ? std::shared_ptr<const model::Table>(detail, &((*detail).*table)) : nullptr;
+  };
+  setTableOf(stacksView_, stacks_, part(&analysis::UnitDetail::stacks));
+  setTableOf(extentsView_, extents_, part(&analysis::UnitDetail::extents));
+  stacksTitle_->setText(detail && stacks_->rowCount() == 0 ? QStringLiteral("No sampled object lies in it")
+                                                           : QStringLiteral("Stacks that hold it"));
+  const int stack =
+      stacks_->columnOf("stack");  // no room for whole stacks here: the function's tooltip has it
+  if (stack >= 0) stacksView_->setColumnHidden(stack, true);
+  stacksView_->setVisible(stacks_->rowCount() > 0);
+  stacksTitle_->setVisible(detail != nullptr);
+  extentsTitle_->setVisible(detail != nullptr);
+  extentsView_->setVisible(detail != nullptr);
+}
+
+void UnitInspector::showProblem(const QString& message) {
+  showDetail(nullptr);
+  stripLegend_->setText(message.toHtmlEscaped());
+  stripLegend_->setVisible(true);
+}
+
+QString UnitInspector::selectedFunction() const {
+  const int name = stacks_->columnOf("name");
+  const QModelIndex current = stacksView_->currentIndex();
+  return name < 0 || !current.isValid() ? QString() : current.siblingAtColumn(name).data().toString();
+}
+
+}  // namespace heapprof::gui

@@ -1,0 +1,58 @@
+// One huge page up close: its figures, its 512 pages, the extents in it and the stacks that hold it.
+#pragma once
+
+#include <QWidget>
+#include <vector>
+
+#include "profiler/analysis/analyses.h"
+
+class QLabel;
+class QTableView;
+
+namespace heapprof::gui {
+
+class TableModel;
+
+// The pages of one huge page as a raster, 32 a row, in address order.
+class PageStrip final : public QWidget {
+  Q_OBJECT
+
+ public:
+  explicit PageStrip(QWidget* parent = nullptr);
+  void setPages(std::vector<std::uint8_t> states);
+  QSize sizeHint() const override;
+  static QColor colorOf(std::uint8_t state);
+
+ protected:
+  void paintEvent(QPaintEvent* event) override;
+
+ private:
+  std::vector<std::uint8_t> states_;
+};
+
+class UnitInspector final : public QWidget {
+  Q_OBJECT
+
+ public:
+  explicit UnitInspector(QWidget* parent = nullptr);
+  void clear();
+  void showUnit(const analysis::HeapMap& map, std::uint32_t unit);      // at once
+  void showDetail(std::shared_ptr<const analysis::UnitDetail> detail);  // when the worker is done
+  void showProblem(const QString& message);
+  QString selectedFunction() const;
+  QTableView* stacksView() const { return stacksView_; }
+
+ private:
+  QLabel* title_;
+  QLabel* facts_;
+  PageStrip* strip_;
+  QLabel* stripLegend_;
+  QLabel* stacksTitle_;
+  QLabel* extentsTitle_;
+  TableModel* stacks_;
+  TableModel* extents_;
+  QTableView* stacksView_;
+  QTableView* extentsView_;
+};
+
+}  // namespace heapprof::gui
