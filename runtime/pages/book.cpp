@@ -61,56 +61,61 @@ void Book::markFree(Granule first, std::uint32_t granules) noexcept {
     store(unit.used, used & ~bits);
     freeBackedGranules += ones(load(unit.backed) & bits);
   });
+  // A unit changes between the two passes when its last granule goes or its first is placed: both marks rise.
+  const std::uint32_t last = (first + granules - 1) >> kUnitGranulesShift;
+  for (std::uint32_t& highest : highestUnit_) highest = last > highest ? last : highest;
   usedGranules -= granules;
 }
 
-std::uint64_t Book::discard(Granule first, std::uint32_t granules, std::uint64_t most) noexcept {
+std::uint64_t Book::discard(Unit& unit, std::uintptr_t start, std::uint64_t most) noexcept {
+  std::uint64_t todo = load(unit.backed) & ~load(unit.used);
   std::uint64_t done = 0;
-  forEachUnit(first, granules, [&](Unit& unit, Granule at, std::uint64_t bits) {
-    std::uint64_t todo = load(unit.backed) & bits & ~load(unit.used);
-    const Granule unitStart = at & ~(kUnitGranules - 1);
-    while (todo != 0 && done < most) {
-      const auto from = static_cast<unsigned>(__builtin_ctzll(todo));
-      const std::uint64_t rest = ~(todo >> from);
-      const unsigned length = rest == 0 ? 64 : static_cast<unsigned>(__builtin_ctzll(rest));
-      const std::uint64_t run = bitRun(from, length);
-      todo &= ~run;
-      const std::size_t bytes = std::size_t{length} << kGranuleShift;
-      if (!os::calls().discard(reinterpret_cast<void*>(addressOf(unitStart + from)), bytes)) continue;
-      store(unit.backed, load(unit.backed) & ~run);
-      unit.purged |= run;
-      unit.purges.fetch_add(1, std::memory_order_relaxed);
-      freeBackedGranules -= length;
-      purgedBytes += bytes;
-      done += length;
+  while (todo != 0 && done < most) {
+    const unsigned end = 64 - static_cast<unsigned>(__builtin_clzll(todo));
+    const std::uint64_t below = ~todo & bitRun(0, end);
+    unsigned from = below == 0 ? 0 : 64 - static_cast<unsigned>(__builtin_clzll(below));
+    if (end - from > most - done) from = end - static_cast<unsigned>(most - done);
+    const std::uint64_t run = bitRun(from, end - from);
+    todo &= ~run;
+    const std::size_t bytes = std::size_t{end - from} << kGranuleShift;
+    if (!os::calls().discard(reinterpret_cast<void*>(start + (std::size_t{from} << kGranuleShift)), bytes))
+      continue;
+    store(unit.backed, load(unit.backed) & ~run);
+    unit.purged |= run;
+    unit.purges.fetch_add(1, std::memory_order_relaxed);
+    freeBackedGranules -= end - from;
+    purgedBytes += bytes;
+    done += end - from;
+  }
+  return done;
+}
+
+std::uint64_t Book::purgePass(bool placedUnits, std::uint64_t most) noexcept {
+  std::uint32_t& highest = highestUnit_[placedUnits ? 1 : 0];
+  std::uint64_t done = 0;
+  for (std::size_t r = regionCount(); r-- > 0;) {
+    const Region& region = regionAt(r);
+    const std::uint32_t firstUnit = region.first >> kUnitGranulesShift;
+    const std::uint32_t units = region.committed.load(std::memory_order_relaxed) >> kUnitGranulesShift;
+    if (highest < firstUnit) continue;
+    for (std::uint32_t u = highest - firstUnit < units ? highest - firstUnit + 1 : units; u-- > 0;) {
+      highest = firstUnit + u;
+      Unit& unit = region.units[u];
+      if ((unit.use != Use::kNone) != placedUnits) continue;
+      done += discard(unit, region.start + std::uintptr_t{u} * kUnitBytes, most - done);
+      if (done >= most) return done;
     }
-  });
+  }
+  highest = 0;
   return done;
 }
 
 std::uint64_t Book::purgeDownTo(std::uint64_t keep) noexcept {
   if (freeBackedGranules <= keep) return 0;
-  struct Job {
-    Book* book;
-    std::uint64_t left;
-    std::uint64_t done;
-  } job = {this, freeBackedGranules - keep, 0};
-  extents.forEach(
-      [](void* context, Granule first, std::uint32_t granules) {
-        auto* j = static_cast<Job*>(context);
-        if (j->left == 0) return;
-        const std::uint64_t got = j->book->discard(first, granules, j->left);
-        j->done += got;
-        j->left -= got < j->left ? got : j->left;
-      },
-      &job);
-  lists.forEachListed([&](std::uint32_t number) {
-    if (job.left == 0) return;
-    const std::uint64_t got = discard(number << kUnitGranulesShift, kUnitGranules, job.left);
-    job.done += got;
-    job.left -= got < job.left ? got : job.left;
-  });
-  return job.done << kGranuleShift;
+  const std::uint64_t most = freeBackedGranules - keep;
+  std::uint64_t done = purgePass(false, most);
+  if (done < most) done += purgePass(true, most - done);
+  return done << kGranuleShift;
 }
 
 }  // namespace heapprof::pages

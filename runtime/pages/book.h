@@ -9,6 +9,7 @@
 #include "runtime/base/mutex.h"
 #include "runtime/pages/demand.h"
 #include "runtime/pages/extents.h"
+#include "runtime/pages/region.h"
 #include "runtime/pages/units.h"
 
 namespace heapprof::pages {
@@ -29,11 +30,18 @@ struct Book {
   bool markUsed(Granule first, std::uint32_t granules) noexcept;
   void markFree(Granule first, std::uint32_t granules) noexcept;
 
-  // Discards free, backed granules until at most `keep` are left; free extents first, from the longest, then
-  // the emptiest units. Returns the bytes advised.
+  // Discards free, backed granules until at most `keep` are left: first between long spans, then inside the
+  // units of slabs and medium spans; each time from the highest address down, because placement fills from
+  // the lowest up. Returns the bytes advised.
   std::uint64_t purgeDownTo(std::uint64_t keep) noexcept;
-  // Discards the free, backed granules in [first, first + granules); stops at `most`. Returns how many.
-  std::uint64_t discard(Granule first, std::uint32_t granules, std::uint64_t most) noexcept;
+
+ private:
+  // Discards a unit's free, backed granules from its end; at most `most`. Returns how many.
+  std::uint64_t discard(Unit& unit, std::uintptr_t start, std::uint64_t most) noexcept;
+  std::uint64_t purgePass(bool placedUnits, std::uint64_t most) noexcept;
+
+  // No unit above it has free, backed granules; one for free extents, one for units that placement fills.
+  std::uint32_t highestUnit_[2] = {};
 };
 
 }  // namespace heapprof::pages

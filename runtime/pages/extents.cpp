@@ -18,6 +18,25 @@ bool fits(Granule first, std::uint32_t length, std::uint32_t granules, std::uint
   return lost < length && length - lost >= granules;
 }
 
+// The end of what is committed: mostly memory that was never used, so everything else is used up first.
+bool endsItsRegion(Granule first, std::uint32_t length) noexcept {
+  const Region* region = regionOfGranule(first);
+  return first + length - region->first == region->committed.load(std::memory_order_relaxed);
+}
+
+std::uint32_t backedIn(Granule first, std::uint32_t granules) noexcept {
+  std::uint32_t backed = 0;
+  while (granules > 0) {
+    const std::uint32_t bit = first % kUnitGranules;
+    const std::uint32_t here = granules < kUnitGranules - bit ? granules : kUnitGranules - bit;
+    const std::uint64_t bits = unitOf(first).backed.load(std::memory_order_relaxed) & bitRun(bit, here);
+    backed += static_cast<std::uint32_t>(__builtin_popcountll(bits));
+    first += here;
+    granules -= here;
+  }
+  return backed;
+}
+
 }  // namespace
 
 void Extents::insert(Granule first, std::uint32_t granules) noexcept {
@@ -62,13 +81,14 @@ unsigned Extents::nextBin(unsigned from) const noexcept {
   return word * 64 + static_cast<unsigned>(__builtin_ctzll(bits));
 }
 
-Granule Extents::bestInBin(unsigned bin, std::uint32_t granules, std::uint32_t alignment) const noexcept {
+Granule Extents::bestInBin(unsigned bin, std::uint32_t granules, std::uint32_t alignment,
+                           bool top) const noexcept {
   Granule best = kNoGranule;
   std::uint32_t bestLength = ~0u;
   unsigned looks = 0;
   for (Granule at = heads_[bin]; at != kNoGranule && looks < kLooks; at = nodeOf(at).next, ++looks) {
     const std::uint32_t length = nodeOf(at).length;
-    if (!fits(at, length, granules, alignment)) continue;
+    if (!fits(at, length, granules, alignment) || endsItsRegion(at, length) != top) continue;
     if (length < bestLength || (length == bestLength && at < best)) {
       best = at;
       bestLength = length;
@@ -88,14 +108,43 @@ void Extents::carve(Granule extent, Granule first, std::uint32_t granules) noexc
 }
 
 Granule Extents::take(std::uint32_t granules, std::uint32_t alignment) noexcept {
-  for (unsigned bin = nextBin(binOf(granules)); bin < kBins; bin = nextBin(bin + 1)) {
-    const Granule extent = bestInBin(bin, granules, alignment);
-    if (extent == kNoGranule) continue;
-    const Granule first = alignedStart(extent, alignment);
-    carve(extent, first, granules);
-    return first;
+  for (const bool top : {false, true}) {
+    for (unsigned bin = nextBin(binOf(granules)); bin < kBins; bin = nextBin(bin + 1)) {
+      const Granule extent = bestInBin(bin, granules, alignment, top);
+      if (extent == kNoGranule) continue;
+      const Granule first = alignedStart(extent, alignment);
+      carve(extent, first, granules);
+      return first;
+    }
   }
   return kNoGranule;
+}
+
+Granule Extents::takeWarm(std::uint32_t granules) noexcept {
+  Granule bestExtent = kNoGranule;
+  Granule bestFirst = kNoGranule;
+  std::uint32_t bestCold = ~0u;
+  std::uint32_t bestLength = ~0u;
+  unsigned looks = 0;
+  const auto consider = [&](Granule extent, Granule first, std::uint32_t length) {
+    const std::uint32_t cold = granules - backedIn(first, granules);
+    if (cold > bestCold || (cold == bestCold && length >= bestLength)) return;
+    bestExtent = extent;
+    bestFirst = first;
+    bestCold = cold;
+    bestLength = length;
+  };
+  for (unsigned bin = nextBin(binOf(granules)); bin < kBins && looks < kLooks; bin = nextBin(bin + 1)) {
+    for (Granule at = heads_[bin]; at != kNoGranule && looks < kLooks; at = nodeOf(at).next, ++looks) {
+      const std::uint32_t length = nodeOf(at).length;
+      if (length < granules) continue;
+      const bool top = endsItsRegion(at, length);
+      consider(at, at, top ? ~0u - 1 : length);
+      if (!top) consider(at, at + length - granules, length);
+    }
+  }
+  if (bestExtent != kNoGranule) carve(bestExtent, bestFirst, granules);
+  return bestFirst;
 }
 
 bool Extents::takeAt(Granule first, std::uint32_t granules) noexcept {
@@ -134,7 +183,8 @@ void Extents::give(Granule first, std::uint32_t granules) noexcept {
 
 void Extents::forEach(Visitor visit, void* context) noexcept {
   for (unsigned bin = kBins; bin-- > 0;) {
-    for (Granule at = heads_[bin]; at != kNoGranule; at = nodeOf(at).next) visit(context, at, nodeOf(at).length);
+    for (Granule at = heads_[bin]; at != kNoGranule; at = nodeOf(at).next)
+      visit(context, at, nodeOf(at).length);
   }
 }
 

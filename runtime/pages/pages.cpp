@@ -65,7 +65,8 @@ bool growRegion(Region& region, std::uint32_t granules, std::uint32_t alignment)
 }
 
 Granule takeRun(std::uint32_t granules, std::uint32_t alignment) noexcept {
-  Granule first = book.extents.take(granules, alignment);
+  const bool isLong = granules > kUnitGranules && alignment == 1;
+  Granule first = isLong ? book.extents.takeWarm(granules) : book.extents.take(granules, alignment);
   for (std::size_t i = 0; first == kNoGranule && i < regionCount(); ++i) {
     if (growRegion(regionAt(i), granules, alignment)) first = book.extents.take(granules, alignment);
   }

@@ -28,19 +28,6 @@ class UnitLists {
   // To be called after every change of used bits: moves the unit to the list where it now belongs.
   void refile(std::uint32_t unit) noexcept;
 
-  template <typename Visit>
-  void forEachListed(Visit visit) const noexcept {
-    for (const List& list : lists_) {
-      for (unsigned bucket = 0; bucket < kBuckets; ++bucket) {
-        for (std::uint32_t at = list.heads[bucket]; at != 0;) {
-          const std::uint32_t next = unitByNumber(at).next;
-          visit(at);
-          at = next;
-        }
-      }
-    }
-  }
-
   static unsigned longestFreeRun(std::uint64_t used) noexcept;
   // First bit of a free run of `granules`, preferring runs that are backed; kUnitGranules: none.
   static unsigned findRun(std::uint64_t used, std::uint64_t backed, std::uint32_t granules) noexcept;
