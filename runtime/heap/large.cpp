@@ -12,6 +12,8 @@
 namespace heapprof::heap {
 namespace {
 
+constexpr std::size_t kMostGranules = 0x7fffffffu;
+
 constinit std::atomic<std::uint64_t> liveBytes{0}, liveCount{0}, allocatedBytes{0}, allocatedCount{0};
 
 void count(std::atomic<std::uint64_t>& counter, std::uint64_t by) noexcept {
@@ -36,7 +38,7 @@ void* allocateLarge(Heap* heap, const Request& request) noexcept {
   const std::size_t granules = (wanted + pages::kGranuleBytes - 1) >> pages::kGranuleShift;
   const std::size_t alignment =
       request.alignment <= pages::kGranuleBytes ? 1 : request.alignment >> pages::kGranuleShift;
-  if (granules > 0x7fffffffu || alignment > 0x7fffffffu) {
+  if (granules > kMostGranules || alignment > kMostGranules) {
     errno = ENOMEM;
     return nullptr;
   }
@@ -75,8 +77,9 @@ void freeLarge(Slab* slab, void* pointer) noexcept {
 
 bool resizeLarge(Heap* heap, Slab* slab, void* pointer, std::size_t bytes, const void* frame) noexcept {
   const std::uint32_t old = slab->link;
+  if (bytes <= kLargestClass || bytes > static_cast<std::size_t>(PTRDIFF_MAX)) return false;
   const std::size_t wantedGranules = (bytes + pages::kGranuleBytes - 1) >> pages::kGranuleShift;
-  if (bytes <= kLargestClass || wantedGranules > 0x7fffffffu) return false;
+  if (wantedGranules > kMostGranules) return false;
   const auto wanted = static_cast<std::uint32_t>(wantedGranules);
   bool zeroed = false;
   if (wanted > old && !pages::growInPlace(granuleOf(slab), old, wanted, &zeroed)) return false;

@@ -9,8 +9,11 @@ namespace {
 // Bounds the time of one search; beyond it any extent that fits will do.
 constexpr unsigned kLooks = 64;
 
-constexpr Granule alignedStart(Granule first, std::uint32_t alignment) noexcept {
-  return (first + alignment - 1) & ~(alignment - 1);
+// The first granule from here on whose address has the alignment (granule numbers have only a unit's).
+Granule alignedStart(Granule first, std::uint32_t alignment) noexcept {
+  const std::uint64_t number = addressOf(first) >> kGranuleShift;
+  const std::uint64_t aligned = (number + alignment - 1) & ~(std::uint64_t{alignment} - 1);
+  return first + static_cast<Granule>(aligned - number);
 }
 
 bool fits(Granule first, std::uint32_t length, std::uint32_t granules, std::uint32_t alignment) noexcept {
