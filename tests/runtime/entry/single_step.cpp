@@ -1,0 +1,126 @@
+#include "tests/runtime/entry/single_step.h"
+
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <signal.h>
+#include <sys/ptrace.h>
+#include <sys/user.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+namespace heapprof::tests {
+namespace {
+
+bool stoppedBy(pid_t child, int signal) {
+  int status = 0;
+  return waitpid(child, &status, 0) == child && WIFSTOPPED(status) && WSTOPSIG(status) == signal;
+}
+
+std::uintptr_t programCounter(pid_t child, std::uintptr_t* stackPointer) {
+  user_regs_struct registers = {};
+  ptrace(PTRACE_GETREGS, child, nullptr, &registers);
+  *stackPointer = registers.rsp;
+  return registers.rip;
+}
+
+// Steps until the program traps by itself again.
+bool stepThrough(pid_t child, std::vector<Counted>* functions) {
+  Counted* inside = nullptr;
+  std::uintptr_t returnsTo = 0;
+  std::uint64_t count = 0;
+  for (;;) {
+    std::uintptr_t stack = 0;
+    const std::uintptr_t at = programCounter(child, &stack);
+    if (inside == nullptr) {
+      for (Counted& function : *functions) {
+        if (at != function.entry) continue;
+        inside = &function;
+        count = 0;
+        errno = 0;
+        returnsTo = static_cast<std::uintptr_t>(ptrace(PTRACE_PEEKDATA, child, stack, nullptr));
+      }
+    } else if (at == returnsTo) {
+      ++inside->callsByInstructions[count];
+      inside = nullptr;
+    }
+    // int3 of the program's own: what is at the program counter tells it from a step's trap.
+    const long word = ptrace(PTRACE_PEEKTEXT, child, at, nullptr);
+    if ((word & 0xff) == 0xcc) return true;
+    ++count;
+    if (ptrace(PTRACE_SINGLESTEP, child, nullptr, nullptr) != 0 || !stoppedBy(child, SIGTRAP)) return false;
+  }
+}
+
+[[noreturn]] void runTraced(const std::vector<std::string>& command,
+                            const std::vector<std::string>& environment, int addressPipe) {
+  dup2(addressPipe, 3);
+  std::vector<char*> arguments, variables;
+  for (const std::string& word : command) arguments.push_back(const_cast<char*>(word.c_str()));
+  for (const std::string& word : environment) variables.push_back(const_cast<char*>(word.c_str()));
+  arguments.push_back(nullptr);
+  variables.push_back(nullptr);
+  if (ptrace(PTRACE_TRACEME, 0, nullptr, nullptr) != 0) _exit(77);
+  execve(arguments[0], arguments.data(), variables.data());
+  _exit(127);
+}
+
+}  // namespace
+
+std::uint64_t Counted::calls() const {
+  std::uint64_t sum = 0;
+  for (const auto& [instructions, times] : callsByInstructions) sum += times;
+  return sum;
+}
+
+std::uint64_t Counted::mostFrequent() const {
+  std::uint64_t best = 0, bestTimes = 0;
+  for (const auto& [instructions, times] : callsByInstructions) {
+    if (times > bestTimes) {
+      best = instructions;
+      bestTimes = times;
+    }
+  }
+  return best;
+}
+
+double Counted::shareAbove(std::uint64_t limit) const {
+  std::uint64_t above = 0;
+  for (const auto& [instructions, times] : callsByInstructions) {
+    if (instructions > limit) above += times;
+  }
+  return static_cast<double>(above) / static_cast<double>(calls());
+}
+
+bool countCalls(const std::vector<std::string>& command, const std::vector<std::string>& environment,
+                std::vector<Counted>* functions, std::string* why) {
+  int ends[2];
+  if (pipe(ends) != 0) {
+    *why = std::strerror(errno);
+    return false;
+  }
+  const pid_t child = fork();
+  if (child == 0) runTraced(command, environment, ends[1]);
+  close(ends[1]);
+  bool good = stoppedBy(child, SIGTRAP);  // the exec
+  if (!good) *why = "ptrace is not permitted here, or the program did not start";
+  for (Counted& function : *functions) {
+    if (!good) break;
+    // The addresses come before the first trap of the program's own.
+    if (&function == functions->data()) {
+      good = ptrace(PTRACE_CONT, child, nullptr, nullptr) == 0 && stoppedBy(child, SIGTRAP);
+    }
+    good = good && read(ends[0], &function.entry, sizeof function.entry) == sizeof function.entry;
+    if (!good) *why = "the program did not say where its functions are";
+  }
+  close(ends[0]);
+  if (good) {
+    good = stepThrough(child, functions);
+    if (!good) *why = "the program ended while it was stepped through";
+  }
+  kill(child, SIGKILL);
+  waitpid(child, nullptr, 0);
+  return good;
+}
+
+}  // namespace heapprof::tests
