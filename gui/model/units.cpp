@@ -16,6 +16,13 @@ QString withSign(const QString& magnitude, double value, bool isSigned) {
 }
 
 // Three significant digits, never exponents: 1.42, 14.2, 142, 1023.
+// Thousands in groups, whatever the machine's language: figures are compared with the command line's.
+QString grouped(double magnitude, int decimals) {
+  QLocale locale = QLocale::c();
+  locale.setNumberOptions(QLocale::DefaultNumberOptions);
+  return locale.toString(magnitude, 'f', decimals);
+}
+
 QString threeDigits(double magnitude) {
   const int decimals = magnitude >= 99.95 ? 0 : magnitude >= 9.995 ? 1 : 2;
   return QString::number(magnitude, 'f', decimals);
@@ -41,7 +48,7 @@ QString formatCount(double count, bool isSigned) {
     digits = threeDigits(magnitude / 1e6) + QLatin1String(" M");
   } else {
     const bool whole = magnitude == std::floor(magnitude) || magnitude >= 100;
-    digits = QLocale::c().toString(magnitude, 'f', whole ? 0 : 1);
+    digits = grouped(magnitude, whole ? 0 : 1);
   }
   return withSign(digits, count, isSigned);
 }
@@ -89,7 +96,7 @@ QString formatValue(model::Unit unit, double value, bool isSigned) {
 }
 
 QString formatExact(model::Unit unit, double value, bool isSigned) {
-  const QString digits = withSign(QLocale::c().toString(std::fabs(value), 'f', 0), value, isSigned);
+  const QString digits = withSign(grouped(std::fabs(value), 0), value, isSigned);
   switch (unit) {
     case model::Unit::kBytes:
       return digits + QLatin1String(" bytes");

@@ -1,35 +1,12 @@
 #include "gui/view/empty_state.h"
 
-#include <QClipboard>
-#include <QGuiApplication>
-#include <QHBoxLayout>
 #include <QLabel>
-#include <QPushButton>
 #include <QVBoxLayout>
+#include <algorithm>
 
-#include "gui/view/theme.h"
+#include "gui/view/command_box.h"
 
 namespace heapprof::gui {
-
-QWidget* commandBox(QLabel*& label, QPushButton*& copy, QWidget* parent) {
-  auto* box = new QWidget(parent);
-  auto* row = new QHBoxLayout(box);
-  row->setContentsMargins(0, 0, 0, 0);
-  row->setSpacing(6);
-  label = new QLabel(box);
-  label->setObjectName(QStringLiteral("command"));
-  label->setTextInteractionFlags(Qt::TextSelectableByMouse);
-  label->setTextFormat(Qt::PlainText);
-  label->setFont(monoFont());
-  copy = new QPushButton(QStringLiteral("Copy"), box);
-  copy->setObjectName(QStringLiteral("quiet"));
-  copy->setToolTip(QStringLiteral("Copy this command"));
-  row->addWidget(label);
-  row->addWidget(copy);
-  QObject::connect(copy, &QPushButton::clicked, label,
-                   [label] { QGuiApplication::clipboard()->setText(label->text()); });
-  return box;
-}
 
 EmptyState::EmptyState(QWidget* parent) : QWidget(parent) {
   auto* column = new QVBoxLayout(this);
@@ -43,11 +20,11 @@ EmptyState::EmptyState(QWidget* parent) : QWidget(parent) {
   text_->setAlignment(Qt::AlignHCenter | Qt::AlignTop);
   text_->setFixedWidth(560);
   text_->setTextInteractionFlags(Qt::TextSelectableByMouse);
-  QWidget* box = commandBox(command_, copy_, this);
+  command_ = new CommandBox(this);
   column->addStretch(2);
   column->addWidget(title_, 0, Qt::AlignHCenter);
   column->addWidget(text_, 0, Qt::AlignHCenter);
-  column->addWidget(box, 0, Qt::AlignHCenter);
+  column->addWidget(command_, 0, Qt::AlignHCenter);
   column->addStretch(3);
 }
 
@@ -55,9 +32,9 @@ void EmptyState::setText(const QString& title, const QString& text, const QStrin
   title_->setText(title);
   text_->setText(text);
   text_->setVisible(!text.isEmpty());
-  command_->setText(command);
-  command_->setVisible(!command.isEmpty());
-  copy_->setVisible(!command.isEmpty());
+  text_->setMinimumHeight(
+      std::max(0, text_->heightForWidth(text_->width())));  // centred labels get no height for their width
+  command_->setCommand(command);
 }
 
 QString EmptyState::title() const {
@@ -67,7 +44,7 @@ QString EmptyState::text() const {
   return text_->text();
 }
 QString EmptyState::command() const {
-  return command_->text();
+  return command_->command();
 }
 
 }  // namespace heapprof::gui

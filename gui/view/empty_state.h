@@ -5,9 +5,10 @@
 #include <QWidget>
 
 class QLabel;
-class QPushButton;
 
 namespace heapprof::gui {
+
+class CommandBox;
 
 class EmptyState final : public QWidget {
   Q_OBJECT
@@ -22,11 +23,7 @@ class EmptyState final : public QWidget {
  private:
   QLabel* title_;
   QLabel* text_;
-  QLabel* command_;
-  QPushButton* copy_;
+  CommandBox* command_;
 };
-
-// A selectable command line in a box with a Copy button beside it.
-QWidget* commandBox(QLabel*& label, QPushButton*& copy, QWidget* parent);
 
 }  // namespace heapprof::gui

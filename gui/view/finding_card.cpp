@@ -6,7 +6,8 @@
 #include <QPushButton>
 #include <QVBoxLayout>
 
-#include "gui/view/empty_state.h"
+#include "gui/view/command_box.h"
+#include "gui/view/name_fit.h"
 #include "gui/view/page.h"
 #include "gui/view/theme.h"
 
@@ -19,17 +20,19 @@ FindingCard::FindingCard(const analysis::Finding& finding, int rank, QWidget* pa
   auto* column = new QVBoxLayout(this);
   column->setContentsMargins(12, 10, 12, 8);
   column->setSpacing(6);
-  auto* title =
-      new QLabel(QStringLiteral("%1. %2").arg(rank).arg(QString::fromStdString(finding.title)), this);
+  auto* title = new QLabel(
+      QStringLiteral("%1. %2").arg(rank).arg(breakableName(QString::fromStdString(finding.title))), this);
   title->setTextFormat(Qt::PlainText);
   title->setWordWrap(true);
+  title->setMinimumWidth(80);
   QFont bold = title->font();
   bold.setBold(true);
   title->setFont(bold);
-  auto* detail = new QLabel(QString::fromStdString(finding.detail), this);
+  auto* detail = new QLabel(breakableName(QString::fromStdString(finding.detail)), this);
   detail->setTextFormat(Qt::PlainText);
   detail->setObjectName(QStringLiteral("muted"));
   detail->setWordWrap(true);
+  detail->setMinimumWidth(80);
   auto* top = new QHBoxLayout;
   top->setSpacing(8);
   top->addWidget(title, 1);
@@ -43,13 +46,9 @@ FindingCard::FindingCard(const analysis::Finding& finding, int rank, QWidget* pa
   }
   column->addLayout(top);
   column->addWidget(detail);
-  QLabel* command = nullptr;
-  QPushButton* copy = nullptr;
-  QWidget* box = commandBox(command, copy, this);
-  command->setText(QString::fromStdString(finding.command));
-  command->setWordWrap(true);
-  static_cast<QHBoxLayout*>(box->layout())->setStretch(0, 1);
-  column->addWidget(box);
+  auto* command = new CommandBox(this);
+  command->setCommand(QString::fromStdString(finding.command));
+  column->addWidget(command);
 }
 
 void FindingCard::mouseReleaseEvent(QMouseEvent* event) {

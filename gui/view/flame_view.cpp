@@ -10,45 +10,13 @@
 #include <numeric>
 
 #include "gui/model/units.h"
+#include "gui/view/name_fit.h"
 #include "gui/view/theme.h"
 
 namespace heapprof::gui {
 
 using analysis::CallTree;
 using Node = CallTree::Node;
-
-namespace {
-
-// Brackets and everything in them are taken away: arguments and template arguments are the least telling
-// part.
-QString withoutBrackets(const QString& name) {
-  QString out;
-  int depth = 0;
-  for (const QChar c : name) {
-    if (c == u'(' || c == u'<') ++depth;
-    if (depth == 0) out += c;
-    if ((c == u')' || c == u'>') && depth > 0) --depth;
-  }
-  return out.isEmpty() || name.startsWith(u'(') || name.startsWith(u'<') ||
-                 name.contains(QLatin1String("operator"))
-             ? name
-             : out;
-}
-
-// The end of a qualified name tells most: first arguments go, then namespaces from the left, then the end is
-// cut.
-QString fittedName(const QString& name, const QFontMetricsF& metrics, double room) {
-  QString shorter = withoutBrackets(name);
-  while (metrics.horizontalAdvance(shorter) > room) {
-    const qsizetype scope = shorter.indexOf(QLatin1String("::"));
-    // Two letters and dots say nothing.
-    if (scope < 0) return room < 34 ? QString() : metrics.elidedText(shorter, Qt::ElideRight, room);
-    shorter = shorter.mid(scope + 2);
-  }
-  return shorter;
-}
-
-}  // namespace
 
 FlameView::FlameView(QWidget* parent) : QAbstractScrollArea(parent) {
   setFrameShape(QFrame::NoFrame);

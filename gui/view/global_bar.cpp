@@ -66,7 +66,7 @@ GlobalBar::GlobalBar(Session& session, QWidget* parent) : QFrame(parent), sessio
                      "before it, drops them. Also hide=, show=, show_from=, tagfocus=, tagignore="));
   filter_->setMinimumWidth(120);
   filter_->setClearButtonEnabled(true);
-  top_->addWidget(filter_, 1);
+  top_->addWidget(filter_, 240);
   chipRow_ = new QWidget(this);
   chips_ = new QHBoxLayout(chipRow_);
   chips_->setContentsMargins(2, 0, 0, 0);
@@ -91,10 +91,11 @@ QComboBox* GlobalBar::addBox(const QString& help, int width) {
   box->setToolTip(help);
   box->setMinimumContentsLength(6);
   box->setSizeAdjustPolicy(QComboBox::AdjustToMinimumContentsLengthWithIcon);
-  box->setMinimumWidth(width);
-  box->setMaximumWidth(width * 2);
+  box->setMinimumWidth(width / 2);
+  box->setMaximumWidth(width + 60);
+  box->setSizePolicy(QSizePolicy::Expanding, QSizePolicy::Fixed);
   box->setFocusPolicy(Qt::TabFocus);
-  top_->addWidget(box);
+  top_->addWidget(box, width);
   return box;
 }
 

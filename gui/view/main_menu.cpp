@@ -37,6 +37,7 @@ constexpr char kGlobalKeys[] =
     "[ and ]\tprevious and next dump\n"
     "Alt+Left, Alt+Right\tback and forward\n"
     "Ctrl+C\tcopy the selected row, tab separated\n"
+    "Ctrl+Shift+C\tcopy the command that shows the same in a shell\n"
     "Ctrl+O\topen dumps\n"
     "Esc\tend a search, zoom out\n"
     "?\tthis list";
@@ -82,6 +83,10 @@ void MainWindow::createMenus() {
   undo_ =
       addAction(edit, QStringLiteral("&Undo filter"), QKeySequence::Undo, [this] { session_.undoFilter(); });
   addAction(edit, QStringLiteral("&Copy row"), QKeySequence::Copy, [this] { copySelection(); });
+  addAction(edit, QStringLiteral("Copy co&mmand"), QKeySequence(QStringLiteral("Ctrl+Shift+C")), [this] {
+    const PageRow* row = findPage(session_.state().page);
+    if (row != nullptr) QGuiApplication::clipboard()->setText(commandFor(*row, session_));
+  });
   edit->addSeparator();
   addAction(edit, QStringLiteral("&Search"), Qt::Key_Slash, [this] {
     if (Page* page = currentPage()) page->startSearch();
@@ -121,7 +126,10 @@ void MainWindow::createMenus() {
     if (remember_) QSettings().setValue(QStringLiteral("dark"), on);
   });
   QMenu* help = menuBar()->addMenu(QStringLiteral("&Help"));
-  addAction(help, QStringLiteral("&Keys"), QKeySequence(QStringLiteral("?")), [this] { showHelp(); });
+  QAction* keys = addAction(help, QStringLiteral("&Keys"), {}, [this] { showHelp(); });
+  // A question mark is typed with Shift on most keyboards, and some platforms say so.
+  keys->setShortcuts(
+      {QKeySequence(QStringLiteral("?")), QKeySequence(QStringLiteral("Shift+?")), QKeySequence(Qt::Key_F1)});
 }
 
 void MainWindow::filterBySelection(FilterChip::Kind kind) {

@@ -12,6 +12,7 @@
 #include <QStatusBar>
 #include <QVBoxLayout>
 
+#include "gui/view/command_box.h"
 #include "gui/view/global_bar.h"
 #include "gui/view/page.h"
 #include "gui/view/page_base.h"
@@ -102,10 +103,8 @@ void MainWindow::createRail() {
 }
 
 void MainWindow::createStatus() {
-  command_ = new QLabel(this);
+  command_ = new ElidedLabel(this);
   command_->setFont(monoFont());
-  command_->setTextInteractionFlags(Qt::TextSelectableByMouse);
-  command_->setToolTip(QStringLiteral("The same on the command line"));
   command_->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Preferred);
   command_->setContentsMargins(8, 0, 0, 0);
   phase_ = new QLabel(this);
@@ -191,6 +190,10 @@ void MainWindow::updateCommand() {
   const PageRow* row = findPage(session_.state().page);
   const QString command = row == nullptr ? QString() : commandFor(*row, session_);
   command_->setText(command.isEmpty() ? QString() : QStringLiteral("$ ") + command);
+  command_->setToolTip(command.isEmpty()
+                           ? QString()
+                           : QStringLiteral("The same on the command line (Ctrl+Shift+C copies it):\n") +
+                                 command);
   const model::SnapshotPtr snapshot = session_.snapshot();
   setWindowTitle(snapshot ? QFileInfo(QString::fromStdString(snapshot->path())).fileName() +
                                 QStringLiteral(" - heapprof")

@@ -21,6 +21,7 @@ class QStackedWidget;
 
 namespace heapprof::gui {
 
+class ElidedLabel;
 class GlobalBar;
 class Page;
 
@@ -75,7 +76,7 @@ class MainWindow final : public QMainWindow {
   QLabel* bannerText_;
   QStackedWidget* stack_;
   std::map<QString, Page*> pages_;
-  QLabel* command_;
+  ElidedLabel* command_;
   QLabel* phase_;
   QProgressBar* progress_;
   QPushButton* cancel_;

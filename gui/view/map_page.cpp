@@ -43,7 +43,7 @@ MapPage::MapPage(Session& session, QWidget* parent) : Page(session, parent), ins
   splitter->addWidget(inspector_);
   splitter->setStretchFactor(0, 1);
   splitter->setStretchFactor(1, 0);
-  splitter->setSizes({760, 350});
+  splitter->setSizes({720, 390});
   splitter->setChildrenCollapsible(false);
   column->addWidget(splitter, 1);
   setContent(content);
@@ -80,10 +80,11 @@ QWidget* MapPage::createBar() {
   button(QStringLiteral("−"), QStringLiteral("Smaller cells: -"), [this] { view_->zoomBy(-1); });
   button(QStringLiteral("+"), QStringLiteral("Larger cells: +"), [this] { view_->zoomBy(1); });
   button(QStringLiteral("Fit"), QStringLiteral("Show the whole heap: 0"), [this] { view_->fit(); });
-  row->addStretch(1);
   scale_ = new QLabel(bar);
   scale_->setObjectName(QStringLiteral("muted"));
-  row->addWidget(scale_);
+  scale_->setAlignment(Qt::AlignRight | Qt::AlignVCenter);
+  scale_->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Preferred);
+  row->addWidget(scale_, 1);
   connect(coloring_, &QComboBox::currentIndexChanged, this, [this](int at) {
     view_->setColoring(static_cast<MapColoring>(at));
     updateLegend();
@@ -162,7 +163,7 @@ void MapPage::updateLegend() {
   scale_->setText(QStringLiteral("%1 huge pages; a cell is %2, a row %3")
                       .arg(formatCount(static_cast<double>(map->index.size())), formatBytes(unit),
                            formatBytes(unit * view_->columns())));
-  legend_->setText(parts.join(QStringLiteral(" &nbsp; ")));
+  legend_->setText(parts.join(QStringLiteral("&nbsp;&nbsp;&nbsp; ")));
 }
 
 void MapPage::themeChanged() {

@@ -2,12 +2,15 @@
 
 #include <QDateTime>
 #include <QFileInfo>
+#include <QGridLayout>
 #include <QLabel>
 #include <QScrollArea>
 #include <QVBoxLayout>
+#include <algorithm>
 
 #include "gui/model/session.h"
 #include "gui/model/units.h"
+#include "gui/view/command_box.h"
 #include "gui/view/finding_card.h"
 #include "gui/view/page.h"
 #include "gui/view/theme.h"
@@ -15,6 +18,9 @@
 
 namespace heapprof::gui {
 namespace {
+
+// As many as fit beside five findings on a laptop's screen.
+constexpr std::size_t kHolders = 6;
 
 QString textOf(const model::SnapshotPtr& snapshot, std::uint32_t index) {
   const absl::string_view text = snapshot->snapshotText(index);
@@ -110,8 +116,8 @@ OverviewPage::OverviewPage(Session& session, QWidget* parent) : Page(session, pa
 
 void OverviewPage::refresh() {
   runner().run(
-      [query = session().query()](const analysis::Cancel&) {
-        return Answer{analysis::waterfall(query), analysis::findings(query)};
+      [query = session().query()](const analysis::Cancel& cancel) {
+        return Answer{analysis::waterfall(query), analysis::findings(query), analysis::top(query, cancel)};
       },
       [this](const std::shared_ptr<const Answer>& answer) { show(answer); });
 }
@@ -167,6 +173,8 @@ void OverviewPage::show(const std::shared_ptr<const Answer>& answer) {
   chartNote_->setVisible(!chartNote_->text().isEmpty());
   chart_->setTable(waterfall_, asChange);
   showFindings(answer->findings.ok() ? *answer->findings : std::vector<analysis::Finding>());
+  if (answer->top.ok()) showHolders(answer->top->table);
+  cards_->addStretch(1);
   showContent();
 }
 
@@ -187,7 +195,32 @@ void OverviewPage::showFindings(const std::vector<analysis::Finding>& findings) 
     });
     cards_->addWidget(card);
   }
-  cards_->addStretch(1);
+}
+
+void OverviewPage::showHolders(const model::Table& top) {
+  const model::Column* flat = top.find("flat");
+  const model::Column* name = top.find("name");
+  if (flat == nullptr || name == nullptr || top.rows() == 0) return;
+  auto* card = panel(this);
+  auto* grid = new QGridLayout(card);
+  grid->setContentsMargins(12, 10, 12, 10);
+  grid->setVerticalSpacing(4);
+  auto* heading = label("muted", card);
+  heading->setText(
+      QStringLiteral("Largest by %1 of their own%2")
+          .arg(session().metricName(), session().hasBaseline() ? QStringLiteral(", as change") : QString()));
+  grid->addWidget(heading, 0, 0, 1, 2);
+  for (std::size_t row = 0; row < std::min(top.rows(), kHolders); ++row) {
+    auto* function = new ElidedLabel(QString::fromStdString(name->texts[row]), card);
+    function->setToolTip(function->text());
+    auto* value = label("", card);
+    value->setText(formatValue(flat->unit, flat->values[row], session().hasBaseline()));
+    value->setAlignment(Qt::AlignRight | Qt::AlignVCenter);
+    grid->addWidget(function, static_cast<int>(row) + 1, 0);
+    grid->addWidget(value, static_cast<int>(row) + 1, 1);
+  }
+  grid->setColumnStretch(0, 1);
+  cards_->addWidget(card);
 }
 
 Page* createOverviewPage(Session& session, QWidget* parent) {

@@ -77,7 +77,7 @@ QString shellWord(const QString& word) {
 QString commandFor(const PageRow& row, const Session& session) {
   QString command = QString::fromUtf8(row.command);
   const model::SnapshotPtr snapshot = session.snapshot();
-  if (command.isEmpty() || !snapshot) return {};
+  if (command.isEmpty() || !snapshot || (row.needs == Needs::kTwoDumps && !session.hasBaseline())) return {};
   QString files = shellWord(QString::fromStdString(snapshot->path()));
   QString options;
   if (const model::SnapshotPtr baseline = session.baseline()) {

@@ -151,6 +151,10 @@ Page* createFunctionsPage(Session& session, QWidget* parent) {
          const analysis::Cancel& cancel) -> absl::StatusOr<std::vector<model::Table>> {
         absl::StatusOr<analysis::TopResult> top = analysis::top(query, cancel);
         if (!top.ok()) return top.status();
+        for (model::Column& column : top->table.columns) {
+          // With a baseline both are differences, whose sign is the message.
+          if (column.id == "flat" || column.id == "cum") column.isSigned = query.baseline != nullptr;
+        }
         return std::vector<model::Table>{std::move(top->table)};
       },
       parent);

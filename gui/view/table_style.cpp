@@ -1,11 +1,13 @@
 #include "gui/view/table_style.h"
 
 #include <QHeaderView>
+#include <QPainter>
 #include <QStyledItemDelegate>
 #include <QTableView>
 #include <algorithm>
 
 #include "gui/model/table_model.h"
+#include "gui/view/name_fit.h"
 #include "gui/view/theme.h"
 
 namespace heapprof::gui {
@@ -15,9 +17,10 @@ class FigureDelegate final : public QStyledItemDelegate {
  public:
   using QStyledItemDelegate::QStyledItemDelegate;
 
- protected:
-  void initStyleOption(QStyleOptionViewItem* option, const QModelIndex& index) const override {
-    QStyledItemDelegate::initStyleOption(option, index);
+ public:
+  void paint(QPainter* painter, const QStyleOptionViewItem& option, const QModelIndex& index) const override {
+    QStyleOptionViewItem cell = option;
+    initStyleOption(&cell, index);
     const QVariant sign = index.data(kSignRole);
     QColor color;
     if (!index.data(kKnownRole).toBool())
@@ -26,44 +29,56 @@ class FigureDelegate final : public QStyledItemDelegate {
       color = theme().more;
     else if (sign.isValid() && sign.toInt() < 0)
       color = theme().less;
-    if (color.isValid()) option->palette.setColor(QPalette::Text, color);
+    if (color.isValid()) cell.palette.setColor(QPalette::Text, color);
+    const QStyle* style = cell.widget->style();
+    if (index.data(kRawRole).typeId() == QMetaType::QString) {
+      const int margin = style->pixelMetric(QStyle::PM_FocusFrameHMargin, nullptr, cell.widget) + 1;
+      fitText(cell, cell.rect.width() - 2 * margin);
+    }
+    style->drawControl(QStyle::CE_ItemViewItem, &cell, painter, cell.widget);
+  }
+
+ private:
+  static void fitText(QStyleOptionViewItem& cell, double room) {
+    if (cell.text.contains(
+            QChar::LineSeparator)) {  // a stack, leaf first: in one line, its callers to the right
+      cell.text.replace(QChar::LineSeparator, QStringLiteral(" ‹ "));
+      cell.textElideMode = Qt::ElideRight;
+    } else {
+      cell.text = fittedName(cell.text, QFontMetricsF(cell.font), room);
+    }
   }
 };
 
 constexpr int kWidestText = 460;
 constexpr int kNarrowestText = 130;
 
-// Figures get what they need; the text columns share the rest by what they would like.
+// Figures and short texts get what they need; long texts share the rest by what they would like.
 void fitColumns(QTableView* view) {
   const QList<QVariant> wanted = view->property("wanted").toList();
   const auto* model = static_cast<const TableModel*>(static_cast<TableSorter*>(view->model())->sourceModel());
   if (!model->table() || wanted.size() != model->columnCount()) return;
+  std::vector<int> flexible;
+  int widest = -1;
   double room = view->viewport()->width();
-  double textsWant = 0;
-  const auto isText = [model](int column) {
-    return model->table()->columns[static_cast<std::size_t>(column)].unit == model::Unit::kText;
-  };
+  double want = 0;
   for (int column = 0; column < wanted.size(); ++column) {
     if (view->isColumnHidden(column)) continue;
-    if (isText(column))
-      textsWant += wanted[column].toDouble();
-    else
-      room -= wanted[column].toDouble();
+    room -= wanted[column].toDouble();
+    if (model->table()->columns[static_cast<std::size_t>(column)].unit != model::Unit::kText) continue;
+    if (widest < 0 || wanted[column].toInt() >= wanted[widest].toInt()) widest = column;
+    if (wanted[column].toInt() <= kNarrowestText) continue;
+    flexible.push_back(column);
+    want += wanted[column].toDouble();
   }
-  for (int column = 0; column < wanted.size(); ++column) {
-    if (!isText(column)) continue;
-    const double want = wanted[column].toDouble();
-    // Short texts ("NEW", "small slab") keep their width; long ones give and take.
-    const bool isShort = want <= kNarrowestText;
-    if (isShort) continue;
-    double shorts = 0;
-    for (int other = 0; other < wanted.size(); ++other) {
-      if (isText(other) && !view->isColumnHidden(other) && wanted[other].toDouble() <= kNarrowestText) {
-        shorts += wanted[other].toDouble();
-      }
-    }
-    const double share = (room - shorts) * want / (textsWant - shorts);
-    view->setColumnWidth(column, std::max(kNarrowestText, static_cast<int>(share)));
+  if (flexible.empty() && widest >= 0) {
+    flexible.push_back(widest);
+    want = wanted[widest].toDouble();
+  }
+  for (const int column : flexible) {
+    const double own = wanted[column].toDouble();
+    const int least = std::min(kNarrowestText, wanted[column].toInt());
+    view->setColumnWidth(column, std::max(least, static_cast<int>(own + room * own / want)));
   }
 }
 
@@ -116,7 +131,8 @@ void styleTable(QTableView* view, TableModel* model) {
   view->horizontalHeader()->setSortIndicator(-1, Qt::DescendingOrder);
 }
 
-void setTableOf(QTableView* view, TableModel* model, std::shared_ptr<const model::Table> table) {
+void setTableOf(QTableView* view, TableModel* model, std::shared_ptr<const model::Table> table,
+                std::initializer_list<const char*> hiddenColumns) {
   model->setTable(std::move(table));
   if (!model->table()) return;
   QList<QVariant> wanted;
@@ -126,6 +142,9 @@ void setTableOf(QTableView* view, TableModel* model, std::shared_ptr<const model
     view->setColumnWidth(column, wanted.back().toInt());
   }
   view->setProperty("wanted", wanted);
+  for (const char* column : hiddenColumns) {
+    if (model->columnOf(column) >= 0) view->setColumnHidden(model->columnOf(column), true);
+  }
   fitColumns(view);
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <QSortFilterProxyModel>
+#include <initializer_list>
 #include <memory>
 
 #include "profiler/model/table.h"
@@ -27,7 +28,8 @@ class TableSorter final : public QSortFilterProxyModel {
 // Puts a TableSorter between model and view and sets the look; call once.
 void styleTable(QTableView* view, TableModel* model);
 // A new result: column widths fit its figures, the first text column takes what is left.
-void setTableOf(QTableView* view, TableModel* model, std::shared_ptr<const model::Table> table);
+void setTableOf(QTableView* view, TableModel* model, std::shared_ptr<const model::Table> table,
+                std::initializer_list<const char*> hiddenColumns = {});
 
 // The selected rows with a header line, tab separated; "" without a selection.
 QString selectedRowsAsTsv(const QTableView& view);

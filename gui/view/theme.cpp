@@ -106,7 +106,7 @@ QString styleSheetOf(const Theme& t) {
     QLabel#h1 { font-size: 16pt; font-weight: 600; }
     QLabel#h2 { font-size: 11pt; font-weight: 600; }
     QLabel#muted, QLabel#small { color: @muted; }
-    QLabel#command { background: @raised; border: 1px solid @border; border-radius: 4px; padding: 4px 8px; }
+    QFrame#command { background: @raised; border: 1px solid @border; border-radius: 4px; }
     QLabel#banner { background: @raised; color: @warning; border: 1px solid @warning; border-radius: 4px; padding: 6px; }
     QFrame#card { background: @surface; border: 1px solid @border; border-radius: 6px; }
     QFrame#card:hover { border-color: @accent; }

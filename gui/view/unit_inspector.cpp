@@ -73,11 +73,11 @@ void PageStrip::paintEvent(QPaintEvent*) {
   QPainter painter(this);
   const int count = static_cast<int>(states_.size());
   const int rows = (count + kPagesPerRow - 1) / kPagesPerRow;
-  const int cellWidth = std::max(2, width() / kPagesPerRow);
   const int cellHeight = std::max(2, height() / std::max(1, rows));
   for (int page = 0; page < count; ++page) {
-    const QRect cell((page % kPagesPerRow) * cellWidth, (page / kPagesPerRow) * cellHeight, cellWidth - 1,
-                     cellHeight - 1);
+    const int left = (page % kPagesPerRow) * width() / kPagesPerRow;
+    const int right = (page % kPagesPerRow + 1) * width() / kPagesPerRow;
+    const QRect cell(left, (page / kPagesPerRow) * cellHeight, right - left - 1, cellHeight - 1);
     painter.fillRect(cell, colorOf(states_[static_cast<std::size_t>(page)]));
   }
 }
@@ -95,6 +95,7 @@ UnitInspector::UnitInspector(QWidget* parent) : QWidget(parent) {
   stripLegend_ = new QLabel(this);
   stripLegend_->setObjectName(QStringLiteral("small"));
   stripLegend_->setTextFormat(Qt::RichText);
+  stripLegend_->setWordWrap(true);
   stacks_ = new TableModel(this);
   extents_ = new TableModel(this);
   stacksView_ = new QTableView(this);
@@ -161,13 +162,11 @@ void UnitInspector::showDetail(std::shared_ptr<const analysis::UnitDetail> detai
   const auto part = [&](const model::Table analysis::UnitDetail::*table) {
     return detail ? std::shared_ptr<const model::Table>(detail, &((*detail).*table)) : nullptr;
   };
-  setTableOf(stacksView_, stacks_, part(&analysis::UnitDetail::stacks));
+  setTableOf(stacksView_, stacks_, part(&analysis::UnitDetail::stacks),
+             {"share", "stack"});  // no room for them here
   setTableOf(extentsView_, extents_, part(&analysis::UnitDetail::extents));
   stacksTitle_->setText(detail && stacks_->rowCount() == 0 ? QStringLiteral("No sampled object lies in it")
                                                            : QStringLiteral("Stacks that hold it"));
-  const int stack =
-      stacks_->columnOf("stack");  // no room for whole stacks here: the function's tooltip has it
-  if (stack >= 0) stacksView_->setColumnHidden(stack, true);
   stacksView_->setVisible(stacks_->rowCount() > 0);
   stacksTitle_->setVisible(detail != nullptr);
   extentsTitle_->setVisible(detail != nullptr);

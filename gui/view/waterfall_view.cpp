@@ -211,8 +211,9 @@ void WaterfallView::drawBar(QPainter& painter, const Geometry& g, std::size_t ro
   double textX = rect.right();
   if (bar.known) {
     QColor color = familyColor(bar.id, bar.isTotal);
-    if (asChange_ && !bar.isTotal) color = bar.to >= bar.from ? theme().more : theme().less;
-    if (rect.width() < 2 && bar.to != bar.from) rect.setWidth(2);
+    if (asChange_ && !bar.isTotal) color = bar.to > bar.from ? theme().more : theme().less;
+    if (!bar.isTotal && bar.to == bar.from) color = theme().muted;
+    if (rect.width() < 2) rect.setWidth(bar.to != bar.from ? 2 : 1);
     if (bar.id == QLatin1String("unattributed")) {
       painter.fillRect(rect, QBrush(color, Qt::BDiagPattern));
       painter.setPen(color);
@@ -235,6 +236,7 @@ void WaterfallView::drawBar(QPainter& painter, const Geometry& g, std::size_t ro
 
 void WaterfallView::draw(QPainter& painter) const {
   if (bars_.empty()) return;
+  painter.fillRect(rect(), theme().surface);
   painter.setRenderHint(QPainter::Antialiasing, true);
   const Geometry g = geometryFor();
   drawAxis(painter, g);
