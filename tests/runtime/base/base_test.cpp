@@ -1,0 +1,74 @@
+#include <cmath>
+#include <gtest/gtest.h>
+#include <thread>
+#include <vector>
+
+#include "runtime/base/fatal.h"
+#include "runtime/base/mutex.h"
+#include "runtime/base/random.h"
+
+namespace heapprof::base {
+namespace {
+
+TEST(Mutex, ExcludesOthersWhileHeld) {
+  Mutex mutex;
+  std::uint64_t counter = 0;  // not atomic: ThreadSanitizer and the sum both notice a failure
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; ++t) {
+    threads.emplace_back([&] {
+      for (int i = 0; i < 20000; ++i) {
+        MutexGuard guard(mutex);
+        ++counter;
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(counter, 80000u);
+}
+
+TEST(Mutex, TryLockFailsWhileHeldAndWorksAfterReset) {
+  Mutex mutex;
+  ASSERT_TRUE(mutex.tryLock());
+  EXPECT_FALSE(mutex.tryLock());
+  mutex.reset();  // what a forked child does with a lock whose holder is gone
+  EXPECT_TRUE(mutex.tryLock());
+  mutex.unlock();
+}
+
+TEST(Random, IsUniformEnoughAndNeverZero) {
+  Random random(7);
+  double sum = 0;
+  constexpr int kDraws = 100000;
+  for (int i = 0; i < kDraws; ++i) {
+    const double u = random.unit();
+    ASSERT_GT(u, 0.0);
+    ASSERT_LE(u, 1.0);
+    sum += u;
+  }
+  // The mean of n uniform draws has standard error 1/sqrt(12 n); 5 of them.
+  EXPECT_NEAR(sum / kDraws, 0.5, 5 / std::sqrt(12.0 * kDraws));
+}
+
+TEST(Random, NeighbouringSeedsGiveUnrelatedStreams) {
+  Random a(1), b(2);
+  int equalBits = 0;
+  for (int i = 0; i < 1000; ++i) equalBits += __builtin_popcountll(~(a.next() ^ b.next()));
+  EXPECT_NEAR(equalBits, 32000, 5 * std::sqrt(64000.0 / 4));
+}
+
+TEST(FatalDeathTest, SaysOneLineAndAborts) {
+  EXPECT_EXIT(fatal("the moon is made of cheese"), testing::KilledBySignal(SIGABRT),
+              "^heapprof: fatal: the moon is made of cheese\n$");
+}
+
+TEST(LogLine, IsSilentWhenTurnedOff) {
+  testing::internal::CaptureStderr();
+  logLine("one ", "two");
+  setLogging(false);
+  logLine("three");
+  setLogging(true);
+  EXPECT_EQ(testing::internal::GetCapturedStderr(), "heapprof: one two\n");
+}
+
+}  // namespace
+}  // namespace heapprof::base

@@ -1,0 +1,104 @@
+#include "runtime/os/os.h"
+
+#include <cstring>
+#include <errno.h>
+#include <gtest/gtest.h>
+#include <string>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "runtime/os/fake.h"
+
+namespace heapprof::os {
+namespace {
+
+constexpr std::size_t kMiB = std::size_t{1} << 20;
+
+TEST(Os, ReservedMemoryIsAlignedAndUsableOnceCommitted) {
+  for (const std::size_t alignment : {pageBytes(), 2 * kMiB, 64 * kMiB}) {
+    auto* start = static_cast<char*>(calls().reserve(8 * kMiB, alignment));
+    ASSERT_NE(start, nullptr);
+    EXPECT_EQ(reinterpret_cast<std::uintptr_t>(start) % alignment, 0u);
+    ASSERT_TRUE(calls().commit(start, kMiB));
+    start[0] = start[kMiB - 1] = 'x';
+    ASSERT_TRUE(calls().discard(start, kMiB));
+    EXPECT_EQ(start[0], 0);
+    EXPECT_TRUE(calls().unreserve(start, 8 * kMiB));
+  }
+}
+
+TEST(Os, ReserveSaysEnomemWhenTheSizeWraps) {
+  errno = 0;
+  EXPECT_EQ(calls().reserve(~std::size_t{0} - 4095, 2 * kMiB), nullptr);
+  EXPECT_EQ(errno, ENOMEM);
+}
+
+TEST(Os, RenameNeverReplacesAFile) {
+  char directory[] = "/tmp/heapprof-os-XXXXXX";
+  ASSERT_NE(mkdtemp(directory), nullptr);
+  const std::string a = std::string(directory) + "/a", b = std::string(directory) + "/b";
+  for (const std::string& name : {a, b}) {
+    const int fd = calls().createNew(name.c_str(), 0600);
+    ASSERT_GE(fd, 0);
+    ASSERT_EQ(calls().write(fd, name.c_str(), name.size()), static_cast<long>(name.size()));
+    EXPECT_TRUE(calls().close(fd));
+  }
+  EXPECT_EQ(calls().createNew(a.c_str(), 0600), -1);
+  EXPECT_FALSE(calls().renameNoReplace(a.c_str(), b.c_str()));
+  EXPECT_EQ(errno, EEXIST);
+  EXPECT_TRUE(calls().unlink(b.c_str()));
+  EXPECT_TRUE(calls().renameNoReplace(a.c_str(), b.c_str()));
+  EXPECT_TRUE(calls().unlink(b.c_str()));
+  rmdir(directory);
+}
+
+TEST(Os, GeometryIsThatOfTheKernel) {
+  EXPECT_EQ(geometry().pageBytes, static_cast<std::size_t>(sysconf(_SC_PAGESIZE)));
+  EXPECT_EQ(geometry().hugePageBytes % geometry().pageBytes, 0u);
+  EXPECT_GT(physicalMemoryBytes(), kMiB);
+}
+
+TEST(Os, ThreadIdIsRightInAForkedChild) {
+  EXPECT_EQ(threadId(), static_cast<std::uint64_t>(getpid()));
+  const pid_t child = fork();
+  if (child == 0) _exit(threadId() == static_cast<std::uint64_t>(getpid()) ? 0 : 1);
+  int status = 0;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_EQ(WEXITSTATUS(status), 0);
+}
+
+TEST(Fake, FailsTheNthCallOfAKindAndNoOther) {
+  Fake fake;
+  fake.failNth(CallKind::kMapMetadata, 2);
+  void* first = calls().mapMetadata(pageBytes());
+  errno = 0;
+  EXPECT_EQ(calls().mapMetadata(pageBytes()), nullptr);
+  EXPECT_EQ(errno, ENOMEM);
+  void* third = calls().mapMetadata(pageBytes());
+  EXPECT_NE(first, nullptr);
+  EXPECT_NE(third, nullptr);
+  EXPECT_EQ(fake.callsOf(CallKind::kMapMetadata), 3u);
+  EXPECT_EQ(fake.failures(), 1u);
+  calls().unreserve(first, pageBytes());
+  calls().unreserve(third, pageBytes());
+}
+
+TEST(Fake, ClockMovesOnlyWhenTold) {
+  Fake fake;
+  fake.setClock(100, 200);
+  EXPECT_EQ(calls().monotonicNanos(), 100u);
+  fake.advanceClock(5);
+  EXPECT_EQ(calls().monotonicNanos(), 105u);
+  EXPECT_EQ(calls().realtimeNanos(), 205u);
+}
+
+TEST(Fake, GivesTheKernelBackWhenDestroyed) {
+  {
+    Fake fake;
+    EXPECT_NE(&calls(), &kernel());
+  }
+  EXPECT_EQ(&calls(), &kernel());
+}
+
+}  // namespace
+}  // namespace heapprof::os
