@@ -10,7 +10,7 @@ namespace heapprof::gui {
 
 EmptyState::EmptyState(QWidget* parent) : QWidget(parent) {
   auto* column = new QVBoxLayout(this);
-  column->setContentsMargins(40, 40, 40, 40);
+  column->setContentsMargins(16, 16, 16, 16);
   column->setSpacing(12);
   title_ = new QLabel(this);
   title_->setObjectName(QStringLiteral("h1"));
@@ -18,7 +18,7 @@ EmptyState::EmptyState(QWidget* parent) : QWidget(parent) {
   text_->setObjectName(QStringLiteral("muted"));
   text_->setWordWrap(true);
   text_->setAlignment(Qt::AlignHCenter | Qt::AlignTop);
-  text_->setFixedWidth(560);
+  text_->setFixedWidth(kTextWidth);
   text_->setTextInteractionFlags(Qt::TextSelectableByMouse);
   command_ = new CommandBox(this);
   column->addStretch(2);
@@ -33,7 +33,7 @@ void EmptyState::setText(const QString& title, const QString& text, const QStrin
   text_->setText(text);
   text_->setVisible(!text.isEmpty());
   text_->setMinimumHeight(
-      std::max(0, text_->heightForWidth(text_->width())));  // centred labels get no height for their width
+      std::max(0, text_->heightForWidth(kTextWidth)));  // centred labels get no height for their width
   command_->setCommand(command);
 }
 

@@ -14,6 +14,8 @@ class EmptyState final : public QWidget {
   Q_OBJECT
 
  public:
+  static constexpr int kTextWidth = 460;
+
   explicit EmptyState(QWidget* parent = nullptr);
   void setText(const QString& title, const QString& text, const QString& command);
   QString title() const;

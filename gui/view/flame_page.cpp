@@ -15,6 +15,7 @@
 
 #include "gui/model/session.h"
 #include "gui/model/units.h"
+#include "gui/view/command_box.h"
 #include "gui/view/flame_view.h"
 #include "gui/view/theme.h"
 
@@ -43,9 +44,7 @@ FlamePage::FlamePage(Session& session, QWidget* parent) : Page(session, parent) 
   column->addWidget(createBar());
   view_ = new FlameView(content);
   column->addWidget(view_, 1);
-  detail_ = new QLabel(content);
-  detail_->setTextFormat(Qt::PlainText);
-  detail_->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Preferred);
+  detail_ = new ElidedLabel(content);
   column->addWidget(detail_);
   legend_ = new QLabel(content);
   legend_->setTextFormat(Qt::RichText);

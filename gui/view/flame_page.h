@@ -14,6 +14,7 @@ class QPushButton;
 
 namespace heapprof::gui {
 
+class ElidedLabel;
 class FlameView;
 
 class FlamePage final : public Page {
@@ -53,7 +54,7 @@ class FlamePage final : public Page {
   QPushButton* unpivot_;
   QLineEdit* search_;
   QLabel* found_;
-  QLabel* detail_;
+  ElidedLabel* detail_;
   QLabel* legend_;
   std::shared_ptr<const analysis::CallTree> tree_;  // as analysed; the view may show a pivot of it
   bool wasDiff_ = false;

@@ -151,7 +151,10 @@ void GlobalBar::refill() {
 
 void GlobalBar::refillChips() {
   while (QLayoutItem* item = chips_->takeAt(0)) {
-    if (item->widget() != nullptr) item->widget()->deleteLater();
+    if (QWidget* old = item->widget()) {
+      old->hide();  // it goes with the next event loop; until then it must not show
+      old->deleteLater();
+    }
     delete item;
   }
   const QVector<FilterChip>& chips = session_.state().chips;

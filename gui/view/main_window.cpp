@@ -135,20 +135,20 @@ void MainWindow::connectLoader() {
           });
   connect(&loader_, &Loader::loaded, this, [this](const model::SnapshotPtr& snapshot, bool asBaseline) {
     const int row = session_.addDump(snapshot);
-    if (asBaseline) {
-      // Shown until the dump to compare arrives; then it is what that is measured against.
-      if (session_.state().dump < 0)
-        session_.showDumpAndBaseline(row, row);
-      else
-        session_.setBaseline(row);
-    } else if (session_.state().dump < 0 || session_.state().dump == session_.state().baseline) {
-      session_.showDump(row);
+    if (asBaseline && session_.state().dump >= 0) {
+      session_.setBaseline(row);
+    } else if (asBaseline) {
+      waitingBaseline_ = row;  // it waits for the dump to compare, so that pages are computed once
+    } else if (session_.state().dump < 0) {
+      session_.showDumpAndBaseline(row, waitingBaseline_);
     }
     rememberFile(QString::fromStdString(snapshot->path()));
   });
   connect(&loader_, &Loader::failed, this,
           [this](const QString&, const QString& message) { showProblem(message); });
   connect(&loader_, &Loader::finished, this, [this](bool cancelled) {
+    if (session_.state().dump < 0 && waitingBaseline_ >= 0) session_.showDump(waitingBaseline_);
+    waitingBaseline_ = -1;
     progress_->hide();
     cancel_->hide();
     phase_->setText(cancelled ? QStringLiteral("loading cancelled") : QString());

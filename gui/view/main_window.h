@@ -69,6 +69,7 @@ class MainWindow final : public QMainWindow {
   Session session_;
   Loader loader_;
   const bool remember_;
+  int waitingBaseline_ = -1;
   QWidget* rail_;
   QButtonGroup* railButtons_;
   GlobalBar* bar_;

@@ -11,6 +11,7 @@
 
 #include "gui/model/session.h"
 #include "gui/model/units.h"
+#include "gui/view/command_box.h"
 #include "gui/view/map_view.h"
 #include "gui/view/theme.h"
 #include "gui/view/unit_inspector.h"
@@ -32,8 +33,7 @@ MapPage::MapPage(Session& session, QWidget* parent) : Page(session, parent), ins
   legend_->setTextFormat(Qt::RichText);
   legend_->setObjectName(QStringLiteral("small"));
   legend_->setWordWrap(true);
-  detail_ = new QLabel(left);
-  detail_->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Preferred);
+  detail_ = new ElidedLabel(left);
   leftColumn->addWidget(createBar());
   leftColumn->addWidget(view_, 1);
   leftColumn->addWidget(detail_);
@@ -127,12 +127,15 @@ void MapPage::show(std::shared_ptr<const analysis::HeapMap> map) {
   view_->setMap(map, session().snapshot());
   updateLegend();
   // Something is always in front; the page that wastes most is what people look for.
-  view_->select(view_->selectedUnit() == kNoUnit ? mostWasteful(*map) : view_->selectedUnit());
+  const bool choose = choseForYou_ || view_->selectedUnit() == kNoUnit;
+  view_->select(choose ? mostWasteful(*map) : view_->selectedUnit());
+  choseForYou_ = choose;
 }
 
 void MapPage::inspect(quint32 unit) {
   const analysis::HeapMap* map = view_->map();
   if (map == nullptr || unit >= map->index.size()) return;
+  choseForYou_ = false;
   detail_->setText(view_->describe(unit));
   inspector_->showUnit(*map, unit);
   using Answer = absl::StatusOr<analysis::UnitDetail>;

@@ -11,6 +11,7 @@ class QLabel;
 
 namespace heapprof::gui {
 
+class ElidedLabel;
 class MapView;
 class UnitInspector;
 
@@ -44,9 +45,10 @@ class MapPage final : public Page {
   QComboBox* order_;
   QLabel* legend_;
   QLabel* scale_;
-  QLabel* detail_;
+  ElidedLabel* detail_;
   Runner inspectorWork_;
   bool wasDiff_ = false;
+  bool choseForYou_ = true;  // the huge page in front was not picked by a person
 };
 
 Page* createMapPage(Session& session, QWidget* parent);

@@ -142,18 +142,22 @@ void MapView::drawLabels(QPainter& painter) const {
   painter.setFont(smallFont());
   const QFontMetrics metrics(smallFont());
   double free = -1;  // below the last label
+  QString last;
+  const bool isCurve = order_ != MapOrder::kAddress;
   const std::size_t first = rowAt(verticalScrollBar()->value());
   for (std::size_t row = first; row < layout_.rows(); ++row) {
     const double top = rowTop(row) - verticalScrollBar()->value();
     if (top > viewport()->height()) break;
-    // By address, round offsets first: they are what a reader looks for.
+    // By address, round offsets: they are what a reader looks for. On a curve, where it has moved on.
     const bool isRound = layout_.rowIndex[row] % (layout_.columns * 16) == 0 || cell_ >= metrics.height();
     if (top < free || top < 0 || (!isRound && layout_.gapBefore[row] == 0 && row != first)) continue;
+    const QString text = rowLabel(row);
+    if (text == last) continue;
     const double y = top + std::max(0.0, (std::min(cell_, 40) - metrics.height()) / 2.0);
     painter.setPen(theme().muted);
-    painter.drawText(QRectF(0, y, kMapMargin - 8, metrics.height()), Qt::AlignRight | Qt::AlignTop,
-                     rowLabel(row));
-    free = top + metrics.height() + 4;
+    painter.drawText(QRectF(0, y, kMapMargin - 8, metrics.height()), Qt::AlignRight | Qt::AlignTop, text);
+    free = top + metrics.height() * (isCurve && cell_ < metrics.height() ? 2.5 : 1) + 4;
+    last = text;
   }
 }
 
@@ -176,7 +180,7 @@ QRectF MapView::minimapWindow() const {
 void MapView::drawMinimap(QPainter& painter) const {
   const QRectF mini = minimapRect();
   if (mini.isNull()) return;
-  painter.fillRect(mini.adjusted(-5, -5, 5, 5), theme().surface);
+  painter.fillRect(QRectF(mini.left() - 6, 0, viewport()->width(), viewport()->height()), theme().surface);
   painter.save();
   painter.setRenderHint(QPainter::SmoothPixmapTransform, true);
   painter.drawImage(mini, picture_);

@@ -85,19 +85,26 @@ void MapView::fit() {
 }
 
 void MapView::zoomBy(int steps) {
-  if (!map_) return;
+  const QPointF front = rectOf(selected_).center();
+  const bool isSeen = selected_ != kNoUnit && QRectF(viewport()->rect()).contains(front);
+  zoomAround(steps, isSeen ? front : QPointF(viewport()->width() / 2.0, viewport()->height() / 2.0));
+}
+
+void MapView::zoomAround(int steps, const QPointF& at) {
+  if (!map_ || layout_.rows() == 0) return;
   fitted_ = false;
-  const auto at = std::lower_bound(kZoomSteps.begin(), kZoomSteps.end(), cell_) - kZoomSteps.begin();
+  const auto now = std::lower_bound(kZoomSteps.begin(), kZoomSteps.end(), cell_) - kZoomSteps.begin();
   const auto next =
-      std::clamp<std::ptrdiff_t>(at + steps, 0, static_cast<std::ptrdiff_t>(kZoomSteps.size()) - 1);
-  const QPointF middle(viewport()->width() / 2.0, viewport()->height() / 2.0);
-  const double ratio = static_cast<double>(kZoomSteps[static_cast<std::size_t>(next)]) / cell_;
-  const double x = (horizontalScrollBar()->value() + middle.x() - kMapMargin) * ratio;
-  const double y = (verticalScrollBar()->value() + middle.y()) * ratio;
+      std::clamp<std::ptrdiff_t>(now + steps, 0, static_cast<std::ptrdiff_t>(kZoomSteps.size()) - 1);
+  // What lies under the point, as row and column with fractions, stays under it.
+  const double y = verticalScrollBar()->value() + at.y();
+  const std::size_t row = rowAt(y);
+  const double within = std::clamp((y - rowTop(row)) / cell_, 0.0, 1.0);
+  const double column = (horizontalScrollBar()->value() + at.x() - kMapMargin) / cell_;
   cell_ = kZoomSteps[static_cast<std::size_t>(next)];
   updateScrollBars();
-  horizontalScrollBar()->setValue(static_cast<int>(x + kMapMargin - middle.x()));
-  verticalScrollBar()->setValue(static_cast<int>(y - middle.y()));
+  verticalScrollBar()->setValue(static_cast<int>(rowTop(row) + within * cell_ - at.y()));
+  horizontalScrollBar()->setValue(static_cast<int>(column * cell_ + kMapMargin - at.x()));
   viewport()->update();
   Q_EMIT scaleChanged();
 }
@@ -120,7 +127,7 @@ void MapView::relayout() {
 
 void MapView::recolor() {
   if (!map_) return;
-  const QRgb nothing = theme().window.rgb();
+  const QRgb nothing = theme().surface.rgb();  // no cell at all: addresses that no heap page has
   painterWork_.run(
       [map = map_, layout = layout_, coloring = coloring_, nothing](const analysis::Cancel& stop) {
         QImage picture(static_cast<int>(layout.columns), static_cast<int>(layout.rows()),
@@ -281,7 +288,7 @@ void MapView::wheelEvent(QWheelEvent* event) {
     QAbstractScrollArea::wheelEvent(event);
     return;
   }
-  zoomBy(event->angleDelta().y() > 0 ? 1 : -1);
+  zoomAround(event->angleDelta().y() > 0 ? 1 : -1, event->position());
   event->accept();
 }
 

@@ -28,7 +28,8 @@ class MapView final : public QAbstractScrollArea {
   void setColoring(MapColoring coloring);
   void setOrder(MapOrder order);
   void fit();
-  void zoomBy(int steps);
+  void zoomBy(int steps);  // around the huge page in front, else the middle
+  void zoomAround(int steps, const QPointF& viewportPosition);
   int cellPixels() const { return cell_; }
   std::uint32_t columns() const { return layout_.columns; }
 

@@ -30,6 +30,11 @@ QString fittedName(const QString& name, const QFontMetricsF& metrics, double roo
   return shorter;
 }
 
+QString shortName(const QString& name) {
+  const QString plain = withoutBrackets(name);
+  return plain.section(QLatin1String("::"), -2);
+}
+
 QString breakableName(const QString& text) {
   constexpr QChar kZeroWidthSpace(0x200b);
   QString out;

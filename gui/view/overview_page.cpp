@@ -11,6 +11,7 @@
 #include "gui/model/session.h"
 #include "gui/model/units.h"
 #include "gui/view/command_box.h"
+#include "gui/view/empty_state.h"
 #include "gui/view/finding_card.h"
 #include "gui/view/page.h"
 #include "gui/view/theme.h"
@@ -99,6 +100,9 @@ OverviewPage::OverviewPage(Session& session, QWidget* parent) : Page(session, pa
   leftColumn->addWidget(chartNote_);
   leftColumn->addSpacing(6);
   leftColumn->addWidget(chart_, 1);
+  noChart_ = new EmptyState(left);
+  noChart_->hide();
+  leftColumn->addWidget(noChart_, 1);
 
   auto* scroll = new QScrollArea(content);
   scroll->setWidgetResizable(true);
@@ -168,8 +172,13 @@ void OverviewPage::show(const std::shared_ptr<const Answer>& answer) {
     chartNote_->setText(notes.join(u'\n'));
   } else {
     const absl::string_view text = answer->waterfall.status().message();
-    chartNote_->setText(QString::fromUtf8(text.data(), static_cast<qsizetype>(text.size())));
+    chartNote_->clear();
+    noChart_->setText(QStringLiteral("No account of resident memory"),
+                      QString::fromUtf8(text.data(), static_cast<qsizetype>(text.size())),
+                      QStringLiteral("heapprof run -- ./your-service"));
   }
+  chart_->setVisible(waterfall_ != nullptr);
+  noChart_->setVisible(waterfall_ == nullptr);
   chartNote_->setVisible(!chartNote_->text().isEmpty());
   chart_->setTable(waterfall_, asChange);
   showFindings(answer->findings.ok() ? *answer->findings : std::vector<analysis::Finding>());
@@ -180,7 +189,10 @@ void OverviewPage::show(const std::shared_ptr<const Answer>& answer) {
 
 void OverviewPage::showFindings(const std::vector<analysis::Finding>& findings) {
   while (QLayoutItem* item = cards_->takeAt(0)) {
-    if (item->widget() != nullptr) item->widget()->deleteLater();
+    if (QWidget* old = item->widget()) {
+      old->hide();  // it goes with the next event loop; until then it must not show
+      old->deleteLater();
+    }
     delete item;
   }
   auto* heading = label("h2", this);
@@ -207,10 +219,11 @@ void OverviewPage::showHolders(const model::Table& top) {
   grid->setVerticalSpacing(4);
   auto* heading = label("muted", card);
   heading->setText(
-      QStringLiteral("Largest by %1 of their own%2")
-          .arg(session().metricName(), session().hasBaseline() ? QStringLiteral(", as change") : QString()));
+      QStringLiteral("Functions with the largest own %1%2")
+          .arg(session().metricName(), session().hasBaseline() ? QStringLiteral(": change") : QString()));
   grid->addWidget(heading, 0, 0, 1, 2);
   for (std::size_t row = 0; row < std::min(top.rows(), kHolders); ++row) {
+    if (flat->values[row] == 0) break;
     auto* function = new ElidedLabel(QString::fromStdString(name->texts[row]), card);
     function->setToolTip(function->text());
     auto* value = label("", card);

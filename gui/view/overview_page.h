@@ -14,6 +14,7 @@ class QVBoxLayout;
 
 namespace heapprof::gui {
 
+class EmptyState;
 class WaterfallView;
 
 class OverviewPage final : public Page {
@@ -43,6 +44,7 @@ class OverviewPage final : public Page {
   QLabel* chartTitle_;
   QLabel* chartNote_;
   WaterfallView* chart_;
+  EmptyState* noChart_;
   QVBoxLayout* cards_;
   std::shared_ptr<const model::Table> waterfall_;
 };

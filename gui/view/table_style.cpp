@@ -42,7 +42,9 @@ class FigureDelegate final : public QStyledItemDelegate {
   static void fitText(QStyleOptionViewItem& cell, double room) {
     if (cell.text.contains(
             QChar::LineSeparator)) {  // a stack, leaf first: in one line, its callers to the right
-      cell.text.replace(QChar::LineSeparator, QStringLiteral(" ‹ "));
+      QStringList frames = cell.text.split(QChar::LineSeparator);
+      for (QString& frame : frames) frame = shortName(frame);
+      cell.text = frames.join(QStringLiteral(" ‹ "));
       cell.textElideMode = Qt::ElideRight;
     } else {
       cell.text = fittedName(cell.text, QFontMetricsF(cell.font), room);

@@ -124,6 +124,8 @@ QString styleSheetOf(const Theme& t) {
     QHeaderView::section { background: @raised; color: @text; border: none; border-right: 1px solid @border;
       border-bottom: 1px solid @border; padding: 4px 6px; }
     QTableView { background: @surface; border: 1px solid @border; gridline-color: transparent; }
+    QLineEdit { background: @surface; color: @text; border: 1px solid @border; border-radius: 4px; padding: 3px 6px; }
+    QLineEdit:focus { border-color: @accent; }
     QScrollArea { border: none; background: transparent; }
     QStatusBar { background: @surface; border-top: 1px solid @border; }
     QStatusBar::item { border: none; }

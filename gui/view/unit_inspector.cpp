@@ -143,12 +143,18 @@ void UnitInspector::showUnit(const analysis::HeapMap& map, std::uint32_t unit) {
 }
 
 void UnitInspector::showDetail(std::shared_ptr<const analysis::UnitDetail> detail) {
-  strip_->setPages(detail ? detail->pageState : std::vector<std::uint8_t>());
   std::array<int, 4> counts{};
   if (detail) {
     for (const std::uint8_t state : detail->pageState) ++counts[std::min<std::uint8_t>(state, 3)];
   }
+  // A raster of nothing but "unknown" would only look like an answer.
+  const bool knowsPages = detail && counts[0] < static_cast<int>(detail->pageState.size());
+  strip_->setPages(knowsPages ? detail->pageState : std::vector<std::uint8_t>());
   QStringList legend;
+  if (detail && !knowsPages) {
+    counts[0] = 0;
+    legend << QStringLiteral("Single pages: unknown, the dump has no huge_pages.resident_pages.");
+  }
   static constexpr const char* kNames[] = {"unknown", "absent", "resident, free", "resident, in use"};
   for (const int at : {3, 2, 1, 0}) {
     const auto state = static_cast<std::uint8_t>(at);
