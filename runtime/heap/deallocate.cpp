@@ -31,7 +31,14 @@ void freeLocally(Heap& heap, Slab* slab, void* pointer) noexcept {
 
 void freeRemotely(Slab* slab, void* pointer) noexcept {
   Heap* heap = heldHeap();
-  if (heap == nullptr && threadMayHold()) heap = acquire();
+  if (heap == nullptr && threadMayHold()) {
+    heap = acquire();
+    // The adopted heap may be the very one that the object belongs to.
+    if (heap != nullptr && heap == ownerOf(slab->owner.load(std::memory_order_relaxed))) {
+      freeLocally(*heap, slab, pointer);
+      return;
+    }
+  }
   if (heap != nullptr && !isLoan(heap)) {
     cacheRemoteFree(*heap, slab, pointer);
   } else {

@@ -1,0 +1,122 @@
+#include "tests/runtime/heap/accounts.h"
+
+#include <string>
+#include <vector>
+
+#include "runtime/heap/heap.h"
+#include "runtime/heap/slab_map.h"
+#include "runtime/pages/pages.h"
+
+namespace heapprof::tests {
+namespace {
+
+using heap::RemoteWord;
+using heap::Slab;
+using heap::SlabKind;
+using heap::SlabState;
+
+class SlabCheck {
+ public:
+  explicit SlabCheck(const Slab& slab)
+      : slab_(slab),
+        row_(heap::kSizeClasses[slab.sizeClass]),
+        start_(heap::startOf(&slab)),
+        where_(row_.capacity) {}
+
+  // Walks a list of free objects; complains about a cycle, a foreign address, an object in two lists.
+  std::size_t walk(const void* object, char place) {
+    std::size_t length = 0;
+    for (; object != nullptr && complaint_.empty(); object = *static_cast<void* const*>(object), ++length) {
+      const std::uintptr_t offset = reinterpret_cast<std::uintptr_t>(object) - start_;
+      const std::size_t index = offset / row_.size;
+      if (offset % row_.size != 0 || index >= slab_.carved) {
+        complain("a list leads to an address that is no object");
+      } else if (where_[index] != 0) {
+        complain(std::string("an object is in list '") + where_[index] + "' and in '" + place + "'");
+      } else {
+        where_[index] = place;
+      }
+    }
+    return length;
+  }
+  void require(bool condition, const std::string& what) {
+    if (!condition) complain(what);
+  }
+  bool isFree(const void* object) const {
+    const std::uintptr_t offset = reinterpret_cast<std::uintptr_t>(object) - start_;
+    return where_[offset / row_.size] != 0;
+  }
+  const std::string& complaint() const { return complaint_; }
+
+ private:
+  void complain(const std::string& what) {
+    if (complaint_.empty()) complaint_ = "slab of class " + std::to_string(row_.size) + ": " + what;
+  }
+  const Slab& slab_;
+  const heap::SizeClass& row_;
+  std::uintptr_t start_;
+  std::vector<char> where_;
+  std::string complaint_;
+};
+
+std::string checkSlab(const Slab& slab, const std::set<void*>& live, SlabCounts* counts) {
+  const heap::SizeClass& row = heap::kSizeClasses[slab.sizeClass];
+  const std::uint64_t owner = slab.owner.load();
+  const heap::Heap& home = *heap::ownerOf(owner);
+  const RemoteWord remote = RemoteWord::unpack(slab.remote.load());
+  const std::uintptr_t start = heap::startOf(&slab);
+  SlabCheck check(slab);
+  const std::size_t local = check.walk(slab.localFree, 'l');
+  const void* remoteHead =
+      remote.count == 0 ? nullptr : reinterpret_cast<void*>(start + std::uintptr_t{remote.head} * 8);
+  const std::size_t remoteLength = check.walk(remoteHead, 'r');
+  const std::size_t bin = slab.state == SlabState::kCurrent ? check.walk(home.bins[slab.sizeClass], 'b') : 0;
+  const std::size_t since = slab.armed - slab.countdown;
+  const std::size_t out = slab.handed - since;
+  check.require(slab.carved <= row.capacity, "more carved than there is room");
+  check.require(remoteLength == remote.count, "the remote word's count is not its chain's length");
+  check.require(slab.carved - local == out, "carved - |localFree| is not handed - F");
+  check.require(out >= remoteLength + bin, "more in lists than out");
+  check.require((home.current[slab.sizeClass] == &slab) == (slab.state == SlabState::kCurrent),
+                "not the current slab");
+  const bool armed = slab.state != SlabState::kCurrent && !slab.pushPending && !slab.kept;
+  if (armed && !remote.crossed()) {
+    const std::size_t toWake = remote.wakeAt == 0 ? 0xffffff : remote.wakeAt - remoteLength;
+    check.require(slab.countdown + toWake <= out - remoteLength + 1, "it could become empty unnoticed");
+  }
+  const auto first = live.lower_bound(reinterpret_cast<void*>(start));
+  const auto end = live.lower_bound(reinterpret_cast<void*>(start + row.granules * pages::kGranuleBytes));
+  std::size_t used = 0;
+  for (auto at = first; at != end; ++at, ++used)
+    check.require(!check.isFree(*at), "an object in use is in a free list");
+  check.require(used <= out - remoteLength - bin, "more objects in use than are out");
+  check.require(((owner & heap::kSampledTag) != 0) == (slab.samples != 0),
+                "tagged without samples, or the reverse");
+  ++counts->slabs;
+  counts->kept += slab.kept;
+  counts->taggedSlabs += (owner & heap::kSampledTag) != 0;
+  counts->liveObjects += out - remoteLength - bin;
+  if (armed && out == remoteLength && !remote.crossed()) ++counts->emptyUnnoticed;
+  return check.complaint();
+}
+
+}  // namespace
+
+testing::AssertionResult accountsAreRight(const std::set<void*>& live, SlabCounts* counts) {
+  SlabCounts ignored;
+  if (counts == nullptr) counts = &ignored;
+  *counts = {};
+  for (std::size_t r = 0; r < pages::regionCount(); ++r) {
+    const pages::Region& region = pages::regionAt(r);
+    for (std::uint32_t g = 0; g < region.committed; ++g) {
+      const Slab& slab = *heap::slabAt(region.first + g);
+      if (slab.kind == SlabKind::kLarge) ++counts->liveLarge;
+      if (slab.kind != SlabKind::kSlab) continue;
+      const std::string complaint = checkSlab(slab, live, counts);
+      if (!complaint.empty()) return testing::AssertionFailure() << complaint;
+    }
+  }
+  return testing::AssertionSuccess();
+}
+
+}  // namespace heapprof::tests
