@@ -28,6 +28,15 @@ namespace heapprof::entry {
   return object;
 }
 
+// The same for sizes whose class takes a longer look-up; off the fast path.
+[[gnu::always_inline]] inline void* allocateMedium(std::size_t bytes) noexcept {
+  if (bytes <= heap::kFastLimit || bytes > heap::kLargestClass) return nullptr;
+  void*& bin = heap::self->bins[heap::classFor(bytes)];
+  void* object = bin;
+  if (object != nullptr) bin = heap::nextObject(object);
+  return object;
+}
+
 // The owner word, without an atomic's separate load: a plain word can be an operand of the compare.
 // ThreadSanitizer gets the atomic.
 [[gnu::always_inline]] inline std::uint64_t ownerWord(const heap::Slab* slab) noexcept {

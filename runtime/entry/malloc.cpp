@@ -13,6 +13,7 @@ using heapprof::sampling::Kind;
 
 // Reached by a tail call, so their frame lies where the public function's would.
 [[gnu::noinline]] void* mallocSlow(std::size_t bytes) noexcept {
+  if (void* object = heapprof::entry::allocateMedium(bytes)) return object;
   return heapprof::heap::allocate({bytes, 0, Kind::kMalloc, false, __builtin_frame_address(0)});
 }
 

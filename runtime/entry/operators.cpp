@@ -12,9 +12,11 @@ using heapprof::entry::freeFast;
 using heapprof::sampling::Kind;
 
 [[gnu::noinline]] void* newSlow(std::size_t bytes) {
+  if (void* object = heapprof::entry::allocateMedium(bytes)) return object;
   return allocateOrThrow({bytes, 0, Kind::kNew, false, __builtin_frame_address(0)});
 }
 [[gnu::noinline]] void* newArraySlow(std::size_t bytes) {
+  if (void* object = heapprof::entry::allocateMedium(bytes)) return object;
   return allocateOrThrow({bytes, 0, Kind::kNewArray, false, __builtin_frame_address(0)});
 }
 

@@ -15,6 +15,8 @@
 namespace heapprof::heap {
 namespace {
 
+constexpr std::size_t kLendingClasses = 3;
+
 constinit std::atomic<bool> initialised{false};
 
 void draw(Heap& heap, std::uint8_t c, std::uint64_t interval) noexcept {
@@ -88,6 +90,17 @@ std::size_t alignedClass(std::size_t bytes, std::size_t alignment) noexcept {
   return c;
 }
 
+// A medium class that would need a new slab takes an object of the next classes instead, if these have one
+// lying idle: populations of neighbouring classes fluctuate apart, and a fresh slab costs more than an eighth
+// or a quarter of one object.
+std::size_t classWithRoom(const Heap& heap, std::size_t c) noexcept {
+  if (kSizeClasses[c].size <= kLargestSmall || hasFree(heap, static_cast<std::uint8_t>(c))) return c;
+  for (std::size_t up = c + 1; up <= c + kLendingClasses && up < kClasses; ++up) {
+    if (hasFree(heap, static_cast<std::uint8_t>(up))) return up;
+  }
+  return c;
+}
+
 }  // namespace
 
 bool initialise() noexcept {
@@ -109,7 +122,7 @@ void* allocate(const Request& request) noexcept {
     if (heap == nullptr) return nullptr;
   }
   const std::size_t c = request.alignment > 8            ? alignedClass(request.bytes, request.alignment)
-                        : request.bytes <= kLargestClass ? classFor(request.bytes)
+                        : request.bytes <= kLargestClass ? classWithRoom(*heap, classFor(request.bytes))
                                                          : kClasses;
   void* object =
       c < kClasses ? fromClass(*heap, static_cast<std::uint8_t>(c), request) : allocateLarge(heap, request);

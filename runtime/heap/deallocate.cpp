@@ -19,14 +19,14 @@ constinit std::atomic<std::uint64_t> foreignFrees{0};
 // The slab or span that the object is in; null for addresses that are not ours.
 Slab* slabOfObject(const void* pointer) noexcept {
   Slab* slab = findSlab(pointer);
-  if (slab == nullptr || granuleOf(slab) == pages::kNoGranule) return nullptr;
+  if (slab == nullptr) return nullptr;
   return slab->kind == SlabKind::kInterior ? slabAt(slab->link) : slab;
 }
 
-void freeLocally(Heap& heap, Slab* slab, void* pointer) noexcept {
+void freeLocally(Slab* slab, void* pointer) noexcept {
   nextObject(pointer) = slab->localFree;
   slab->localFree = pointer;
-  if (--slab->countdown == 0) lookAt(heap, slab);
+  if (--slab->countdown == 0) countdownEnded(slab);
 }
 
 void freeRemotely(Slab* slab, void* pointer) noexcept {
@@ -35,7 +35,7 @@ void freeRemotely(Slab* slab, void* pointer) noexcept {
     heap = acquire();
     // The adopted heap may be the very one that the object belongs to.
     if (heap != nullptr && heap == ownerOf(slab->owner.load(std::memory_order_relaxed))) {
-      freeLocally(*heap, slab, pointer);
+      freeLocally(slab, pointer);
       return;
     }
   }
@@ -43,6 +43,21 @@ void freeRemotely(Slab* slab, void* pointer) noexcept {
     cacheRemoteFree(*heap, slab, pointer);
   } else {
     pushRemote(slab, pointer, pointer, 1);
+  }
+}
+
+[[gnu::noinline]] void deallocateRare(Slab* slab, std::uint64_t owner, void* pointer) noexcept {
+  // Before anything else: once the object is in a list, its address may be handed out again.
+  if ((owner & kSampledTag) != 0 && mayBeSampled(slab, pointer)) forgetSample(slab, pointer);
+  Heap* home = ownerOf(owner);
+  if (slab->kind == SlabKind::kLarge) {
+    freeLarge(slab, pointer);
+  } else if (slab->kind != SlabKind::kSlab) {
+    base::fatal("free() of an address that is not allocated (double free?)");
+  } else if (home == heldHeap()) {
+    freeLocally(slab, pointer);
+  } else {
+    freeRemotely(slab, pointer);
   }
 }
 
@@ -65,17 +80,9 @@ void deallocate(void* pointer) noexcept {
     return;
   }
   const std::uint64_t owner = slab->owner.load(std::memory_order_relaxed);
-  // Before anything else: once the object is in a list, its address may be handed out again.
-  if ((owner & kSampledTag) != 0 && mayBeSampled(slab, pointer)) forgetSample(slab, pointer);
-  if (slab->kind == SlabKind::kLarge) {
-    freeLarge(slab, pointer);
-  } else if (slab->kind != SlabKind::kSlab) {
-    base::fatal("free() of an address that is not allocated (double free?)");
-  } else if (ownerOf(owner) == heldHeap() && ownerOf(owner) != nullptr) {
-    freeLocally(*ownerOf(owner), slab, pointer);
-  } else {
-    freeRemotely(slab, pointer);
-  }
+  // Most that come here lie in a further granule of a medium slab of ours.
+  if (owner == reinterpret_cast<std::uint64_t>(self)) return freeLocally(slab, pointer);
+  deallocateRare(slab, owner, pointer);
 }
 
 void countdownEnded(Slab* slab) noexcept {

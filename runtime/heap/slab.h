@@ -6,12 +6,11 @@
 //   '--- free() touches these, the owner's ---'              '- any thread ---------'
 //
 // Invariant, for a slab of a heap (F = armed - countdown: local frees since the last look; R = remote.count):
-//   carved - |localFree| = handed - F          objects out: in use, in bins, in other threads' remote caches,
-//   in `remote` empty  <=>  current in no bin and handed - F == R unless it is current: countdown +
-//   (remote.wakeAt - R at the last look) <= objects out + 1, so that whoever brings the last object back,
-//   locally or not, makes the owner look; no slab is ever empty unnoticed.
-// Owner: the heap in `owner` (only the thread that holds it writes the owner's fields); `remote`, `filter`,
-// `samples`, inboxNext: see the rules beside them.
+//   carved - |localFree| = handed - F    objects out: in use, in bins, in remote caches, in `remote`
+//   empty  <=>  no bin is filled from it and handed - F = R
+//   unless it is current: countdown + (remote.wakeAt - R) <= (handed - F - R) + 1, or a push is under way:
+//   who brings the last object back, locally or not, makes the owner look. No slab is ever empty unnoticed.
+// Owner: the heap in `owner`; only the thread that holds it writes the owner's fields; others: see below.
 #pragma once
 
 #include <atomic>
@@ -40,9 +39,8 @@ enum class SlabState : std::uint8_t {
 // Remote frees: one word, so that one CAS publishes a chain and its length and decides who wakes the owner.
 //   head    (offset of the first object from the slab's start) / 8; meaningless when count is 0
 //   count   objects in the chain
-//   wakeAt  0: nobody is to be woken. Else the slab is parked: the freer whose CAS takes count from below
-//   wakeAt to it or
-//           above, and only it, pushes the slab to its heap's inbox.
+//   wakeAt  the freer whose CAS takes count from below wakeAt to it or above, and only it, pushes the slab to
+//           its heap's inbox. 0: nobody. The decision depends on nothing but the words of that CAS.
 struct RemoteWord {
   std::uint32_t head;
   std::uint16_t count;

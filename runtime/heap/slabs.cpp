@@ -18,29 +18,29 @@ RemoteWord loadRemote(const Slab& slab) noexcept {
   return RemoteWord::unpack(slab.remote.load(std::memory_order_relaxed));
 }
 
+void setCountdown(Slab& slab, std::uint16_t frees) noexcept {
+  slab.armed = frees;
+  slab.countdown = frees;
+}
+
 // Takes note of local frees since the last look, and starts a new count.
 void fold(Heap& heap, Slab& slab, std::uint16_t nextCountdown) noexcept {
   const std::uint32_t came = slab.armed - slab.countdown;
   if (came > slab.handed) base::fatal("more objects came back to a slab than were handed out (double free)");
   slab.handed = static_cast<std::uint16_t>(slab.handed - came);
   heap.freed[slab.sizeClass] += came;
-  slab.armed = nextCountdown;
-  slab.countdown = nextCountdown;
+  setCountdown(slab, nextCountdown);
 }
 
-// Nobody is to wake the slab from now on; a crossing that this hides is remembered until its push arrives.
-void disarmRemote(Slab& slab) noexcept {
+void setWakeAt(Slab& slab, std::uint16_t wakeAt) noexcept {
   std::uint64_t old = slab.remote.load(std::memory_order_relaxed);
-  for (;;) {
-    RemoteWord word = RemoteWord::unpack(old);
-    if (word.wakeAt == 0) return;
-    if (word.crossed()) slab.pushPending = true;
-    word.wakeAt = 0;
-    if (slab.remote.compare_exchange_weak(old, word.pack(), std::memory_order_acq_rel,
-                                          std::memory_order_relaxed)) {
-      return;
-    }
-  }
+  RemoteWord word = {};
+  do {
+    word = RemoteWord::unpack(old);
+    word.wakeAt = wakeAt;
+    // acq_rel, as in pushRemote: it carries the chain on.
+  } while (!slab.remote.compare_exchange_weak(old, word.pack(), std::memory_order_acq_rel,
+                                              std::memory_order_relaxed));
 }
 
 void unlinkPartial(Heap& heap, Slab& slab) noexcept {
@@ -137,38 +137,47 @@ void retire(Heap& heap, Slab& slab) noexcept {
 }
 
 // Arms a partial slab so that its becoming empty cannot go unnoticed (slab.h), or retires it if it is empty
-// already.
+// already. As long as the remote threshold leaves room, the local countdown alone is set: no atomic write.
 void armPartial(Heap& heap, Slab& slab) noexcept {
   std::uint64_t old = slab.remote.load(std::memory_order_relaxed);
-  std::uint16_t out = 0;
   for (;;) {
     RemoteWord word = RemoteWord::unpack(old);
-    if (word.count > slab.handed)
+    if (word.count > slab.handed) {
       base::fatal("more objects came back to a slab than were handed out (double free)");
-    if (word.crossed()) slab.pushPending = true;
-    out = static_cast<std::uint16_t>(slab.handed - word.count);
-    // Half here, half and one there; with a push under way its arrival will arm again.
-    word.wakeAt = slab.pushPending || out == 0 ? std::uint16_t{0}
-                                               : static_cast<std::uint16_t>(word.count + out / 2 + 1);
+    }
+    const auto out = static_cast<std::uint16_t>(slab.handed - word.count);
+    // With a push under way its arrival will arm, or retire, once more.
+    const bool pushDue = slab.pushPending || word.crossed();
+    if (out == 0 && !pushDue) return retire(heap, slab);
+    if (pushDue) return setCountdown(slab, out == 0 ? kNeverEnds : out);
+    const auto toWake = static_cast<std::uint16_t>(word.wakeAt - word.count);
+    if (word.wakeAt != 0 && toWake <= out) {
+      return setCountdown(slab, static_cast<std::uint16_t>(out + 1 - toWake));
+    }
+    // Half here, half and one there.
+    word.wakeAt = static_cast<std::uint16_t>(word.count + out / 2 + 1);
     if (slab.remote.compare_exchange_weak(old, word.pack(), std::memory_order_acq_rel,
                                           std::memory_order_relaxed)) {
-      break;
+      return setCountdown(slab, static_cast<std::uint16_t>(out - out / 2));
     }
-  }
-  if (out == 0) {
-    retire(heap, slab);
-  } else {
-    slab.armed = static_cast<std::uint16_t>(out - out / 2);
-    slab.countdown = slab.armed;
   }
 }
 
-// Takes what other threads pushed; the objects stay counted as handed out.
+// Takes what other threads pushed, and arms the word anew; the objects stay counted as handed out.
 Chain takeRemote(Slab& slab) noexcept {
   if (loadRemote(slab).count == 0) return {};
-  // acquire: pairs with the release in pushRemote: the links are ours to read.
-  const RemoteWord word = RemoteWord::unpack(slab.remote.exchange(0, std::memory_order_acquire));
-  if (word.crossed()) slab.pushPending = true;
+  const std::uint16_t wakeAfter = kSizeClasses[slab.sizeClass].wakeAfter;
+  std::uint64_t old = slab.remote.load(std::memory_order_relaxed);
+  RemoteWord word = {};
+  bool pushDue = false;
+  do {
+    word = RemoteWord::unpack(old);
+    pushDue = slab.pushPending || word.crossed();
+    // acquire: pairs with the release in pushRemote: the links are ours to read.
+  } while (!slab.remote.compare_exchange_weak(old,
+                                              RemoteWord{0, 0, pushDue ? std::uint16_t{0} : wakeAfter}.pack(),
+                                              std::memory_order_acq_rel, std::memory_order_relaxed));
+  slab.pushPending = pushDue;
   return {reinterpret_cast<void*>(startOf(&slab) + (std::uintptr_t{word.head} << 3)), word.count, false};
 }
 
@@ -206,28 +215,21 @@ Chain takeFrom(Heap& heap, Slab& slab) noexcept {
   return chain.count != 0 ? chain : carve(slab);
 }
 
-// Parks the class's current slab, from which nothing can be taken. False: something has just come back.
+// Lays the class's current slab aside as full. False: something has just come back.
 bool parkCurrent(Heap& heap, Slab& slab) noexcept {
-  const std::uint16_t wake = kSizeClasses[slab.sizeClass].wakeAfter;
-  fold(heap, slab, wake);
+  const RemoteWord word = loadRemote(slab);
+  if (word.count != 0) return false;
+  const std::uint16_t wakeAfter = kSizeClasses[slab.sizeClass].wakeAfter;
+  // It was disarmed when a push arrived that had been outrun.
+  if (word.wakeAt == 0 && !slab.pushPending) setWakeAt(slab, wakeAfter);
+  fold(heap, slab, wakeAfter);
   slab.state = SlabState::kFull;
-  std::uint64_t expected = 0;
-  const std::uint64_t parked = RemoteWord{0, 0, wake}.pack();
-  // A push that is still under way will wake the slab by itself; until it is seen no second one may be asked
-  // for.
-  if (!slab.pushPending && !slab.remote.compare_exchange_strong(expected, parked, std::memory_order_acq_rel,
-                                                                std::memory_order_acquire)) {
-    fold(heap, slab, kNeverEnds);
-    slab.state = SlabState::kCurrent;
-    return false;
-  }
   heap.current[slab.sizeClass] = nullptr;
   return true;
 }
 
 void makeCurrent(Heap& heap, Slab& slab) noexcept {
   fold(heap, slab, kNeverEnds);
-  disarmRemote(slab);
   slab.state = SlabState::kCurrent;
   heap.current[slab.sizeClass] = &slab;
 }
@@ -252,10 +254,9 @@ Slab* makeSlab(Heap& heap, std::uint8_t sizeClass) noexcept {
   }
   Slab& slab = *slabAt(first);
   slab.localFree = nullptr;
-  slab.countdown = kNeverEnds;
-  slab.armed = kNeverEnds;
+  setCountdown(slab, kNeverEnds);
   slab.carved = slab.handed = 0;
-  slab.remote.store(0, std::memory_order_relaxed);
+  slab.remote.store(RemoteWord{0, 0, row.wakeAfter}.pack(), std::memory_order_relaxed);
   slab.filter.store(0, std::memory_order_relaxed);
   slab.samples = 0;
   slab.sizeClass = sizeClass;
@@ -294,6 +295,13 @@ Chain takeObjects(Heap& heap, std::uint8_t sizeClass) noexcept {
   }
 }
 
+bool hasFree(const Heap& heap, std::uint8_t sizeClass) noexcept {
+  if (heap.bins[sizeClass] != nullptr || heap.partial[sizeClass] != pages::kNoGranule) return true;
+  const Slab* slab = heap.current[sizeClass];
+  return slab != nullptr && (slab->localFree != nullptr || slab->carved < kSizeClasses[sizeClass].capacity ||
+                             loadRemote(*slab).count != 0);
+}
+
 void putBack(Heap& heap, std::uint8_t sizeClass, Chain chain) noexcept {
   if (chain.count == 0) return;
   Slab& slab = *heap.current[sizeClass];
@@ -310,10 +318,7 @@ void putBack(Heap& heap, std::uint8_t sizeClass, Chain chain) noexcept {
 void lookAt(Heap& heap, Slab* slab) noexcept {
   fold(heap, *slab, kNeverEnds);
   if (slab->state == SlabState::kCurrent) return;
-  if (slab->state == SlabState::kFull) {
-    disarmRemote(*slab);
-    linkPartial(heap, *slab);
-  }
+  if (slab->state == SlabState::kFull) linkPartial(heap, *slab);
   armPartial(heap, *slab);
 }
 
@@ -324,8 +329,9 @@ void drainInbox(Heap& heap) noexcept {
   while (at != pages::kNoGranule) {
     Slab* slab = slabAt(at);
     at = slab->inboxNext.load(std::memory_order_relaxed);
-    disarmRemote(*slab);
-    slab->pushPending = false;  // this was it
+    // This was the push that was due: the slab may be armed again. A current slab is, when its word is taken.
+    setWakeAt(*slab, 0);
+    slab->pushPending = false;
     lookAt(heap, slab);
   }
 }

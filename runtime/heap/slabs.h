@@ -16,6 +16,8 @@ struct Chain {
 
 // At least one object of the class, from wherever it is cheapest; count 0: out of memory.
 Chain takeObjects(Heap& heap, std::uint8_t sizeClass) noexcept;
+// True when takeObjects would find some without a new slab (what is in the inbox not counted).
+bool hasFree(const Heap& heap, std::uint8_t sizeClass) noexcept;
 // Puts objects of the class's current slab back.
 void putBack(Heap& heap, std::uint8_t sizeClass, Chain chain) noexcept;
 
