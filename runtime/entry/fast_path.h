@@ -23,8 +23,12 @@ namespace heapprof::entry {
     return nullptr;
   void*& bin = front->bins[front->classOf[(bytes + 7) >> 3]];
   void* object = bin;
-  if (object != nullptr) [[likely]]
-    bin = heap::nextObject(object);
+  if (object != nullptr) [[likely]] {
+    void* next = heap::nextObject(object);
+    bin = next;
+    // The class's next call will read its link; by then the line is here.
+    __builtin_prefetch(next);
+  }
   return object;
 }
 

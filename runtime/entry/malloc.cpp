@@ -30,14 +30,14 @@ void* outOfMemory() noexcept {
 
 extern "C" {
 
-void* hp_malloc(std::size_t bytes) noexcept {
+[[gnu::aligned(64)]] void* hp_malloc(std::size_t bytes) noexcept {
   void* object = allocateFast(bytes);
   if (object == nullptr) [[unlikely]]
     return mallocSlow(bytes);
   return object;
 }
 
-void hp_free(void* pointer) noexcept {
+[[gnu::aligned(64)]] void hp_free(void* pointer) noexcept {
   freeFast(pointer);
 }
 
