@@ -11,7 +11,7 @@ using analysis::HeapMap;
 
 namespace {
 
-constexpr int kLargestCell = 96;
+constexpr int kLargestCell = 160;
 // Heaps beyond this are shown at full scale anyway; trying other columns would cost a sweep each.
 constexpr std::size_t kSmallMap = 65536;
 

@@ -56,6 +56,19 @@ void MapView::draw(QPainter& painter) const {
   drawMinimap(painter);
 }
 
+// A scaled picture may spill a pixel over a cell's edge; where cells are large that shows, and they are few.
+void MapView::drawCells(QPainter& painter, std::size_t fromRow, std::size_t toRow) const {
+  const QRectF seen(viewport()->rect());
+  for (std::size_t cell = fromRow * layout_.columns; cell < toRow * layout_.columns; ++cell) {
+    if (layout_.cellUnit[cell] == kNoUnit) continue;
+    const QRectF rect = cellRect(cell);
+    if (!rect.intersects(seen)) continue;
+    const auto column = static_cast<int>(cell % layout_.columns);
+    const auto row = static_cast<int>(cell / layout_.columns);
+    painter.fillRect(rect.adjusted(0, 0, -1, -1), picture_.pixelColor(column, row));
+  }
+}
+
 void MapView::drawRows(QPainter& painter) const {
   const std::size_t first = rowAt(verticalScrollBar()->value());
   const std::size_t last = rowAt(verticalScrollBar()->value() + viewport()->height());
@@ -68,18 +81,11 @@ void MapView::drawRows(QPainter& painter) const {
     while (end <= last && end < layout_.rows() && layout_.gapBefore[end] == 0) ++end;
     const double top = rowTop(row) - verticalScrollBar()->value();
     const double height = static_cast<double>(end - row) * cell_;
-    painter.drawImage(QRectF(x, top, width, height), picture_,
-                      QRectF(0, static_cast<double>(row), layout_.columns, static_cast<double>(end - row)));
-    if (cell_ >= 4) {
-      painter.setPen(QPen(theme().surface, 1));
-      for (std::size_t line = row; line <= end; ++line) {
-        const double y = top + static_cast<double>(line - row) * cell_ - 0.5;
-        painter.drawLine(QPointF(x, y), QPointF(x + width, y));
-      }
-      for (std::uint32_t column = 0; column <= layout_.columns; ++column) {
-        const double lineX = x + column * static_cast<double>(cell_) - 0.5;
-        painter.drawLine(QPointF(lineX, top), QPointF(lineX, top + height));
-      }
+    if (cell_ >= kCellByCell) {
+      drawCells(painter, row, end);
+    } else {
+      painter.drawImage(QRectF(x, top, width, height), picture_,
+                        QRectF(0, static_cast<double>(row), layout_.columns, static_cast<double>(end - row)));
     }
     row = end;
   }

@@ -69,6 +69,7 @@ class MapView final : public QAbstractScrollArea {
   QRectF minimapRect() const;
   QRectF minimapWindow() const;  // what the viewport shows, on the minimap
   void drawRows(QPainter& painter) const;
+  void drawCells(QPainter& painter, std::size_t fromRow, std::size_t toRow) const;
   void drawLabels(QPainter& painter) const;
   bool showsGranules() const;
   void drawGranules(QPainter& painter) const;

@@ -217,7 +217,8 @@ void OverviewPage::showHolders(const model::Table& top) {
   auto* grid = new QGridLayout(card);
   grid->setContentsMargins(12, 10, 12, 10);
   grid->setVerticalSpacing(4);
-  auto* heading = label("muted", card);
+  auto* heading = new ElidedLabel(card);
+  heading->setObjectName(QStringLiteral("muted"));
   heading->setText(
       QStringLiteral("Functions with the largest own %1%2")
           .arg(session().metricName(), session().hasBaseline() ? QStringLiteral(": change") : QString()));

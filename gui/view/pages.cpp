@@ -41,14 +41,14 @@ constexpr char kMapKeys[] =
 
 const std::vector<PageRow>& pages() {
   static const std::vector<PageRow> kPages{
-      {"overview", "Overview", 1, Needs::kNothing, "heapprof summary FILE", "",
+      {"overview", "Overview", 1, Needs::kNothing, "heapprof summary FILE [--base BASE]", "",
        "Enter\topen the finding in front", createOverviewPage},
-      {"flame", "Flame graph", 2, Needs::kSamples, "heapprof top -cum FILE", kNoSamples, kFlameKeys,
-       createFlamePage},
-      {"functions", "Functions", 3, Needs::kSamples, "heapprof top FILE", kNoSamples, kTableKeys,
-       createFunctionsPage},
+      {"flame", "Flame graph", 2, Needs::kSamples, "heapprof top -cum FILTERS [-diff_base BASE] FILE",
+       kNoSamples, kFlameKeys, createFlamePage},
+      {"functions", "Functions", 3, Needs::kSamples, "heapprof top FILTERS [-diff_base BASE] FILE",
+       kNoSamples, kTableKeys, createFunctionsPage},
       {"map", "Heap map", 4, Needs::kHeapSnapshot, "", kNoHeapSnapshot, kMapKeys, createMapPage},
-      {"compare", "Compare", 5, Needs::kTwoDumps, "heapprof diff FILE", kNoBaseline, kTableKeys,
+      {"compare", "Compare", 5, Needs::kTwoDumps, "heapprof diff FILTERS BASE FILE", kNoBaseline, kTableKeys,
        createComparePage},
       {"info", "About the dump", 6, Needs::kNothing, "heapprof info FILE", "", kTableKeys, createInfoPage},
   };
@@ -77,31 +77,38 @@ QString shellWord(const QString& word) {
 QString commandFor(const PageRow& row, const Session& session) {
   QString command = QString::fromUtf8(row.command);
   const model::SnapshotPtr snapshot = session.snapshot();
-  if (command.isEmpty() || !snapshot || (row.needs == Needs::kTwoDumps && !session.hasBaseline())) return {};
-  QString files = shellWord(QString::fromStdString(snapshot->path()));
-  QString options;
-  if (const model::SnapshotPtr baseline = session.baseline()) {
-    const QString base = shellWord(QString::fromStdString(baseline->path()));
-    if (row.needs == Needs::kTwoDumps) {
-      files = base + u' ' + files;
-    } else if (row.needs == Needs::kSamples) {
-      options += QLatin1String("-diff_base ") + base + u' ';
-    }
+  const model::SnapshotPtr baseline = session.baseline();
+  if (command.isEmpty() || !snapshot || (row.needs == Needs::kTwoDumps && !baseline)) return {};
+  static const QRegularExpression onlyWithBase(QStringLiteral(" ?\\[([^\\]]*)\\]"));
+  command.replace(onlyWithBase, baseline ? QStringLiteral(" \\1") : QString());
+  const auto pathOf = [](const model::SnapshotPtr& dump) {
+    return shellWord(QString::fromStdString(dump->path()));
+  };
+  QStringList filters;
+  if (!session.state().metric.isEmpty()) filters << QLatin1String("-sample_index") << session.state().metric;
+  const model::Filters asked = session.query().filters;
+  const std::pair<const char*, const std::string*> named[] = {
+      {"-focus", &asked.focus}, {"-ignore", &asked.ignore},      {"-hide", &asked.hide},
+      {"-show", &asked.show},   {"-show_from", &asked.showFrom},
+  };
+  for (const auto& [name, value] : named) {
+    if (!value->empty()) filters << QLatin1String(name) << shellWord(QString::fromStdString(*value));
   }
-  if (row.needs == Needs::kSamples || row.needs == Needs::kTwoDumps) {
-    const model::Filters filters = session.query().filters;
-    const std::pair<const char*, const std::string*> named[] = {
-        {"focus", &filters.focus}, {"ignore", &filters.ignore},      {"hide", &filters.hide},
-        {"show", &filters.show},   {"show_from", &filters.showFrom},
-    };
-    if (!session.state().metric.isEmpty())
-      options += QLatin1String("-sample_index ") + session.state().metric + u' ';
-    for (const auto& [name, value] : named) {
-      if (!value->empty())
-        options += u'-' + QLatin1String(name) + u' ' + shellWord(QString::fromStdString(*value)) + u' ';
-    }
+  for (const std::string& tag : asked.tagFocus)
+    filters << QLatin1String("-tagfocus") << shellWord(QString::fromStdString(tag));
+  for (const std::string& tag : asked.tagIgnore)
+    filters << QLatin1String("-tagignore") << shellWord(QString::fromStdString(tag));
+  QStringList words = command.split(u' ', Qt::SkipEmptyParts);
+  for (QString& word : words) {
+    if (word == QLatin1String("FILE"))
+      word = pathOf(snapshot);
+    else if (word == QLatin1String("BASE"))
+      word = pathOf(baseline);
+    else if (word == QLatin1String("FILTERS"))
+      word = filters.join(u' ');
   }
-  return command.replace(QLatin1String("FILE"), options + files);
+  words.removeAll(QString());
+  return words.join(u' ');
 }
 
 }  // namespace heapprof::gui

@@ -14,7 +14,7 @@ namespace {
 
 constexpr double kAxisHeight = 26;
 constexpr double kGap = 14;
-constexpr double kLargestRow = 62;
+constexpr double kLargestRow = 84;
 
 QString textOf(const model::Column* column, std::size_t row) {
   return column == nullptr ? QString() : QString::fromStdString(column->texts[row]);
@@ -107,7 +107,7 @@ std::vector<WaterfallBar> waterfallBars(const model::Table& table, bool asChange
   if (asChange)
     total(QStringLiteral("Resident before"), before);
   else
-    total(QStringLiteral("Resident (kernel RSS)"), now);
+    total(QStringLiteral("Resident (RSS)"), now);
   double at = asChange ? before : 0;
   for (std::size_t row = 0; row < table.rows(); ++row) {
     WaterfallBar bar;
@@ -148,7 +148,9 @@ QSize WaterfallView::minimumSizeHint() const {
 
 WaterfallView::Geometry WaterfallView::geometryFor() const {
   Geometry g;
-  const QFontMetricsF metrics(font());
+  QFont bold = font();
+  bold.setBold(true);
+  const QFontMetricsF metrics(bold);  // totals are bold, and often the longest
   g.low = 0;
   g.high = 0;
   double lowest = 0;

@@ -315,6 +315,24 @@ class GuiWindowTest : public QObject {
     QVERIFY(!flame().tree()->hasBaseline);
   }
 
+  void theStatusBarSaysTheSameCommand() {
+    open({after_}, before_);
+    window_->session().addChip({FilterChip::kFocus, QStringLiteral("a|b")});
+    const auto command = [&](const char* page) {
+      return commandFor(*findPage(QLatin1String(page)), window_->session());
+    };
+    QCOMPARE(command("overview"), QStringLiteral("heapprof summary %1 --base %2").arg(after_, before_));
+    QCOMPARE(command("functions"),
+             QStringLiteral("heapprof top -focus 'a|b' -diff_base %2 %1").arg(after_, before_));
+    QCOMPARE(command("compare"), QStringLiteral("heapprof diff -focus 'a|b' %2 %1").arg(after_, before_));
+    window_->session().setBaseline(-1);
+    window_->session().clearChips();
+    QCOMPARE(command("overview"), QStringLiteral("heapprof summary %1").arg(after_));
+    QCOMPARE(command("flame"), QStringLiteral("heapprof top -cum %1").arg(after_));
+    QCOMPARE(command("compare"), QString());
+    settle();
+  }
+
   void theKeyBTakesTheDumpInFrontAsBaseline() {
     open({before_, after_});
     QVERIFY(!window_->session().hasBaseline());
@@ -351,6 +369,11 @@ class GuiWindowTest : public QObject {
     const QImage image = view.viewport()->grab().toImage();
     const QPoint full = view.rectOf(0).center().toPoint();
     QCOMPARE(QColor(image.pixel(full)), unitStateColor(UnitState::kFull));
+    // Nothing spills into addresses without a page: right of the three, and between the rows.
+    const QRectF last = view.rectOf(2);
+    const QRect beside(static_cast<int>(last.right()) + 4, static_cast<int>(last.top()), 20,
+                       static_cast<int>(last.height()));
+    QCOMPARE(inkIn(image, beside), 0);
     QTest::keyClick(&view, Qt::Key_O);
     settle();
     QVERIFY(view.rectOf(0).left() < view.rectOf(2).left());  // fullest first
