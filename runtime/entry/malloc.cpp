@@ -2,6 +2,7 @@
 #include <errno.h>
 
 #include "runtime/entry/fast_path.h"
+#include "runtime/entry/fork.h"
 #include "runtime/entry/malloc_family.h"
 
 namespace {
@@ -24,6 +25,14 @@ using heapprof::sampling::Kind;
 void* outOfMemory() noexcept {
   errno = ENOMEM;
   return nullptr;
+}
+
+// The library's first words, here because no program can be linked without this file: the heap is made ready
+// before any thread of the program runs. Failing now only means that the first malloc tries again, and says
+// so by null.
+__attribute__((constructor(101))) void atLoad() noexcept {
+  heapprof::heap::initialise();
+  heapprof::entry::installForkHandlers();
 }
 
 }  // namespace

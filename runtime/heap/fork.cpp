@@ -4,6 +4,7 @@
 #include "runtime/heap/pool.h"
 #include "runtime/heap/samples.h"
 #include "runtime/meta/meta_memory.h"
+#include "runtime/os/os.h"
 #include "runtime/pages/pages.h"
 
 namespace heapprof::heap {
@@ -25,6 +26,7 @@ void parentAfterFork() noexcept {
 }
 
 void childAfterFork() noexcept {
+  os::forgetThreadId();
   meta::resetAfterFork();
   pages::childAfterFork();
   resetSampleLocks();

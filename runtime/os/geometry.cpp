@@ -19,6 +19,8 @@ constinit std::atomic<std::size_t> knownPageBytes{0};
 constinit std::atomic<std::size_t> knownHugePageBytes{0};
 constinit std::atomic<bool> hugePageRead{false};
 
+constinit thread_local std::uint64_t knownThreadId = 0;
+
 std::size_t readNumber(const char* path) noexcept {
   const int fd = calls().openRead(path);
   if (fd < 0) return 0;
@@ -53,16 +55,12 @@ Geometry geometry() noexcept {
 }
 
 std::uint64_t threadId() noexcept {
-  // A forked child's only thread has a new id, so the process id of the reading is kept beside it; getpid is
-  // a cheap system call, but the id is asked for on every sample.
-  static thread_local constinit std::uint64_t cached = 0;
-  static thread_local constinit int cachedForProcess = 0;
-  const int process = getpid();
-  if (cachedForProcess != process) {
-    cached = static_cast<std::uint64_t>(syscall(SYS_gettid));
-    cachedForProcess = process;
-  }
-  return cached;
+  if (knownThreadId == 0) knownThreadId = static_cast<std::uint64_t>(syscall(SYS_gettid));
+  return knownThreadId;
+}
+
+void forgetThreadId() noexcept {
+  knownThreadId = 0;
 }
 
 std::size_t physicalMemoryBytes() noexcept {

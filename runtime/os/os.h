@@ -45,7 +45,8 @@ const Calls& kernel() noexcept;              // the kernel's own, for a fake to 
 
 Geometry geometry() noexcept;                // read once, then constant
 std::size_t pageBytes() noexcept;            // geometry().pageBytes without opening a file
-std::uint64_t threadId() noexcept;           // gettid, cached per thread, right in a forked child
+std::uint64_t threadId() noexcept;           // gettid, cached per thread
+void forgetThreadId() noexcept;              // in a forked child: its only thread has a new one
 std::size_t physicalMemoryBytes() noexcept;
 
 }  // namespace heapprof::os

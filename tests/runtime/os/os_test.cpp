@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <string>
 #include <sys/wait.h>
+#include <thread>
 #include <unistd.h>
 
 #include "runtime/os/fake.h"
@@ -58,10 +59,14 @@ TEST(Os, GeometryIsThatOfTheKernel) {
   EXPECT_GT(physicalMemoryBytes(), kMiB);
 }
 
-TEST(Os, ThreadIdIsRightInAForkedChild) {
+TEST(Os, ThreadIdIsTheKernelsInEveryThreadAndInAForkedChild) {
   EXPECT_EQ(threadId(), static_cast<std::uint64_t>(getpid()));
+  std::thread([] { EXPECT_NE(threadId(), static_cast<std::uint64_t>(getpid())); }).join();
   const pid_t child = fork();
-  if (child == 0) _exit(threadId() == static_cast<std::uint64_t>(getpid()) ? 0 : 1);
+  if (child == 0) {
+    forgetThreadId();
+    _exit(threadId() == static_cast<std::uint64_t>(getpid()) ? 0 : 1);
+  }
   int status = 0;
   ASSERT_EQ(waitpid(child, &status, 0), child);
   EXPECT_EQ(WEXITSTATUS(status), 0);
