@@ -32,12 +32,12 @@ void fold(Heap& heap, Slab& slab, std::uint16_t nextCountdown) noexcept {
   setCountdown(slab, nextCountdown);
 }
 
-void setWakeAt(Slab& slab, std::uint16_t wakeAt) noexcept {
+void disarm(Slab& slab) noexcept {
   std::uint64_t old = slab.remote.load(std::memory_order_relaxed);
   RemoteWord word = {};
   do {
     word = RemoteWord::unpack(old);
-    word.wakeAt = wakeAt;
+    word.wakeAt = 0;
     // acq_rel, as in pushRemote: it carries the chain on.
   } while (!slab.remote.compare_exchange_weak(old, word.pack(), std::memory_order_acq_rel,
                                               std::memory_order_relaxed));
@@ -217,11 +217,17 @@ Chain takeFrom(Heap& heap, Slab& slab) noexcept {
 
 // Lays the class's current slab aside as full. False: something has just come back.
 bool parkCurrent(Heap& heap, Slab& slab) noexcept {
-  const RemoteWord word = loadRemote(slab);
+  std::uint64_t old = slab.remote.load(std::memory_order_relaxed);
+  const RemoteWord word = RemoteWord::unpack(old);
   if (word.count != 0) return false;
   const std::uint16_t wakeAfter = kSizeClasses[slab.sizeClass].wakeAfter;
-  // It was disarmed when a push arrived that had been outrun.
-  if (word.wakeAt == 0 && !slab.pushPending) setWakeAt(slab, wakeAfter);
+  // A push that had been outrun disarmed it. Exactly this word may be armed: what comes in between must be
+  // seen.
+  if (word.wakeAt == 0 && !slab.pushPending &&
+      !slab.remote.compare_exchange_strong(old, RemoteWord{0, 0, wakeAfter}.pack(), std::memory_order_acq_rel,
+                                           std::memory_order_relaxed)) {
+    return false;
+  }
   fold(heap, slab, wakeAfter);
   slab.state = SlabState::kFull;
   heap.current[slab.sizeClass] = nullptr;
@@ -330,7 +336,7 @@ void drainInbox(Heap& heap) noexcept {
     Slab* slab = slabAt(at);
     at = slab->inboxNext.load(std::memory_order_relaxed);
     // This was the push that was due: the slab may be armed again. A current slab is, when its word is taken.
-    setWakeAt(*slab, 0);
+    disarm(*slab);
     slab->pushPending = false;
     lookAt(heap, slab);
   }
