@@ -5,7 +5,7 @@
 // Invariant: `done` is called on the GUI thread, at most once a run, and never after the Runner is gone.
 #pragma once
 
-#include <QFuture>
+#include <QFutureWatcher>
 #include <QObject>
 #include <QtConcurrentRun>
 #include <atomic>
@@ -29,12 +29,17 @@ class Runner final : public QObject {
     using Result = decltype(work(std::function<bool()>{}));
     const std::shared_ptr<std::atomic<bool>> stop = begin();
     const quint64 mine = generation_;
-    QtConcurrent::run([work = std::move(work), stop]() {
-      return std::make_shared<const Result>(work([stop] { return stop->load(std::memory_order_relaxed); }));
-    }).then(this, [this, mine, done = std::move(done)](const std::shared_ptr<const Result>& result) {
+    using Answer = std::shared_ptr<const Result>;
+    // A watcher and not QFuture::then(this, ...): Qt 6.4 dereferences a context that has gone meanwhile.
+    auto* watcher = new QFutureWatcher<Answer>(this);
+    connect(watcher, &QFutureWatcherBase::finished, this, [this, watcher, mine, done = std::move(done)] {
+      watcher->deleteLater();
       end();
-      if (mine == generation_) done(result);
+      if (mine == generation_) done(watcher->result());
     });
+    watcher->setFuture(QtConcurrent::run([work = std::move(work), stop]() -> Answer {
+      return std::make_shared<const Result>(work([stop] { return stop->load(std::memory_order_relaxed); }));
+    }));
   }
 
   void cancel();

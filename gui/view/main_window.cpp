@@ -67,6 +67,11 @@ MainWindow::MainWindow(bool remember, QWidget* parent) : QMainWindow(parent), re
   updateCommand();
 }
 
+MainWindow::~MainWindow() {
+  delete takeCentralWidget();  // pages count their workers out of the session, which is a member and goes
+                               // before children
+}
+
 void MainWindow::createRail() {
   auto* frame = new QFrame(this);
   frame->setObjectName(QStringLiteral("rail"));

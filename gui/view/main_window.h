@@ -30,6 +30,7 @@ class MainWindow final : public QMainWindow {
 
  public:
   explicit MainWindow(bool remember, QWidget* parent = nullptr);
+  ~MainWindow() override;
 
   void open(const QStringList& files, const QString& base = {});
   Session& session() { return session_; }

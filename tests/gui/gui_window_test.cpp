@@ -7,9 +7,11 @@
 #include <QLabel>
 #include <QLineEdit>
 #include <QMimeData>
+#include <QSemaphore>
 #include <QSignalSpy>
 #include <QTableView>
 #include <QTemporaryDir>
+#include <QThreadPool>
 #include <QtTest>
 
 #include "gui/model/table_model.h"
@@ -313,6 +315,23 @@ class GuiWindowTest : public QObject {
     window_->session().setBaseline(-1);
     settle();
     QVERIFY(!flame().tree()->hasBaseline);
+  }
+
+  void closingWhileAPageComputesIsSafe() {
+    open({after_});
+    QThreadPool& pool = *QThreadPool::globalInstance();
+    const int threads = pool.maxThreadCount();
+    QSemaphore release;
+    pool.setMaxThreadCount(1);
+    pool.start([&] { release.acquire(); });  // so that the page's work is certainly still waiting
+    window_->session().showPage(QStringLiteral("flame"));
+    window_->session().showPage(QStringLiteral("map"));
+    QVERIFY(window_->session().activity() > 0);
+    window_.reset();
+    release.release();
+    QVERIFY(pool.waitForDone(10000));
+    QCoreApplication::processEvents();  // late results find nobody
+    pool.setMaxThreadCount(threads);
   }
 
   void theStatusBarSaysTheSameCommand() {

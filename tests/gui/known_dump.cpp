@@ -97,7 +97,7 @@ void addHugePages(heapprof::HeapSnapshot& heap, bool isBefore) {
     pages.add_index_delta(row.index);
     pages.add_used_granules(row.used);
     pages.add_backed_granules(row.backed);
-    pages.add_kernel_state(row.state);
+    pages.add_kernel_state(static_cast<std::uint32_t>(row.state));
     pages.add_resident_bytes(row.resident);
     pages.add_live_bytes(row.live);
     extents.add_start_delta(kRegion + row.index * kHugePage);
