@@ -56,10 +56,11 @@ namespace heapprof::entry {
   const std::size_t index =
       (reinterpret_cast<std::uintptr_t>(pointer) - heap::slabMap.base) >> pages::kGranuleShift;
   if (index >= heap::slabMap.granules) [[unlikely]]
-    return heap::deallocate(pointer);
+    return heap::deallocateElsewhere(pointer);
   heap::Slab* slab = heap::slabMap.table + index;
-  if (ownerWord(slab) != reinterpret_cast<std::uint64_t>(heap::self)) [[unlikely]]
-    return heap::deallocate(pointer);
+  if (ownerWord(slab) != reinterpret_cast<std::uint64_t>(heap::self)) [[unlikely]] {
+    return heap::deallocateIn(slab, pointer);
+  }
   heap::nextObject(pointer) = slab->localFree;
   slab->localFree = pointer;
   if (--slab->countdown == 0) [[unlikely]]

@@ -64,7 +64,7 @@ void* hp_realloc(void* pointer, std::size_t bytes) noexcept {
   const void* frame = __builtin_frame_address(0);
   // As glibc: size 0 frees, and gives null.
   if (pointer != nullptr && bytes == 0) {
-    heapprof::heap::deallocate(pointer);
+    freeFast(pointer);
     return nullptr;
   }
   return heapprof::heap::reallocate(pointer, bytes, frame);
@@ -75,7 +75,7 @@ void* hp_reallocarray(void* pointer, std::size_t count, std::size_t bytes) noexc
   std::size_t total = 0;
   if (__builtin_mul_overflow(count, bytes, &total)) return outOfMemory();
   if (pointer != nullptr && total == 0) {
-    heapprof::heap::deallocate(pointer);
+    freeFast(pointer);
     return nullptr;
   }
   return heapprof::heap::reallocate(pointer, total, frame);

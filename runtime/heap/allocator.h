@@ -23,12 +23,15 @@ struct Request {
 bool initialise() noexcept;
 
 void* allocate(const Request& request) noexcept;
-void deallocate(void* pointer) noexcept;  // any pointer: null, foreign, own, another heap's, large
+// The object's granule is the slab's, and of the first region: not the caller's own, or sampled, or large.
+struct Slab;
+void deallocateIn(Slab* slab, void* pointer) noexcept;
+// Any pointer at all: null, foreign, of whatever region.
+void deallocateElsewhere(void* pointer) noexcept;
 void* reallocate(void* pointer, std::size_t bytes, const void* frame) noexcept;
 std::size_t usableSize(const void* pointer) noexcept;  // 0 for null and foreign ones
 
 // The owner's free made a countdown end.
-struct Slab;
 void countdownEnded(Slab* slab) noexcept;
 
 // Gives back what is free: this thread's caches, the pool's, then all free pages. Returns bytes advised.

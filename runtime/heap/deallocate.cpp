@@ -71,7 +71,19 @@ std::size_t foreignSize(void* pointer) noexcept {
 
 }  // namespace
 
-void deallocate(void* pointer) noexcept {
+void deallocateIn(Slab* slab, void* pointer) noexcept {
+  // Most that come here lie in a further granule of a medium slab of ours, or in a slab of ours that holds a
+  // sample.
+  if (slab->kind == SlabKind::kInterior) slab = slabMap.table + slab->link;
+  const std::uint64_t owner = slab->owner.load(std::memory_order_relaxed);
+  const bool own = (owner & ~kSampledTag) == reinterpret_cast<std::uint64_t>(self);
+  const bool unsampled = (owner & kSampledTag) == 0 || !mayBeSampled(slab, pointer);
+  if (own && unsampled) [[likely]]
+    return freeLocally(slab, pointer);
+  deallocateRare(slab, owner, pointer);
+}
+
+void deallocateElsewhere(void* pointer) noexcept {
   if (pointer == nullptr) return;
   Slab* slab = slabOfObject(pointer);
   if (slab == nullptr) {
@@ -79,10 +91,7 @@ void deallocate(void* pointer) noexcept {
     foreignFrees.fetch_add(1, std::memory_order_relaxed);
     return;
   }
-  const std::uint64_t owner = slab->owner.load(std::memory_order_relaxed);
-  // Most that come here lie in a further granule of a medium slab of ours.
-  if (owner == reinterpret_cast<std::uint64_t>(self)) return freeLocally(slab, pointer);
-  deallocateRare(slab, owner, pointer);
+  deallocateRare(slab, slab->owner.load(std::memory_order_relaxed), pointer);
 }
 
 void countdownEnded(Slab* slab) noexcept {
@@ -124,7 +133,7 @@ void* reallocate(void* pointer, std::size_t bytes, const void* frame) noexcept {
   void* fresh = allocate(request);
   if (fresh == nullptr) return nullptr;
   std::memcpy(fresh, pointer, old < bytes ? old : bytes);
-  deallocate(pointer);
+  deallocateElsewhere(pointer);
   return fresh;
 }
 

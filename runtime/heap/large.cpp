@@ -42,8 +42,8 @@ void* allocateLarge(Heap* heap, const Request& request) noexcept {
     errno = ENOMEM;
     return nullptr;
   }
-  const pages::Span span = pages::allocate(static_cast<std::uint32_t>(granules), pages::Use::kLarge,
-                                           static_cast<std::uint32_t>(alignment));
+  const pages::Span span =
+      pages::allocate(static_cast<std::uint32_t>(granules), static_cast<std::uint32_t>(alignment));
   if (span.first == pages::kNoGranule) return nullptr;
   Slab* slab = slabAt(span.first);
   slab->link = span.granules;

@@ -248,7 +248,7 @@ Slab* makeSlab(Heap& heap, std::uint8_t sizeClass) noexcept {
     first = takeGranule(heap);
     if (first == pages::kNoGranule) return nullptr;
   } else {
-    const pages::Span span = pages::allocate(row.granules, pages::Use::kMedium);
+    const pages::Span span = pages::allocate(row.granules);
     if (span.first == pages::kNoGranule) return nullptr;
     first = span.first;
     zeroed = span.zeroed;

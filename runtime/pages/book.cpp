@@ -46,7 +46,6 @@ bool Book::markUsed(Granule first, std::uint32_t granules) noexcept {
       refaultedGranules += ones(again);
       unit.purged &= ~bits;
     }
-    store(unit.fresh, (load(unit.fresh) & ~bits) | (bits & ~warm));
     store(unit.backed, backed | bits);
     store(unit.used, used | bits);
   });

@@ -169,7 +169,7 @@ std::uint32_t allocateSmall(Granule* out, std::uint32_t wanted) noexcept {
   return taken;
 }
 
-Span allocate(std::uint32_t granules, Use use, std::uint32_t alignment) noexcept {
+Span allocate(std::uint32_t granules, std::uint32_t alignment) noexcept {
   base::MutexGuard guard(book.lock);
   if (!ready()) return {};
   if (granules <= kLargestMedium && alignment == 1) {
@@ -179,7 +179,6 @@ Span allocate(std::uint32_t granules, Use use, std::uint32_t alignment) noexcept
     if (span.first != kNoGranule) settle(granules);
     return span;
   }
-  static_cast<void>(use);
   const Granule first = takeRun(granules, alignment);
   if (first == kNoGranule) return takeHole(granules, alignment);
   const Span span = {first, granules, book.markUsed(first, granules)};
@@ -224,12 +223,6 @@ bool growInPlace(Granule first, std::uint32_t granules, std::uint32_t wanted, bo
 
 void shrinkInPlace(Granule first, std::uint32_t granules, std::uint32_t kept) noexcept {
   release(first + kept, granules - kept);
-}
-
-bool isZeroed(Granule granule) noexcept {
-  // The bit is cleared by markUsed's caller only through Book::fresh; read without the lock by the granule's
-  // owner.
-  return (unitOf(granule).fresh.load(std::memory_order_relaxed) >> (granule % kUnitGranules) & 1) != 0;
 }
 
 std::uint64_t purge(std::uint64_t keepBytes) noexcept {

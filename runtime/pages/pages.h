@@ -26,17 +26,16 @@ bool initialise() noexcept;
 
 // Single granules for small slabs: up to `wanted`, all of one unit; returns how many.
 std::uint32_t allocateSmall(Granule* out, std::uint32_t wanted) noexcept;
-bool isZeroed(Granule granule) noexcept;  // as long as nobody wrote to it since it was handed out
 
-// Several granules in one piece. kMedium (slabs) at most kLargestMedium; alignment in granules, a power of
-// two.
+// Several granules in one piece: at most kLargestMedium come from a unit, more are an extent of their own.
+// Alignment in granules, a power of two.
 inline constexpr std::uint32_t kLargestMedium = kUnitGranules / 2;
-Span allocate(std::uint32_t granules, Use use, std::uint32_t alignmentGranules = 1) noexcept;
+Span allocate(std::uint32_t granules, std::uint32_t alignmentGranules = 1) noexcept;
 
 void release(Granule first, std::uint32_t granules) noexcept;
 void releaseSmall(const Granule* granules, std::uint32_t count) noexcept;
 
-// Large spans only. Takes the free neighbour behind it; false: not possible.
+// Takes the free neighbour behind the span; false: not possible.
 bool growInPlace(Granule first, std::uint32_t granules, std::uint32_t wanted, bool* zeroed) noexcept;
 void shrinkInPlace(Granule first, std::uint32_t granules, std::uint32_t kept) noexcept;
 

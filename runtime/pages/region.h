@@ -19,7 +19,7 @@
 
 namespace heapprof::pages {
 
-enum class Use : std::uint8_t { kNone, kSmall, kMedium, kLarge };
+enum class Use : std::uint8_t { kNone, kSmall, kMedium };
 
 // What is known of 2 MiB. Written under the page lock; the bitmaps and counters are also read by dumps.
 struct alignas(64) Unit {
@@ -29,7 +29,6 @@ struct alignas(64) Unit {
   std::atomic<std::uint64_t> bornNanos;
   std::atomic<std::uint32_t> purges;    // discards of a part of it
   std::atomic<std::uint32_t> refaults;  // granules handed out again after a discard
-  std::atomic<std::uint64_t> fresh;     // bit g: read as zero when granule g was last handed out
   std::uint64_t purged;                 // bit g: discarded since it was last handed out
   std::uint32_t next, prev;             // unit numbers: its bucket's list
   std::uint16_t bucket;

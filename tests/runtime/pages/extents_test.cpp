@@ -13,7 +13,7 @@ namespace {
 
 // A range of granules that belongs to the test, between two that stay taken: its nodes are nobody else's.
 struct Range {
-  Span span = allocate(4096, Use::kLarge);
+  Span span = allocate(4096);
   Granule first = span.first + 1;
   std::uint32_t granules = span.granules - 2;
 };
