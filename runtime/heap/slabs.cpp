@@ -139,7 +139,9 @@ void retire(Heap& heap, Slab& slab) noexcept {
 // Arms a partial slab so that its becoming empty cannot go unnoticed (slab.h), or retires it if it is empty
 // already. As long as the remote threshold leaves room, the local countdown alone is set: no atomic write.
 void armPartial(Heap& heap, Slab& slab) noexcept {
-  std::uint64_t old = slab.remote.load(std::memory_order_relaxed);
+  // acquire: pairs with pushRemote: when nothing is out, whatever a freer read of the slab lies before our
+  // ending it.
+  std::uint64_t old = slab.remote.load(std::memory_order_acquire);
   for (;;) {
     RemoteWord word = RemoteWord::unpack(old);
     if (word.count > slab.handed) {
@@ -157,7 +159,7 @@ void armPartial(Heap& heap, Slab& slab) noexcept {
     // Half here, half and one there.
     word.wakeAt = static_cast<std::uint16_t>(word.count + out / 2 + 1);
     if (slab.remote.compare_exchange_weak(old, word.pack(), std::memory_order_acq_rel,
-                                          std::memory_order_relaxed)) {
+                                          std::memory_order_acquire)) {
       return setCountdown(slab, static_cast<std::uint16_t>(out - out / 2));
     }
   }
