@@ -35,6 +35,12 @@ __attribute__((constructor(101))) void atLoad() noexcept {
   heapprof::entry::installForkHandlers();
 }
 
+// Who takes malloc from libheapprof.a must get the whole family: a memalign of libc's would hand out what our
+// free ignores.
+[[gnu::used]] constinit const void* const wholeFamily[] = {reinterpret_cast<const void*>(&hp_memalign),
+                                                           reinterpret_cast<const void*>(&hp_new),
+                                                           reinterpret_cast<const void*>(&hp_mallopt)};
+
 }  // namespace
 
 extern "C" {
