@@ -205,6 +205,9 @@ class Checker {
     if (header.option_keys_size() != header.option_values_size()) {
       return Fault{Place::kSnapshot, 0, "options and their values differ in number"};
     }
+    if (snapshot.purges().collapse_failure_errno_size() != snapshot.purges().collapse_failure_count_size()) {
+      return Fault{Place::kSnapshot, 0, "collapse failures and their counts differ in number"};
+    }
     return std::nullopt;
   }
 
