@@ -1,6 +1,7 @@
 #include <errno.h>
 #include <stdint.h>
 
+#include "runtime/entry/fast_path.h"
 #include "runtime/entry/malloc_family.h"
 #include "runtime/heap/allocator.h"
 #include "runtime/os/os.h"
@@ -14,6 +15,7 @@ constexpr bool isPowerOfTwo(std::size_t n) noexcept {
 }
 
 void* allocateAligned(std::size_t alignment, std::size_t bytes, const void* frame) noexcept {
+  if (void* object = heapprof::entry::allocateAlignedFast(alignment, bytes)) return object;
   return heapprof::heap::allocate({bytes, alignment, Kind::kMemalign, false, frame});
 }
 

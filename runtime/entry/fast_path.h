@@ -32,7 +32,15 @@ namespace heapprof::entry {
   return object;
 }
 
-// The same for sizes whose class takes a longer look-up; off the fast path.
+// Up to kFastLimit the first class that holds a multiple of the alignment is itself one (checked in
+// size_classes.h), and slabs start at granules. The alignment must be a power of two.
+[[gnu::always_inline]] inline void* allocateAlignedFast(std::size_t alignment, std::size_t bytes) noexcept {
+  if (alignment > heap::kFastLimit || bytes > heap::kFastLimit) return nullptr;
+  const std::size_t rounded = ((bytes == 0 ? 1 : bytes) + alignment - 1) & ~(alignment - 1);
+  return allocateFast(rounded);
+}
+
+// malloc for sizes whose class takes a longer look-up; off the fast path.
 [[gnu::always_inline]] inline void* allocateMedium(std::size_t bytes) noexcept {
   if (bytes <= heap::kFastLimit || bytes > heap::kLargestClass) return nullptr;
   void*& bin = heap::self->bins[heap::classFor(bytes)];

@@ -37,21 +37,27 @@ void* hp_new_array(std::size_t bytes) {
   return object;
 }
 void* hp_new_nothrow(std::size_t bytes, const void*) noexcept {
+  if (void* object = allocateFast(bytes)) return object;
   return allocateOrNull({bytes, 0, Kind::kNew, false, __builtin_frame_address(0)});
 }
 void* hp_new_array_nothrow(std::size_t bytes, const void*) noexcept {
+  if (void* object = allocateFast(bytes)) return object;
   return allocateOrNull({bytes, 0, Kind::kNewArray, false, __builtin_frame_address(0)});
 }
 void* hp_new_aligned(std::size_t bytes, std::size_t alignment) {
+  if (void* object = heapprof::entry::allocateAlignedFast(alignment, bytes)) return object;
   return allocateOrThrow({bytes, alignment, Kind::kNewAligned, false, __builtin_frame_address(0)});
 }
 void* hp_new_array_aligned(std::size_t bytes, std::size_t alignment) {
+  if (void* object = heapprof::entry::allocateAlignedFast(alignment, bytes)) return object;
   return allocateOrThrow({bytes, alignment, Kind::kNewAligned, false, __builtin_frame_address(0)});
 }
 void* hp_new_aligned_nothrow(std::size_t bytes, std::size_t alignment, const void*) noexcept {
+  if (void* object = heapprof::entry::allocateAlignedFast(alignment, bytes)) return object;
   return allocateOrNull({bytes, alignment, Kind::kNewAligned, false, __builtin_frame_address(0)});
 }
 void* hp_new_array_aligned_nothrow(std::size_t bytes, std::size_t alignment, const void*) noexcept {
+  if (void* object = heapprof::entry::allocateAlignedFast(alignment, bytes)) return object;
   return allocateOrNull({bytes, alignment, Kind::kNewAligned, false, __builtin_frame_address(0)});
 }
 

@@ -134,6 +134,16 @@ constexpr bool tableIsSound() noexcept {
   return true;
 }
 static_assert(tableIsSound());
+
+constexpr bool roundedRequestsAreAligned() noexcept {
+  for (std::size_t alignment = 1; alignment <= kFastLimit; alignment *= 2) {
+    for (std::size_t bytes = alignment; bytes <= kFastLimit; bytes += alignment) {
+      if (kSizeClasses[classFor(bytes)].size % alignment != 0) return false;
+    }
+  }
+  return true;
+}
+static_assert(roundedRequestsAreAligned());
 }  // namespace detail
 
 }  // namespace heapprof::heap
