@@ -21,8 +21,9 @@ void afterForkInChild() noexcept {
   signalTriggersInChild();
 }
 
-// Before the constructors of the program and of most libraries, after libc's own.
-__attribute__((constructor(101))) void atLoad() noexcept {
+// Before the constructors of the program and of most libraries, after libc's own and the heap's (101), whose
+// fork handlers so come first in a child.
+__attribute__((constructor(102))) void atLoad() noexcept {
   startRecording();
 }
 

@@ -2,6 +2,7 @@
 
 #include "runtime/introspect/columns.h"
 #include "runtime/introspect/dump_context.h"
+#include "runtime/introspect/extent_walk.h"
 
 namespace heapprof::introspect {
 namespace {
@@ -161,7 +162,7 @@ class RowMaker {
 
 std::uint64_t makeRows(DumpContext& dump, RowMaker* place, Detail detail, Columns* columns) noexcept {
   auto* maker = new (place) RowMaker(dump, detail, columns);
-  heap::forEachExtent(
+  walkExtents(
       [](void* context, const heap::Extent& extent) { static_cast<RowMaker*>(context)->add(extent); }, maker);
   return maker->finish();
 }

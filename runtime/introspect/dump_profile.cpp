@@ -209,7 +209,7 @@ void SiteWriter::writeStackRow(const sampling::Site& site) noexcept {
   stacks_.put(kSampleIndex, samples_);
   stacks_.put(kRawAllocations, site.rawAllocations);
   stacks_.put(kRawFrees, site.rawFrees);
-  stacks_.put(kRawLive, site.rawAllocations > site.rawFrees ? site.rawAllocations - site.rawFrees : 0);
+  stacks_.put(kRawLive, site.rawLive);
   stacks_.putDouble(kVarianceInuse, site.varianceLive > 0 ? site.varianceLive : 0);
   stacks_.putDouble(kVarianceAlloc, site.varianceAlloc > 0 ? site.varianceAlloc : 0);
   stacks_.put(kPeakBytes, static_cast<std::uint64_t>(asCount(site.ownPeakBytes)));

@@ -74,7 +74,7 @@ class ThreadRows {
 
 bool writeSizeClasses(DumpContext& dump) noexcept {
   const bool resident = dump.waterfall.live.known;
-  const bool requested = dump.waterfall.requested.known;
+  const bool requested = dump.waterfall.classesEstimated;
   const ColumnSpec specs[] = {{1, Coding::kVarint},
                               {2, Coding::kVarint},
                               {3, Coding::kVarint},

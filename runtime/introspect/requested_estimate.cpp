@@ -1,16 +1,12 @@
 #include "runtime/introspect/requested_estimate.h"
 
-#include "runtime/sampling/law.h"
-
 namespace heapprof::introspect {
 
-void addSample(RequestSums* sums, std::uint64_t allocated, std::uint64_t requested,
-               std::uint64_t interval) noexcept {
-  const sampling::Weight weight = sampling::weightOf(allocated, interval);
+void addSample(RequestSums* sums, sampling::Weight weight, double allocated, double requested) noexcept {
   const double w = weight.objects;
   const double v = weight.variance;
-  const auto a = static_cast<double>(allocated);
-  const auto q = static_cast<double>(requested < allocated ? requested : allocated);
+  const double a = allocated;
+  const double q = requested < allocated ? requested : allocated;
   sums->samples += 1;
   sums->weight += w;
   sums->requested += w * q;
@@ -29,7 +25,7 @@ Estimate estimateRequested(const RequestSums& sums, double objects, double liveB
   const double size = liveBytes / objects;
   const double low = smallest < size ? smallest : size;
   const double spread = (size - low) * (size - low) / 12;  // variance of a uniform request
-  if (sums.samples == 0) {
+  if (!(sums.allocated > 0)) {
     return Estimate{objects * (low + size) / 2, objects * objects * spread};
   }
   const double ratio = sums.requested / sums.allocated;

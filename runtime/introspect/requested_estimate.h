@@ -13,6 +13,7 @@
 #include <cstdint>
 
 #include "runtime/introspect/size_class_table.h"
+#include "runtime/sampling/law.h"
 
 namespace heapprof::introspect {
 
@@ -21,9 +22,8 @@ struct Estimate {
   double variance = 0;
 };
 
-// Adds one live sample.
-void addSample(RequestSums* sums, std::uint64_t allocated, std::uint64_t requested,
-               std::uint64_t interval) noexcept;
+// Adds one live sample that stands for weight.objects objects like it.
+void addSample(RequestSums* sums, sampling::Weight weight, double allocated, double requested) noexcept;
 
 // `liveBytes` = N a of the class (or of all large objects, with `objects` of them); `smallest` is the lower
 // end of the range of a request that ends in this class, per object.

@@ -27,7 +27,8 @@ struct ClassFigures {
   std::uint64_t previousSize = 0;  // of the next smaller class: a request is above it
   std::uint64_t residentBytes = 0;
   double liveResidentBytes = 0;
-  RequestSums sums;
+  RequestSums nominal;        // of sizes as they are
+  RequestSums resident;       // of the resident part of each sampled object
   double requestedBytes = 0;  // estimate, of all live objects, resident or not
   double requestedStderr = 0;
 };

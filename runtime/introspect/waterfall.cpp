@@ -1,8 +1,10 @@
 #include "runtime/introspect/waterfall.h"
 
+#include "runtime/introspect/extent_walk.h"
 #include "runtime/introspect/other_mappings.h"
 #include "runtime/introspect/own_memory.h"
 #include "runtime/introspect/requested_estimate.h"
+#include "runtime/os/os.h"
 #include "runtime/sampling/read.h"
 
 namespace heapprof::introspect {
@@ -89,58 +91,122 @@ void visitExtent(void* context, const heap::Extent& extent) noexcept {
   }
 }
 
-// The split of live bytes into what was asked for and what size classes added.
-void estimateSplit(const Scan& scan, Waterfall* out) noexcept {
-  RequestSums large;
-  struct Context {
-    SizeClassTable& classes;
-    RequestSums& large;
-    std::uint64_t records;
-  } context{scan.input.classes, large, 0};
-  sampling::forEachLive(
-      [](void* opaque, const sampling::LiveRecord& record) {
-        auto& c = *static_cast<Context*>(opaque);
-        ClassFigures* figures = c.classes.find(record.allocated);
-        addSample(figures != nullptr ? &figures->sums : &c.large, record.allocated, record.requested,
-                  record.interval);
-        ++c.records;
-      },
-      &context);
-  if (context.records == 0 && sampling::intervalBytes() == 0) {
-    return;  // sampling is off: nobody knows
+// Of objects above a page only a part may be resident, and the part beyond what was asked for usually is not:
+// those samples are looked at page by page. Bounded, because each look is a call to the kernel.
+constexpr std::uint64_t kMaxProbes = 100000;
+
+class Samples {
+ public:
+  Samples(const WaterfallInput& input, bool exactlyResident) noexcept
+      : input_(input), page_(os::geometry().pageBytes), probesLeft_(exactlyResident ? kMaxProbes : 0) {}
+
+  void add(const sampling::LiveRecord& record) noexcept {
+    ++records;
+    ClassFigures* figures = input_.classes.find(record.allocated);
+    RequestSums& nominal = figures != nullptr ? figures->nominal : largeNominal;
+    RequestSums& resident = figures != nullptr ? figures->resident : largeResident;
+    const sampling::Weight weight = sampling::weightOf(record.allocated, record.interval);
+    auto allocated = static_cast<double>(record.allocated);
+    auto requested = static_cast<double>(record.requested);
+    addSample(&nominal, weight, allocated, requested);
+    if (record.allocated > page_ && probesLeft_ != 0) {
+      --probesLeft_;
+      probe(record, &allocated, &requested);
+    }
+    addSample(&resident, weight, allocated, requested);
   }
-  Estimate total;
-  double slack = 0;
-  const auto add = [&](const Estimate& estimate, double liveBytes, double residentBytes) {
-    if (liveBytes <= 0) {
+
+  std::uint64_t records = 0;
+  RequestSums largeNominal, largeResident;
+
+ private:
+  void probe(const sampling::LiveRecord& record, double* allocated, double* requested) noexcept {
+    const std::uintptr_t start = record.address;
+    const std::uintptr_t askedEnd = start + record.requested;
+    const std::uintptr_t askedPages = (askedEnd + page_ - 1) / page_ * page_;
+    const std::uintptr_t end = start + record.allocated;
+    PageBytes asked;
+    PageBytes beyond;
+    if (!input_.truth.sum(start, record.requested, &asked) ||
+        (end > askedPages && !input_.truth.sum(askedPages, end - askedPages, &beyond))) {
       return;
     }
-    const double fraction = residentBytes / liveBytes;
-    total.value += estimate.value * fraction;
-    total.variance += estimate.variance * fraction * fraction;
-    slack += residentBytes * (1 - estimate.value / liveBytes);
-  };
+    // The page in which the request ends belongs to it up to there.
+    const std::uint64_t rest = askedPages - askedEnd;
+    *requested = static_cast<double>(asked.resident > rest ? asked.resident - rest : asked.resident);
+    *allocated = static_cast<double>(asked.resident + beyond.resident);
+  }
+
+  const WaterfallInput& input_;
+  std::size_t page_;
+  std::uint64_t probesLeft_;
+};
+
+// The split of resident live bytes into what was asked for and what size classes added.
+struct Split {
+  Estimate requested;
+  double slack = 0;
+
+  void add(const Estimate& estimate, double residentBytes) noexcept {
+    requested.value += estimate.value;
+    requested.variance += estimate.variance;
+    slack += residentBytes - estimate.value;
+  }
+};
+
+void estimateSplit(const Scan& scan, Waterfall* out) noexcept {
+  Samples samples(scan.input, out->live.known);
+  sampling::forEachLive(
+      [](void* context, const sampling::LiveRecord& record) { static_cast<Samples*>(context)->add(record); },
+      &samples);
+  if (samples.records == 0 && sampling::intervalBytes() == 0) {
+    return;  // sampling is off: nobody knows
+  }
+  out->classesEstimated = true;
+  Split split;
   for (std::size_t i = 0; i < scan.input.classes.size(); ++i) {
     ClassFigures& figures = scan.input.classes[i];
     const std::uint64_t held = figures.row.outstanding;
-    const std::uint64_t objects = held - (figures.row.cached < held ? figures.row.cached : held);
-    const auto liveBytes = static_cast<double>(objects * figures.row.size);
-    const Estimate estimate = estimateRequested(figures.sums, static_cast<double>(objects), liveBytes,
-                                                static_cast<double>(figures.previousSize + 1));
-    figures.requestedBytes = estimate.value;
-    figures.requestedStderr = squareRoot(estimate.variance);
-    add(estimate, liveBytes, figures.liveResidentBytes);
+    const auto objects = static_cast<double>(held - (figures.row.cached < held ? figures.row.cached : held));
+    const auto smallest = static_cast<double>(figures.previousSize + 1);
+    const Estimate all = estimateRequested(figures.nominal, objects,
+                                           objects * static_cast<double>(figures.row.size), smallest);
+    figures.requestedBytes = all.value;
+    figures.requestedStderr = squareRoot(all.variance);
+    split.add(estimateRequested(figures.resident, objects, figures.liveResidentBytes, smallest),
+              figures.liveResidentBytes);
   }
-  // Large sizes are rounded up to whole pages or granules.
-  const auto largeBytes = static_cast<double>(scan.sums.largeBytes);
-  const auto largeObjects = static_cast<double>(scan.sums.largeObjects);
-  const double rounding = static_cast<double>(scan.region.granuleBytes);
-  const double meanSize = largeObjects > 0 ? largeBytes / largeObjects : 0;
-  add(estimateRequested(large, largeObjects, largeBytes, meanSize > rounding ? meanSize - rounding : 0),
-      largeBytes, scan.sums.largeLive);
-  out->requested.set(rounded(total.value));
-  out->requestedStderr.set(rounded(squareRoot(total.variance)));
-  out->internalSlack.set(rounded(slack));
+  // Large sizes are rounded up to whole granules.
+  const auto objects = static_cast<double>(scan.sums.largeObjects);
+  const double meanSize = objects > 0 ? scan.sums.largeLive / objects : 0;
+  const auto rounding = static_cast<double>(scan.region.granuleBytes);
+  split.add(estimateRequested(samples.largeResident, objects, scan.sums.largeLive,
+                              meanSize > rounding ? meanSize - rounding : 0),
+            scan.sums.largeLive);
+  if (out->live.known) {
+    // What remote caches hold counts as outstanding above; it is no longer the program's.
+    const double kept = scan.sums.live > 0 ? static_cast<double>(out->live.value) / scan.sums.live : 1;
+    out->requested.set(rounded(split.requested.value * kept));
+    out->requestedStderr.set(rounded(squareRoot(split.requested.variance) * kept));
+    out->internalSlack.set(rounded(split.slack * kept));
+  }
+}
+
+// Bytes that threads freed for others and have not yet sent back: the heaps' count of all caches minus the
+// bins.
+double remoteCacheBytes(const Scan& scan) noexcept {
+  std::uint64_t cached = 0;
+  heap::forEachHeap(
+      [](void* context, const heap::HeapRow& row) {
+        *static_cast<std::uint64_t*>(context) += row.cachedBytes;
+      },
+      &cached);
+  std::uint64_t bins = 0;
+  for (std::size_t i = 0; i < scan.input.classes.size(); ++i) {
+    bins += scan.input.classes[i].row.cached * scan.input.classes[i].row.size;
+  }
+  const double bytes = cached > bins ? static_cast<double>(cached - bins) : 0;
+  return bytes < scan.sums.live ? bytes : scan.sums.live;
 }
 
 void publishHeapLines(const Scan& scan, KernelTruth& truth, Waterfall* out) noexcept {
@@ -149,9 +215,10 @@ void publishHeapLines(const Scan& scan, KernelTruth& truth, Waterfall* out) noex
   if (!truth.known() || truth.failed()) {
     return;
   }
-  out->live.set(rounded(sums.live));
+  const double remote = remoteCacheBytes(scan);
+  out->live.set(rounded(sums.live - remote));
   out->freeSlots.set(rounded(sums.freeSlots));
-  out->threadCaches.set(rounded(sums.cached));
+  out->threadCaches.set(rounded(sums.cached + remote));
   out->dirty.set(sums.dirty);
   out->purged.set(sums.purged);
   out->untouched.set(rounded(static_cast<double>(sums.liveBytes) - sums.live - sums.liveSwapped));
@@ -225,7 +292,7 @@ Waterfall measureWaterfall(const WaterfallInput& input) noexcept {
   others.prepare(input.memory);
   const Figure before = readProcessFigures(buffer).rss;
   Scan scan{input, heap::region(), {}};
-  heap::forEachExtent(visitExtent, &scan);
+  walkExtents(visitExtent, &scan);
   measureOwnMemory(scan, input.truth, &out);
   others.measure(input.truth, &out.otherMappings);
   out.process = readProcessFigures(buffer);
@@ -234,9 +301,7 @@ Waterfall measureWaterfall(const WaterfallInput& input) noexcept {
   }
   out.swapped = out.process.swapped;
   publishHeapLines(scan, input.truth, &out);
-  if (out.live.known) {
-    estimateSplit(scan, &out);
-  }
+  estimateSplit(scan, &out);
   out.cgroup = readCgroupFigures(buffer, out.process.anonymousRss);
   return out;
 }

@@ -29,6 +29,7 @@ struct Waterfall {
   Figure requested, requestedStderr, internalSlack;
   Figure live, liveObjects, freeSlots, threadCaches, dirty, purged, metadata, sampler, otherMappings;
   Figure untouched, huge, swapped;
+  bool classesEstimated = false;  // requested bytes per class are known (sampling is or was on)
 };
 
 // One extent, shared out. Public for the writer of extents and for tests.
