@@ -161,7 +161,7 @@ absl::Status ProfileScanner::snapshotChunk(const Field& field, std::uint64_t sta
   if (readable && !rows_.charge(bytes)) {
     return wrong(start, rows_.fault());
   }
-  if (!readable || !merger_.take(FieldCursor(field))) {
+  if (!readable || !merger_.take(FieldCursor(field), out_.samples.size())) {
     const std::uint8_t* at = merger_.faultAt();
     return wrong(at == nullptr ? start : window_.offset() + static_cast<std::uint64_t>(at - field.data),
                  merger_.fault());

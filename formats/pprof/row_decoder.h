@@ -58,6 +58,7 @@ class RowDecoder {
   bool sawString = false;
 
  private:
+  void keepRoom();
   bool sample(FieldCursor cursor);
   bool label(FieldCursor cursor);
   bool mapping(FieldCursor cursor);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <google/protobuf/io/coded_stream.h>
+#include <limits>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -12,6 +13,7 @@ namespace {
 using google::protobuf::Descriptor;
 using google::protobuf::FieldDescriptor;
 
+constexpr int kMostEntries = std::numeric_limits<int>::max();
 constexpr std::uint64_t kMessageBytes =
     192;  // an element of a repeated message, with its pointer: no one is larger
 
@@ -32,6 +34,40 @@ bool sumUp(google::protobuf::RepeatedField<std::uint64_t>* column, int from) {
   }
   return true;
 }
+
+// As growAmply() in row_decoder.cpp, for a column about to take `more` entries: RepeatedField itself only
+// doubles.
+template <class T>
+void growAmply(google::protobuf::RepeatedField<T>* column, int more, std::uint64_t expected) {
+  if (more == 0 || column->Capacity() - column->size() >= more || column->size() > kMostEntries / 4 - more) {
+    return;
+  }
+  const int needed = column->size() + more;
+  const bool trusted = expected >= static_cast<std::uint64_t>(needed) && expected < kMostEntries;
+  google::protobuf::RepeatedField<T> larger;
+  larger.Reserve(trusted ? static_cast<int>(expected) : 4 * needed);
+  larger.MergeFrom(*column);
+  column->Swap(&larger);
+}
+
+// The reference API cannot reserve; this one can, and is only deprecated in favour of that.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
+void growColumn(google::protobuf::Message* columns, const FieldDescriptor* column, int more,
+                std::uint64_t expected) {
+  const google::protobuf::Reflection& reflection = *columns->GetReflection();
+  switch (column->cpp_type()) {
+    case FieldDescriptor::CPPTYPE_UINT64:
+      return growAmply(reflection.MutableRepeatedField<std::uint64_t>(columns, column), more, expected);
+    case FieldDescriptor::CPPTYPE_UINT32:
+      return growAmply(reflection.MutableRepeatedField<std::uint32_t>(columns, column), more, expected);
+    case FieldDescriptor::CPPTYPE_DOUBLE:
+      return growAmply(reflection.MutableRepeatedField<double>(columns, column), more, expected);
+    default:
+      return;
+  }
+}
+#pragma GCC diagnostic pop
 
 }  // namespace
 
@@ -93,7 +129,34 @@ bool SnapshotMerger::check(FieldCursor chunk, std::uint64_t* memoryBytes) {
   return walk(heapprof::HeapSnapshot::descriptor(), chunk, memoryBytes);
 }
 
-bool SnapshotMerger::take(FieldCursor chunk) {
+// The chunk has been checked: every field is readable and ends where it should.
+void SnapshotMerger::makeRoom(FieldCursor chunk, std::uint64_t sampleRows) {
+  const Descriptor* type = heapprof::HeapSnapshot::descriptor();
+  Field part, entries;
+  while (!chunk.atEnd() && chunk.next(&part)) {
+    const FieldDescriptor* known = type->FindFieldByNumber(static_cast<int>(part.number));
+    if (known == nullptr || known->is_repeated() || part.type != WireType::kBytes) {
+      continue;
+    }
+    google::protobuf::Message* columns = out_.GetReflection()->MutableMessage(&out_, known);
+    // Of stacks there is one a sample, and they are the widest rows: room for all of them at once.
+    const std::uint64_t rows = part.number == heapprof::HeapSnapshot::kStacksFieldNumber ? sampleRows : 0;
+    FieldCursor cursor(part);
+    while (!cursor.atEnd() && cursor.next(&entries)) {
+      const FieldDescriptor* column =
+          known->message_type()->FindFieldByNumber(static_cast<int>(entries.number));
+      if (column != nullptr && column->is_repeated() && entries.type == WireType::kBytes) {
+        const bool fixed = column->type() == FieldDescriptor::TYPE_FIXED64 ||
+                           column->cpp_type() == FieldDescriptor::CPPTYPE_DOUBLE;
+        growColumn(columns, column, static_cast<int>(fixed ? entries.value / 8 : varintsIn(entries)),
+                   rows * entriesPerRow(*column, nullptr));
+      }
+    }
+  }
+}
+
+bool SnapshotMerger::take(FieldCursor chunk, std::uint64_t sampleRows) {
+  makeRoom(chunk, sampleRows);
   const int extents = out_.extents().start_delta_size();
   const int hugePages = out_.huge_pages().index_delta_size();
   google::protobuf::io::CodedInputStream stream(chunk.at(), static_cast<int>(chunk.left()));

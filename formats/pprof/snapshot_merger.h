@@ -20,7 +20,8 @@ class SnapshotMerger {
 
   // What the parsed chunk will take in memory; false: fault() and faultAt().
   bool check(FieldCursor chunk, std::uint64_t* memoryBytes);
-  bool take(FieldCursor chunk);
+  // `sampleRows`: the profile's samples so far, from which the room for their stacks is guessed.
+  bool take(FieldCursor chunk, std::uint64_t sampleRows);
 
   const std::string& fault() const { return fault_; }
   const std::uint8_t* faultAt() const { return faultAt_; }  // null: the chunk as a whole
@@ -29,6 +30,7 @@ class SnapshotMerger {
   bool walk(const google::protobuf::Descriptor* type, FieldCursor message, std::uint64_t* bytes);
   bool walkContent(const google::protobuf::FieldDescriptor* known, const Field& field, std::uint64_t* bytes);
   bool fail(const std::uint8_t* at, std::string what);
+  void makeRoom(FieldCursor chunk, std::uint64_t sampleRows);
   heapprof::HeapSnapshot& out_;
   std::string fault_;
   const std::uint8_t* faultAt_ = nullptr;
