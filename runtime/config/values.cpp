@@ -139,7 +139,7 @@ bool parseFlag(Text text, bool* out) noexcept {
 }
 
 bool parseTriggers(Text text, DumpTriggers* out) noexcept {
-  if (text.size == 0) return false;
+  if (text.size == 0 || text.data[text.size - 1] == '+') return false;
   DumpTriggers triggers;
   const bool none = equal(text, textOf("none"));
   while (text.size != 0 && !none) {

@@ -19,11 +19,11 @@ enum class RuleKind : std::uint8_t {
   kOutermost,  // the tables say that nobody called this
 };
 
-enum class Base : std::uint8_t { kStackPointer, kFramePointer, kCfa, kUnchanged };
+enum class Base : std::uint8_t { kStackPointer, kFramePointer, kCfa, kUnchanged, kLost };
 
 //   cfa = [sp|fp] + cfaOffset           (+ a load and cfaAddend where cfaLoads)
-//   return address = load([cfa|sp] + returnOffset)
-//   frame pointer  = load([cfa|sp] + frameOffset), or as it is
+//   return address = load([cfa|sp|fp] + returnOffset)
+//   frame pointer  = load([cfa|sp|fp] + frameOffset), or as it is, or lost
 struct FrameRule {
   RuleKind kind = RuleKind::kUnknown;
   Base cfaBase = Base::kStackPointer;

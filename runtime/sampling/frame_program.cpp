@@ -43,7 +43,14 @@ constexpr std::uint8_t kOpPlusConstant = 0x23;
 constexpr std::uint8_t kOpBaseRegister0 = 0x70;
 constexpr std::uint8_t kOpBaseRegister31 = 0x8f;
 
-enum class Where : std::uint8_t { kUnchanged, kAtCfa, kAtStackPointer, kUndefined, kElsewhere };
+enum class Where : std::uint8_t {
+  kUnchanged,
+  kAtCfa,
+  kAtStackPointer,
+  kAtFramePointer,
+  kUndefined,
+  kElsewhere
+};
 
 struct Column {
   Where where = Where::kUnchanged;
@@ -264,13 +271,18 @@ bool Machine::cfaExpression(DwarfReader expression) noexcept {
   return expression.ok() && expression.atEnd();
 }
 
-// "stack pointer + n": where the kernel's signal frame keeps the registers.
+// "register + n": the kernel's signal frames keep registers beside the stack pointer, realigned functions the
+// old frame pointer beside the new one.
 void Machine::columnExpression(std::uint64_t number, DwarfReader expression) noexcept {
   const std::uint8_t base = expression.byte();
   const std::int64_t offset = expression.sleb();
-  const bool simple = expression.ok() && expression.atEnd() && isBaseRegister(base) &&
-                      static_cast<std::uint64_t>(base - kOpBaseRegister0) == kStackPointerColumn;
-  set(number, simple ? Where::kAtStackPointer : Where::kElsewhere, offset);
+  Where where = Where::kElsewhere;
+  if (expression.ok() && expression.atEnd() && isBaseRegister(base)) {
+    const auto baseNumber = static_cast<std::uint64_t>(base - kOpBaseRegister0);
+    if (baseNumber == kStackPointerColumn) where = Where::kAtStackPointer;
+    if (baseNumber == kFramePointerColumn) where = Where::kAtFramePointer;
+  }
+  set(number, where, offset);
 }
 
 bool fits(std::int64_t value) noexcept {
@@ -289,6 +301,9 @@ bool place(const Column& column, Base* base, std::int32_t* offset) noexcept {
       return true;
     case Where::kAtStackPointer:
       *base = Base::kStackPointer;
+      return true;
+    case Where::kAtFramePointer:
+      *base = Base::kFramePointer;
       return true;
     default:
       return false;
@@ -312,8 +327,8 @@ FrameRule Machine::rule() const noexcept {
   // A return address still in its register happens only in a leaf, and a leaf calls nobody.
   if (!place(row_.returnAddress, &rule.returnBase, &rule.returnOffset)) return rule;
   if (rule.returnBase == Base::kUnchanged) return rule;
-  // A frame pointer that is lost here matters only if a caller needs it: 0 is refused as a base.
-  if (!place(row_.framePointer, &rule.frameBase, &rule.frameOffset)) rule.frameBase = Base::kFramePointer;
+  // A frame pointer that is lost here matters only if a caller needs it.
+  if (!place(row_.framePointer, &rule.frameBase, &rule.frameOffset)) rule.frameBase = Base::kLost;
   rule.kind = RuleKind::kStep;
   return rule;
 }

@@ -28,7 +28,9 @@ class Walker {
  private:
   bool rule(FrameRule* out) noexcept;
   bool load(Base base, std::uintptr_t cfa, std::int32_t offset, std::uintptr_t* value) noexcept {
-    const std::uintptr_t from = base == Base::kCfa ? cfa : at_.stackPointer;
+    const std::uintptr_t from = base == Base::kCfa            ? cfa
+                                : base == Base::kStackPointer ? at_.stackPointer
+                                                              : at_.framePointer;
     return stack_.read(from + static_cast<std::uintptr_t>(static_cast<std::intptr_t>(offset)), value);
   }
 
@@ -67,8 +69,8 @@ bool Walker::step() noexcept {
   std::uintptr_t address = 0;
   std::uintptr_t framePointer = at_.framePointer;
   if (!load(rule.returnBase, cfa, rule.returnOffset, &address)) return false;
-  if (rule.frameBase == Base::kFramePointer) {
-    framePointer = 0;  // lost: refused as a base, because nothing below the stack can be read
+  if (rule.frameBase == Base::kLost) {
+    framePointer = 0;  // refused as a base, because nothing below the stack is read
   } else if (rule.frameBase != Base::kUnchanged &&
              !load(rule.frameBase, cfa, rule.frameOffset, &framePointer)) {
     return false;

@@ -1,0 +1,190 @@
+#include "runtime/config/options.h"
+
+#include <algorithm>
+#include <csignal>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <map>
+#include <string>
+
+namespace heapprof::config {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::StrEq;
+
+struct Parsed {
+  Options options;
+  int complaints;
+  std::string lines;
+};
+
+Parsed parsed(const char* text, const char* executable = "program") {
+  Parsed result;
+  ::testing::internal::CaptureStderr();
+  result.complaints = parse(text, executable, &result.options);
+  result.lines = ::testing::internal::GetCapturedStderr();
+  return result;
+}
+
+TEST(Options, UnsetEmptyAndZeroAreInactiveAndSilent) {
+  for (const char* text : {static_cast<const char*>(nullptr), "", "0"}) {
+    const Parsed p = parsed(text);
+    EXPECT_FALSE(p.options.active);
+    EXPECT_EQ(p.options.sampleBytes, 0u);
+    EXPECT_FALSE(p.options.dump.atExit);
+    EXPECT_EQ(p.complaints, 0);
+    EXPECT_EQ(p.lines, "");
+  }
+}
+
+TEST(Options, OneSamplesAt512KiBAndDumpsAtExit) {
+  const Parsed p = parsed("1");
+  EXPECT_TRUE(p.options.active);
+  EXPECT_EQ(p.options.sampleBytes, 512u << 10);
+  EXPECT_TRUE(p.options.dump.atExit);
+  EXPECT_FALSE(p.options.dump.atTermination);
+  EXPECT_EQ(p.options.dump.signal, 0);
+  EXPECT_THAT(p.options.path, StrEq("heapprof.%e.%p.%n.pb.gz"));
+  EXPECT_EQ(p.options.depth, 128u);
+  EXPECT_EQ(p.options.recordsBytes, std::uint64_t{64} << 20);
+  EXPECT_FALSE(p.options.hasSeed);
+  EXPECT_TRUE(p.options.background);
+  EXPECT_TRUE(p.options.log);
+  EXPECT_EQ(p.lines, "");
+}
+
+TEST(Options, EveryKeyIsTaken) {
+  const Parsed p = parsed(
+      "sample=64k,dump=term+signal:USR2,path=/var/tmp/"
+      "%e.gz,only=prog*,seed=0x10,depth=16,unwind=fp,records=1m,"
+      "reserve=2g,background=0,log=off");
+  EXPECT_EQ(p.complaints, 0) << p.lines;
+  EXPECT_EQ(p.options.sampleBytes, 64u << 10);
+  EXPECT_FALSE(p.options.dump.atExit);
+  EXPECT_TRUE(p.options.dump.atTermination);
+  EXPECT_EQ(p.options.dump.signal, SIGUSR2);
+  EXPECT_THAT(p.options.path, StrEq("/var/tmp/%e.gz"));
+  EXPECT_THAT(p.options.only, StrEq("prog*"));
+  EXPECT_TRUE(p.options.hasSeed);
+  EXPECT_EQ(p.options.seed, 16u);
+  EXPECT_EQ(p.options.depth, 16u);
+  EXPECT_EQ(p.options.unwinder, Unwinder::kFramePointer);
+  EXPECT_EQ(p.options.recordsBytes, 1u << 20);
+  EXPECT_EQ(p.options.reserveBytes, std::uint64_t{2} << 30);
+  EXPECT_FALSE(p.options.background);
+  EXPECT_FALSE(p.options.log);
+}
+
+TEST(Options, SampleWithoutDumpDumpsAtExit) {
+  EXPECT_TRUE(parsed("sample=1").options.dump.atExit);
+  EXPECT_FALSE(parsed("sample=1,dump=none").options.dump.atExit);
+}
+
+TEST(Options, AWrongKeyIsNamedWithTheNearest) {
+  const Parsed p = parsed("smaple=64k,depth=9");
+  EXPECT_EQ(p.complaints, 1);
+  EXPECT_THAT(p.lines, HasSubstr("\"smaple\""));
+  EXPECT_THAT(p.lines, HasSubstr("\"sample\""));
+  EXPECT_EQ(std::count(p.lines.begin(), p.lines.end(), '\n'), 1);
+  EXPECT_TRUE(p.options.active);
+  EXPECT_EQ(p.options.sampleBytes, 512u << 10);
+  EXPECT_EQ(p.options.depth, 9u);
+}
+
+TEST(Options, AWrongValueIsNamedAndTheDefaultStands) {
+  const std::map<std::string, std::string> cases = {
+      {"sample=12q", "sample=12q"}, {"dump=later", "dump=later"},        {"seed=abc", "seed=abc"},
+      {"depth=0", "depth=0"},       {"depth=129", "depth=129"},          {"unwind=magic", "unwind=magic"},
+      {"records=", "records="},     {"background=maybe", "background="}, {"log=2", "log=2"},
+      {"path=", "path="},           {"dump=signal:SEGV", "signal:SEGV"}, {"sample", "sample="},
+  };
+  Options defaults;
+  parse("1", "program", &defaults);
+  for (const auto& [text, named] : cases) {
+    const Parsed p = parsed(text.c_str());
+    EXPECT_EQ(p.complaints, 1) << text;
+    EXPECT_THAT(p.lines, HasSubstr(named)) << text;
+    EXPECT_EQ(std::count(p.lines.begin(), p.lines.end(), '\n'), 1) << p.lines;
+    EXPECT_TRUE(p.options.active);
+    EXPECT_EQ(p.options.sampleBytes, defaults.sampleBytes);
+    EXPECT_EQ(p.options.dump.atExit, defaults.dump.atExit);
+    EXPECT_EQ(p.options.dump.signal, 0);
+    EXPECT_EQ(p.options.depth, defaults.depth);
+    EXPECT_EQ(p.options.unwinder, defaults.unwinder);
+    EXPECT_EQ(p.options.recordsBytes, defaults.recordsBytes);
+    EXPECT_EQ(p.options.log, defaults.log);
+    EXPECT_FALSE(p.options.hasSeed);
+    EXPECT_STREQ(p.options.path, defaults.path);
+  }
+}
+
+TEST(Options, APathGetsAHint) {
+  for (const char* text : {"/tmp/out.pb.gz", "out.pb.gz", "./x"}) {
+    const Parsed p = parsed(text);
+    EXPECT_EQ(p.complaints, 1);
+    EXPECT_THAT(p.lines, HasSubstr(std::string("path=") + text));
+    EXPECT_TRUE(p.options.active);
+  }
+}
+
+TEST(Options, ATooLongPathIsRefusedNotCut) {
+  const std::string text = "path=" + std::string(kPathBytes, 'x');
+  const Parsed p = parsed(text.c_str());
+  EXPECT_EQ(p.complaints, 1);
+  EXPECT_THAT(p.options.path, StrEq("heapprof.%e.%p.%n.pb.gz"));
+  const std::string longest = "path=" + std::string(kPathBytes - 1, 'x');
+  EXPECT_EQ(parsed(longest.c_str()).complaints, 0);
+}
+
+TEST(Options, OtherExecutablesRunPlainAndSilent) {
+  const Parsed p = parsed("sample=1,only=redis-server|python3*,nonsense=1", "sh");
+  EXPECT_FALSE(p.options.active);
+  EXPECT_EQ(p.options.sampleBytes, 0u);
+  EXPECT_FALSE(p.options.dump.atExit);
+  EXPECT_EQ(p.lines, "");
+  EXPECT_TRUE(parsed("sample=1,only=redis-server|python3*", "python3.11").options.active);
+}
+
+TEST(Options, HelpPrintsTheTableAndSamplesNothing) {
+  const Parsed p = parsed("help");
+  EXPECT_FALSE(p.options.active);
+  EXPECT_EQ(p.complaints, 0);
+  for (const char* key : {"sample", "dump", "path", "only", "seed", "depth", "unwind", "records", "reserve",
+                          "background", "log", "help"}) {
+    EXPECT_THAT(p.lines, HasSubstr(std::string("\n  ") + key + " ")) << key;
+  }
+}
+
+TEST(Options, ValuesInForceReadBackAsTheyWereWritten) {
+  const auto values = [](const Options& options) {
+    std::string all;
+    forEachOption(
+        options,
+        [](void* context, const char* key, const char* value) {
+          auto& text = *static_cast<std::string*>(context);
+          if (*value != '\0') text += (text.empty() ? "" : ",") + std::string(key) + "=" + value;
+        },
+        &all);
+    return all;
+  };
+  for (const char* text :
+       {"1", "sample=1,dump=none", "dump=exit+term+signal:40,seed=7,only=a|b*,unwind=libunwind",
+        "sample=3000,records=5g,reserve=1t,background=0,log=0,depth=1,unwind=fp"}) {
+    Options first;
+    Options second;
+    ASSERT_EQ(parse(text, "a", &first), 0);
+    const std::string written = values(first);
+    ASSERT_EQ(parse(written.c_str(), "a", &second), 0) << written;
+    EXPECT_EQ(values(second), written);
+  }
+}
+
+TEST(Options, EmptyItemsAreOverlooked) {
+  const Parsed p = parsed(",sample=4k,,1,");
+  EXPECT_EQ(p.complaints, 0);
+  EXPECT_EQ(p.options.sampleBytes, 4096u);
+}
+
+}  // namespace
+}  // namespace heapprof::config
