@@ -1,6 +1,7 @@
-// A four-byte lock on a futex: constinit, no destructor, usable before main and after exit, never calls malloc.
-// Invariant: word_ is 0 free, 1 held, 2 held and perhaps waited for. Not recursive. After fork the child calls reset()
-// on every lock of ours (entry/fork.cpp holds the list), because their holders do not exist there.
+// A four-byte lock on a futex: constinit, no destructor, usable before main and after exit, never calls
+// malloc. Invariant: word_ is 0 free, 1 held, 2 held and perhaps waited for. Not recursive. After fork the
+// child calls reset() on every lock of ours (entry/fork.cpp holds the list), because their holders do not
+// exist there.
 #pragma once
 
 #include <atomic>

@@ -1,9 +1,9 @@
+// clang-format off
 // A slab's descriptor: one cache line per granule, beside the memory, never inside it.
 //
-//   0        8          16         20     22      24        32        40       44    48    52         56 58
-//   ...   63 | owner  | localFree | countdown | armed | carved | remote  | filter  | samples | link | prev |
-//   inboxNext | handed | ... |
-//   '--- free() touches these, the owner's ---'              '- any thread ---------'
+//    0 owner 8 localFree 16 countdown 20 armed 22 carved 24 remote 32 filter 40 samples 44 link 48 prev
+//   '------- read and written by free() -----'            '--- any thread --'
+//   52 inboxNext 56 handed 58 sizeClass 59 kind 60 state 61 pushPending 62 zeroed 63 kept 64
 //
 // Invariant, for a slab of a heap (F = armed - countdown: local frees since the last look; R = remote.count):
 //   carved - |localFree| = handed - F    objects out: in use, in bins, in remote caches, in `remote`
@@ -11,6 +11,7 @@
 //   unless it is current: countdown + (remote.wakeAt - R) <= (handed - F - R) + 1, or a push is under way:
 //   who brings the last object back, locally or not, makes the owner look. No slab is ever empty unnoticed.
 // Owner: the heap in `owner`; only the thread that holds it writes the owner's fields; others: see below.
+// clang-format on
 #pragma once
 
 #include <atomic>

@@ -1,9 +1,9 @@
-// Memory for our own books: never mixed with the user's, counted, and never given back (so that a stale pointer into it
-// is always readable).
+// Memory for our own books: never mixed with the user's, counted, and never given back (so that a stale
+// pointer into it is always readable).
 //
-// Invariant: every block is zeroed when handed out and belongs to one Purpose for ever; total(p) is the sum of mapped
-// bytes of p. Null when the kernel refuses: callers degrade, they do not abort. Thread-safe; one lock per purpose is
-// taken inside, which no caller holds.
+// Invariant: every block is zeroed when handed out and belongs to one Purpose for ever; total(p) is the sum
+// of mapped bytes of p. Null when the kernel refuses: callers degrade, they do not abort. Thread-safe; one
+// lock per purpose is taken inside, which no caller holds.
 #pragma once
 
 #include <cstddef>

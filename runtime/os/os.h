@@ -1,8 +1,8 @@
-// The platform contract, one page: every system call the allocator, the sampler and the dump make for memory, time and
-// files goes through here, so that a fake can fail the Nth one (os/fake.h, tests only).
+// The platform contract, one page: every system call the allocator, the sampler and the dump make for memory,
+// time and files goes through here, so that a fake can fail the Nth one (os/fake.h, tests only).
 //
-// Invariant: functions return false/null/negative and leave errno as the kernel set it; none allocates, none takes a
-// lock of ours. `calls()` is a table of pointers swapped only by tests, before any other thread runs.
+// Invariant: functions return false/null/negative and leave errno as the kernel set it; none allocates, none
+// takes a lock of ours. `calls()` is a table of pointers swapped only by tests, before any other thread runs.
 // Threads: all functions may be called from any thread and from a forked child.
 #pragma once
 
@@ -17,20 +17,20 @@ struct Geometry {
 };
 
 struct Calls {
-  void* (*reserve)(std::size_t bytes, std::size_t alignment);    // PROT_NONE, NORESERVE; null on failure
+  void* (*reserve)(std::size_t bytes, std::size_t alignment);  // PROT_NONE, NORESERVE; null on failure
   bool (*unreserve)(void* start, std::size_t bytes);
-  bool (*commit)(void* start, std::size_t bytes);                // make readable and writable
-  bool (*discard)(void* start, std::size_t bytes);               // MADV_DONTNEED: content is zero afterwards
-  void* (*mapMetadata)(std::size_t bytes);                       // fresh zeroed pages, own mapping; null on failure
-  bool (*adviseHuge)(void* start, std::size_t bytes, bool huge); // MADV_HUGEPAGE / MADV_NOHUGEPAGE
-  bool (*collapse)(void* start, std::size_t bytes);              // MADV_COLLAPSE
-  bool (*moveMapping)(void* from, void* to, std::size_t bytes);  // mremap(MAYMOVE|FIXED|DONTUNMAP)
-  int (*openRead)(const char* path);                             // O_RDONLY|O_CLOEXEC; -1 on failure
-  int (*createNew)(const char* path, std::uint32_t mode);        // O_CREAT|O_EXCL|O_WRONLY|O_CLOEXEC
-  long (*read)(int fd, void* buffer, std::size_t bytes);         // restarts on EINTR
-  long (*write)(int fd, const void* buffer, std::size_t bytes);  // restarts on EINTR; may be short
+  bool (*commit)(void* start, std::size_t bytes);   // make readable and writable
+  bool (*discard)(void* start, std::size_t bytes);  // MADV_DONTNEED: content is zero afterwards
+  void* (*mapMetadata)(std::size_t bytes);          // fresh zeroed pages, own mapping; null on failure
+  bool (*adviseHuge)(void* start, std::size_t bytes, bool huge);  // MADV_HUGEPAGE / MADV_NOHUGEPAGE
+  bool (*collapse)(void* start, std::size_t bytes);               // MADV_COLLAPSE
+  bool (*moveMapping)(void* from, void* to, std::size_t bytes);   // mremap(MAYMOVE|FIXED|DONTUNMAP)
+  int (*openRead)(const char* path);                              // O_RDONLY|O_CLOEXEC; -1 on failure
+  int (*createNew)(const char* path, std::uint32_t mode);         // O_CREAT|O_EXCL|O_WRONLY|O_CLOEXEC
+  long (*read)(int fd, void* buffer, std::size_t bytes);          // restarts on EINTR
+  long (*write)(int fd, const void* buffer, std::size_t bytes);   // restarts on EINTR; may be short
   bool (*close)(int fd);
-  bool (*renameNoReplace)(const char* from, const char* to);     // false with EEXIST when `to` exists
+  bool (*renameNoReplace)(const char* from, const char* to);  // false with EEXIST when `to` exists
   bool (*unlink)(const char* path);
   // PAGEMAP_SCAN; number of regions written, negative: not available
   long (*pagemapScan)(int fd, void* scanArguments);
@@ -38,15 +38,15 @@ struct Calls {
   std::uint64_t (*realtimeNanos)();
 };
 
-const Calls& calls() noexcept;               // the table in force
+const Calls& calls() noexcept;                   // the table in force
 void replaceCalls(const Calls* table) noexcept;  // tests only; null: back to the kernel's
 
-const Calls& kernel() noexcept;              // the kernel's own, for a fake to pass on to
+const Calls& kernel() noexcept;  // the kernel's own, for a fake to pass on to
 
-Geometry geometry() noexcept;                // read once, then constant
-std::size_t pageBytes() noexcept;            // geometry().pageBytes without opening a file
-std::uint64_t threadId() noexcept;           // gettid, cached per thread
-void forgetThreadId() noexcept;              // in a forked child: its only thread has a new one
+Geometry geometry() noexcept;       // read once, then constant
+std::size_t pageBytes() noexcept;   // geometry().pageBytes without opening a file
+std::uint64_t threadId() noexcept;  // gettid, cached per thread
+void forgetThreadId() noexcept;     // in a forked child: its only thread has a new one
 std::size_t physicalMemoryBytes() noexcept;
 
 }  // namespace heapprof::os
