@@ -14,7 +14,6 @@
 namespace {
 
 struct Session {
-  explicit Session(int id) : user(id), history(2000, static_cast<char>(id)) {}
   int user;
   std::vector<char> history;
 };

@@ -18,13 +18,15 @@
 #include "profiler/capture/outcome.h"
 #include "profiler/capture/output.h"
 #include "profiler/capture/target.h"
-#include "profiler/cli/verb.h"
+#include "profiler/cli/verbs.h"
+#include "profiler/model/units.h"
 
 namespace heapprof::cli {
 namespace {
 
 constexpr std::size_t kListedDumps = 8;
-constexpr std::size_t kSummaryLines = 5;
+constexpr std::size_t kSummaryLines = 5;  // the waterfall, three findings, how to see more
+constexpr std::size_t kWaterfallParts = 4;
 
 struct Flags {
   std::string sample = "512k";
@@ -78,14 +80,6 @@ bool namesTrigger(const std::string& dump, const char* trigger) {
   return absl::StrContains(absl::StrCat("+", dump, "+"), absl::StrCat("+", trigger, "+"));
 }
 
-std::string humanBytes(double bytes) {
-  const char* const units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
-  std::size_t unit = 0;
-  const bool negative = bytes < 0;
-  for (bytes = negative ? -bytes : bytes; bytes >= 1024 && unit < 4; ++unit) bytes /= 1024;
-  return absl::StrFormat(unit == 0 ? "%s%.0f %s" : "%s%.1f %s", negative ? "-" : "", bytes, units[unit]);
-}
-
 // Where the last dump's RSS went, in one line: the kernel's figure and the largest known parts.
 void sayWaterfall(const model::Query& query) {
   const absl::StatusOr<model::Table> table = analysis::waterfall(query);
@@ -94,15 +88,18 @@ void sayWaterfall(const model::Query& query) {
   const model::Column* bytes = table->find("bytes");
   if (labels == nullptr || bytes == nullptr) return;
   std::vector<std::size_t> rows;
+  double sum = 0;  // the lines sum up to the kernel's figure
   for (std::size_t row = 0; row < table->rows(); ++row) {
-    if (bytes->isKnown(row) && bytes->values[row] > 0) rows.push_back(row);
+    if (!bytes->isKnown(row)) continue;
+    sum += bytes->values[row];
+    if (bytes->values[row] > 0) rows.push_back(row);
   }
   std::stable_sort(rows.begin(), rows.end(),
                    [&](std::size_t a, std::size_t b) { return bytes->values[a] > bytes->values[b]; });
   std::string line;
-  for (std::size_t i = 0; i < rows.size() && i < kSummaryLines; ++i) {
-    absl::StrAppend(&line, i == 0 ? "" : ", ", labels->texts[rows[i]], " ",
-                    humanBytes(bytes->values[rows[i]]));
+  for (std::size_t i = 0; i < rows.size() && i < kWaterfallParts; ++i) {
+    absl::StrAppend(&line, i == 0 ? absl::StrCat("RSS ", model::bytesText(sum), ": ") : ", ",
+                    labels->texts[rows[i]], " ", model::bytesText(bytes->values[rows[i]]));
   }
   if (!line.empty()) say(line);
 }
@@ -132,7 +129,7 @@ void sayDumps(const std::vector<std::string>& dumps) {
     struct stat info {};
     const bool known = stat(dumps[i].c_str(), &info) == 0;
     say(absl::StrCat("  ", dumps[i],
-                     known ? absl::StrCat("  ", humanBytes(static_cast<double>(info.st_size))) : ""));
+                     known ? absl::StrCat("  ", model::bytesText(static_cast<double>(info.st_size))) : ""));
   }
 }
 

@@ -1,5 +1,6 @@
-// C++ names as people read them: no parameter lists, no return types, std::string by its name. Overloads
-// share a name then, as in pprof; the linker's name stays beside it. Rust's legacy names lose their hash.
+// C++ names as people read them: no parameter lists, no return types, no default template arguments.
+// Overloads share a name then, as in pprof; the linker's name stays beside it. Rust's legacy names lose their
+// hash.
 #include <cctype>
 #include <cstdlib>
 #include <cxxabi.h>
@@ -9,6 +10,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_replace.h"
 
+#include "profiler/symbols/readable_name.h"
 #include "profiler/symbols/symbolizer.h"
 
 namespace heapprof::symbols {
@@ -146,17 +148,34 @@ std::string withoutParameters(absl::string_view text) {
   return name;
 }
 
-std::string readable(const std::string& text) {
-  std::string name = absl::StrReplaceAll(
-      text,
-      {{"std::__cxx11::basic_string<char, std::char_traits<char>, std::allocator<char> >", "std::string"},
-       {"std::basic_string<char, std::char_traits<char>, std::allocator<char> >", "std::string"},
-       {"std::basic_string_view<char, std::char_traits<char> >", "std::string_view"}});
-  name = absl::StrReplaceAll(name, {{"std::__cxx11::", "std::"}, {"[abi:cxx11]", ""}, {" >", ">"}});
-  return withoutParameters(name);
+// Arguments that a template has by default, where they stand last in a list: ", std::allocator<int>".
+constexpr absl::string_view kDefaults[] = {", std::allocator<",      ", std::char_traits<",
+                                           ", std::default_delete<", ", std::less<",
+                                           ", std::equal_to<",       ", std::hash<"};
+
+std::string withoutDefaults(std::string name) {
+  for (bool changed = true; changed;) {
+    changed = false;
+    for (const absl::string_view start : kDefaults) {
+      for (std::size_t at = name.find(start.data()); at != std::string::npos;
+           at = name.find(start.data(), at + 1)) {
+        const std::size_t close = matching(name, at + start.size() - 1);
+        if (close == absl::string_view::npos || close + 1 >= name.size() || name[close + 1] != '>') continue;
+        name.erase(at, close + 1 - at);
+        changed = true;
+      }
+    }
+  }
+  return name;
 }
 
 }  // namespace
+
+std::string readableName(absl::string_view full) {
+  std::string name = absl::StrReplaceAll(
+      full, {{"std::__cxx11::", "std::"}, {"[abi:cxx11]", ""}, {" >", ">"}, {"(void)", "()"}});
+  return withoutDefaults(withoutParameters(name));
+}
 
 std::string demangle(absl::string_view mangled) {
   std::string name(mangled);
@@ -172,7 +191,7 @@ std::string demangle(absl::string_view mangled) {
   if (lastPart != std::string::npos && isRustHash(absl::string_view(full).substr(lastPart + 2))) {
     return rustLegacy(full);
   }
-  return readable(full);
+  return readableName(full);
 }
 
 }  // namespace heapprof::symbols

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <utility>
 
+#include "profiler/symbols/readable_name.h"
 #include "profiler/symbols/symbolizer.h"
 
 namespace heapprof::symbols {
@@ -218,7 +219,7 @@ const DwarfIndex::Name& DwarfIndex::nameOf(const Unit& unit, Dwarf_Die* die, con
   }
   const char* plain = dwarf_diename(die);
   name.name = plain == nullptr ? "" : plain;
-  if (!name.name.empty() && unit.isCpp) name.name = scopeOf(declaration) + name.name;
+  if (!name.name.empty() && unit.isCpp) name.name = readableName(scopeOf(declaration) + name.name);
   return name;
 }
 

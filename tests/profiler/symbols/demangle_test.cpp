@@ -20,7 +20,7 @@ TEST(Demangle, CppLosesParametersAndReturnTypesOnly) {
       {"_ZNK3foo3barEv", "foo::bar"},
       {"_Z3maxIiET_S0_S0_", "max<int>"},  // int max<int>(int, int)
       {"_ZN12_GLOBAL__N_13bazEv", "(anonymous namespace)::baz"},
-      {"_ZNSt6vectorIiSaIiEE9push_backERKi", "std::vector<int, std::allocator<int>>::push_back"},
+      {"_ZNSt6vectorIiSaIiEE9push_backERKi", "std::vector<int>::push_back"},
       {"_ZlsRSoRK1A", "operator<<"},
       {"_ZN1AclEi", "A::operator()"},
       {"_ZN1AltERKS_", "A::operator<"},
@@ -32,7 +32,13 @@ TEST(Demangle, CppLosesParametersAndReturnTypesOnly) {
       {"_ZN1AD1Ev", "A::~A"},
       {"_ZZ4mainENKUliE_clEi", "main::{lambda(int)#1}::operator()"},
       {"_ZZN1A1fEiENKUlvE_clEv", "A::f::{lambda()#1}::operator()"},
-      {"_ZNSt7__cxx1112basic_stringIcSt11char_traitsIcESaIcEE9_M_createERmm", "std::string::_M_create"},
+      {"_ZNSt7__cxx1112basic_stringIcSt11char_traitsIcESaIcEE9_M_createERmm",
+       "std::basic_string<char>::_M_create"},
+      {"_ZNSt13unordered_mapIiSt10unique_ptrI1SSt14default_deleteIS1_EESt4hashIiESt8equal_"
+       "toIiESaISt4pairIKiS4_EEE5clearEv",
+       "std::unordered_map<int, std::unique_ptr<S>>::clear"},
+      {"_ZNSt16allocator_traitsISaIcEE8allocateERS0_m",
+       "std::allocator_traits<std::allocator<char>>::allocate"},
       {"_ZN3foo3barEi.cold", "foo::bar"},
       {"_ZN3foo3barEi.constprop.0", "foo::bar"},
   };

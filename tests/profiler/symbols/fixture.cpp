@@ -104,9 +104,10 @@ int main(int, char** argv) {
   fixture::Seen made{};
   const Holder holder(&made);
   const fixture::Seen seen = holder.outer(1);
-  std::printf("at %" PRIxPTR
-              " fixture::innermost:%d fixture::middle<std::string>:%d fixture::Holder::outer:%d\n",
-              seen.address, seen.inner, seen.middle, seen.outer);
+  std::printf(
+      "at %" PRIxPTR
+      " fixture::innermost:%d fixture::middle<std::basic_string<char>>:%d fixture::Holder::outer:%d\n",
+      seen.address, seen.inner, seen.middle, seen.outer);
   std::printf("at %" PRIxPTR " fixture::Holder::Holder:%d\n", made.address, made.outer);
   int line = 0;
   const std::uintptr_t hidden = fixture::hidden(&line);
