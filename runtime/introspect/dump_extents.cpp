@@ -162,8 +162,8 @@ class RowMaker {
 
 std::uint64_t makeRows(DumpContext& dump, RowMaker* place, Detail detail, Columns* columns) noexcept {
   auto* maker = new (place) RowMaker(dump, detail, columns);
-  walkExtents(
-      [](void* context, const heap::Extent& extent) { static_cast<RowMaker*>(context)->add(extent); }, maker);
+  walkExtents([](void* context, const heap::Extent& extent) { static_cast<RowMaker*>(context)->add(extent); },
+              maker);
   return maker->finish();
 }
 

@@ -2,7 +2,9 @@
 // when it is named, so nothing is kept; indices are the order of writing. Entry 0 is "". Equal strings may be
 // written twice.
 //
-// Invariant: add() is never called between beginNested() and the end of that message. One thread.
+// Profile's strings are UTF-8 by its schema (libprotobuf refuses others), so bytes of a file name that are
+// not become '?'; HeapSnapshot's are bytes and stay as they are. Invariant: add() is never called between
+// beginNested() and the end of that message. One thread.
 #pragma once
 
 #include <cstdint>
@@ -20,12 +22,13 @@ class ProfileStrings {
     if (*text == '\0') {
       return 0;
     }
-    writer_.string(kField, text);
+    writeUtf8(text);
     return ++last_;
   }
 
  private:
   static constexpr std::uint32_t kField = 6;
+  void writeUtf8(const char* text) noexcept;
   wire::Writer& writer_;
   std::uint64_t last_ = 0;
 };

@@ -1,0 +1,145 @@
+// What KernelTruth says of pages, against mincore(2) and against what this test did to them; by both ways of
+// asking.
+#include "runtime/introspect/kernel_truth.h"
+
+#include <cstdlib>
+#include <cstring>
+#include <gtest/gtest.h>
+#include <sys/mman.h>
+#include <vector>
+
+#include "runtime/base/random.h"
+#include "runtime/os/fake.h"
+#include "runtime/os/os.h"
+
+namespace heapprof::introspect {
+namespace {
+
+constinit DumpMemory memory;
+
+class KernelTruthTest : public testing::TestWithParam<bool> {
+ protected:
+  void SetUp() override {
+    if (GetParam()) fake_.failNth(os::CallKind::kPagemapScan, 1, std::uint64_t{1} << 40);
+    memory.begin();
+    page_ = os::geometry().pageBytes;
+    map_ = static_cast<char*>(
+        mmap(nullptr, kPages * page_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+    ASSERT_NE(map_, MAP_FAILED);
+    madvise(map_, kPages * page_, MADV_NOHUGEPAGE);
+    truth_.open(memory, this);
+    ASSERT_TRUE(truth_.known());
+    ASSERT_EQ(truth_.knowsHuge(), !GetParam());
+  }
+  void TearDown() override {
+    munmap(map_, kPages * page_);
+    memory.end();
+  }
+  std::uintptr_t at(std::size_t page) const { return reinterpret_cast<std::uintptr_t>(map_) + page * page_; }
+
+  static constexpr std::size_t kPages = 40000;  // more than two windows of 16,384
+  os::Fake fake_;
+  std::size_t page_ = 0;
+  char* map_ = nullptr;
+  KernelTruth truth_;
+};
+
+TEST_P(KernelTruthTest, AgreesWithTheTouchedPagesAnyRangeAnyOrder) {
+  base::Random random(7);
+  std::vector<bool> touched(kPages);
+  for (int run = 0; run < 300; ++run) {
+    const std::size_t from = random.next() % kPages;
+    const std::size_t length = 1 + random.next() % 200;
+    for (std::size_t i = from; i < from + length && i < kPages; ++i) {
+      touched[i] = true;
+      map_[i * page_] = 1;
+    }
+  }
+  for (int i = 0; i < 2000; ++i) {
+    std::uintptr_t start = at(0) + random.next() % (kPages * page_);
+    std::uintptr_t end = start + random.next() % (i % 10 == 0 ? kPages * page_ : 20 * page_);
+    end = end < at(kPages) ? end : at(kPages);
+    std::uint64_t expected = 0;
+    for (std::size_t p = (start - at(0)) / page_; at(p) < end && p < kPages; ++p) {
+      const std::uintptr_t from = at(p) > start ? at(p) : start;
+      const std::uintptr_t to = at(p + 1) < end ? at(p + 1) : end;
+      expected += touched[p] ? to - from : 0;
+    }
+    ASSERT_EQ(truth_.within(start, end).resident, expected) << i;
+  }
+  PageBytes all;
+  ASSERT_TRUE(truth_.sum(at(0), kPages * page_, &all));
+  std::uint64_t expected = 0;
+  for (const bool is : touched) expected += is ? page_ : 0;
+  EXPECT_EQ(all.resident, expected);
+  std::uint64_t words[2];
+  for (int i = 0; i < 500; ++i) {
+    const std::size_t from = random.next() % (kPages - 128);
+    truth_.residentBits(at(from), 100, words);
+    for (std::size_t p = 0; p < 100; ++p) {
+      ASSERT_EQ((words[p / 64] >> (p % 64) & 1) != 0, static_cast<bool>(touched[from + p]));
+    }
+  }
+}
+
+TEST_P(KernelTruthTest, DiscardedPagesAreGone) {
+  std::memset(map_, 1, 100 * page_);
+  ASSERT_EQ(madvise(map_ + 10 * page_, 50 * page_, MADV_DONTNEED), 0);
+  PageBytes pages;
+  ASSERT_TRUE(truth_.sum(at(0), 100 * page_, &pages));
+  EXPECT_EQ(pages.resident, 50 * page_);
+}
+
+TEST_P(KernelTruthTest, HolesBetweenMappingsAreNotResidentAndNoError) {
+  std::memset(map_, 1, 30 * page_);
+  ASSERT_EQ(munmap(map_ + 10 * page_, 10 * page_), 0);
+  PageBytes pages;
+  ASSERT_TRUE(truth_.sum(at(0), 30 * page_, &pages));
+  EXPECT_EQ(pages.resident, 20 * page_);
+  EXPECT_EQ(truth_.within(at(5), at(25)).resident, 10 * page_);
+  EXPECT_FALSE(truth_.failed());
+}
+
+// Reading untouched memory maps the zero page, which is no memory of this process. Only PAGEMAP_SCAN can
+// tell.
+TEST_P(KernelTruthTest, TheZeroPageIsNotResidentWhereItCanBeTold) {
+  volatile char sum = 0;
+  for (std::size_t i = 0; i < 50; ++i) sum = static_cast<char>(sum + map_[i * page_]);
+  PageBytes pages;
+  ASSERT_TRUE(truth_.sum(at(0), 50 * page_, &pages));
+  EXPECT_EQ(pages.resident, GetParam() ? 50 * page_ : 0);
+}
+
+TEST_P(KernelTruthTest, SeesHugePages) {
+  const std::size_t huge = os::geometry().hugePageBytes;
+  if (huge == 0 || huge > kPages * page_ / 4) GTEST_SKIP() << "huge pages of " << huge << " bytes";
+  const std::uintptr_t start = (at(0) + huge - 1) / huge * huge;
+  auto* block = reinterpret_cast<char*>(start);
+  madvise(block, huge, MADV_HUGEPAGE);
+  std::memset(block, 1, huge);
+  if (!os::calls().collapse(block, huge)) GTEST_SKIP() << "the kernel gave no huge page: " << strerror(errno);
+  PageBytes pages;
+  ASSERT_TRUE(truth_.sum(start, huge, &pages));
+  EXPECT_EQ(pages.resident, huge);
+  EXPECT_EQ(pages.huge, GetParam() ? 0 : huge);
+}
+
+INSTANTIATE_TEST_SUITE_P(By, KernelTruthTest, testing::Bool(),
+                         [](const auto& which) { return which.param ? "Pagemap" : "PagemapScan"; });
+
+TEST(KernelTruth, AFailureMidwayIsRemembered) {
+  memory.begin();
+  os::Fake fake;
+  KernelTruth truth;
+  truth.open(memory, &fake);
+  ASSERT_TRUE(truth.known());
+  EXPECT_FALSE(truth.failed());
+  fake.failNth(os::CallKind::kPagemapScan, 1);
+  PageBytes pages;
+  EXPECT_FALSE(truth.sum(0x1000000, 4096, &pages));
+  EXPECT_TRUE(truth.failed());
+  memory.end();
+}
+
+}  // namespace
+}  // namespace heapprof::introspect
