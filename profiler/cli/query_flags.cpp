@@ -1,0 +1,125 @@
+#include "profiler/cli/query_flags.h"
+
+#include "CLI/CLI.hpp"
+#include "absl/strings/str_cat.h"
+
+#include "profiler/cli/output.h"
+
+namespace heapprof::cli {
+namespace {
+
+constexpr const char* kMetricFlags[] = {"inuse_space",   "inuse_objects",   "alloc_space",
+                                        "alloc_objects", "inuse_requested", "peak_space"};
+
+}  // namespace
+
+void QueryFlags::addFilters(CLI::App& app) {
+  app.add_option("--sample_index", sampleIndex, "metric: a sample type's name or number")->group("Metric");
+  for (std::size_t i = 0; i < std::size(kMetricFlags); ++i) {
+    app.add_flag(absl::StrCat("--", kMetricFlags[i]), metricFlag[i],
+                 absl::StrCat("same as -sample_index=", kMetricFlags[i]))
+        ->group("Metric");
+  }
+  auto filter = [&app](const char* name, auto& value, const char* help) {
+    return app.add_option(name, value, help)->group("Filters (regular expressions)");
+  };
+  filter("--focus", focus, "keep stacks with a frame that matches");
+  filter("--ignore", ignore, "drop stacks with a frame that matches");
+  filter("--hide", hide, "drop frames that match");
+  filter("--show", show, "keep only frames that match");
+  filter("--show_from", showFrom, "drop frames above the first match");
+  filter("--tagfocus", tagFocus, "keep samples with a label: key=regex, or a range as bytes=64kb:1mb")
+      ->allow_extra_args(false);
+  filter("--tagignore", tagIgnore, "drop samples with a label")->allow_extra_args(false);
+  auto grain = [&app](const char* name, bool& value, const char* help) {
+    app.add_flag(name, value, help)->group("Granularity");
+  };
+  grain("--functions", functions, "by function (default)");
+  grain("--filefunctions", fileFunctions, "by file and function");
+  grain("--files", files, "by source file");
+  grain("--lines", lines, "by source line");
+  grain("--addresses", addresses, "by address");
+  grain("--noinlines", noInlines, "count inlined functions to their callers");
+  app.add_option("--symbolize", symbolize,
+                 "local: names from binaries on this machine; none: only those in the file")
+      ->check(CLI::IsMember({"local", "none"}));
+}
+
+void QueryFlags::addSorting(CLI::App& app) {
+  auto option = [&app](const char* name, auto& value, const char* help) {
+    app.add_option(name, value, help)->group("Order and cut-offs");
+  };
+  auto flag = [&app](const char* name, bool& value, const char* help) {
+    app.add_flag(name, value, help)->group("Order and cut-offs");
+  };
+  flag("--cum", cum, "sort by what a function and all it called hold");
+  flag("--flat", flat, "sort by what a function itself holds (default)");
+  option("--nodecount", nodeCount, "show at most so many rows (default: all)");
+  option("--nodefraction", nodeFraction, "hide rows below this share of the total");
+  option("--edgefraction", edgeFraction, "calls below this share do not count for (inline)");
+  flag("--trim", trim, "--trim=false: the same as zero fractions and no row limit");
+  option("--unit", unit, "print in this unit: bytes, kb, mb, ...");
+  option("--divide_by", divideBy, "divide all figures");
+}
+
+void QueryFlags::addBaseline(CLI::App& app) {
+  app.add_option("--base", base, "subtract this dump")->group("Comparison");
+  app.add_option("--diff_base", diffBase, "subtract this dump; percentages are of its total")
+      ->group("Comparison");
+  app.add_flag("--normalize", normalize, "scale the dump to the base's total first")->group("Comparison");
+}
+
+void QueryFlags::addFormat(CLI::App& app) {
+  app.add_option("--format", format, "text or json");
+}
+
+absl::StatusOr<model::Query> QueryFlags::toQuery(const std::string& path) const {
+  model::Query query;
+  query.metric = sampleIndex;
+  for (std::size_t i = 0; i < std::size(kMetricFlags); ++i) {
+    if (!metricFlag[i]) continue;
+    if (query.metric.empty()) {
+      query.metric = kMetricFlags[i];
+    } else {
+      note(absl::StrCat("Multiple value selections, ignoring -", kMetricFlags[i]));
+    }
+  }
+  query.filters = {focus, ignore, hide, show, showFrom, tagFocus, tagIgnore};
+  if (functions + fileFunctions + files + lines + addresses > 1) {
+    return absl::InvalidArgumentError("give one of -functions, -filefunctions, -files, -lines, -addresses");
+  }
+  query.granularity = fileFunctions ? model::Granularity::kFileFunctions
+                      : files       ? model::Granularity::kFiles
+                      : lines       ? model::Granularity::kLines
+                      : addresses   ? model::Granularity::kAddresses
+                                    : model::Granularity::kFunctions;
+  query.noInlines = noInlines;
+  if (cum && flat) return absl::InvalidArgumentError("give one of -cum and -flat");
+  query.cumulative = cum;
+  if (divideBy == 0)
+    return absl::InvalidArgumentError("-divide_by=0: zero divisor specified; give another number");
+  query.nodeCount = trim && nodeCount > 0 ? static_cast<std::size_t>(nodeCount) : 0;
+  query.nodeFraction = trim ? nodeFraction : 0;
+  query.edgeFraction = trim ? edgeFraction : 0;
+  query.unit = unit;
+  query.divideBy = divideBy;
+  query.normalize = normalize;
+  if (!base.empty() && !diffBase.empty())
+    return absl::InvalidArgumentError("give one of -base and -diff_base");
+  const std::string& baseline = base.empty() ? diffBase : base;
+  if (normalize && baseline.empty()) {
+    return absl::InvalidArgumentError("-normalize needs a dump to normalize by: give -base or -diff_base");
+  }
+  absl::StatusOr<model::SnapshotPtr> snapshot = load(path, wantsSymbols());
+  if (!snapshot.ok()) return snapshot.status();
+  query.snapshot = *std::move(snapshot);
+  if (!baseline.empty()) {
+    absl::StatusOr<model::SnapshotPtr> other = load(baseline, wantsSymbols());
+    if (!other.ok()) return other.status();
+    query.baseline = *std::move(other);
+    query.baselineMode = base.empty() ? model::BaselineMode::kDiffBase : model::BaselineMode::kBase;
+  }
+  return query;
+}
+
+}  // namespace heapprof::cli

@@ -1,0 +1,46 @@
+// The flags that every stack verb takes, with pprof's names and meaning, and the Query they make.
+// Invariant: values are as given until toQuery() checks them; errors name the flag.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+
+#include "profiler/model/query.h"
+
+namespace CLI {
+class App;
+}
+
+namespace heapprof::cli {
+
+struct QueryFlags {
+  std::string sampleIndex;
+  bool metricFlag[6] = {};  // -inuse_space and its like, in the order of kMetricFlags
+  std::string focus, ignore, hide, show, showFrom;
+  std::vector<std::string> tagFocus, tagIgnore;
+  bool functions = false, fileFunctions = false, files = false, lines = false, addresses = false;
+  bool noInlines = false;
+  bool cum = false, flat = false;
+  long nodeCount = -1;
+  double nodeFraction = 0.005, edgeFraction = 0.001;
+  bool trim = true;
+  std::string unit = "minimum";
+  double divideBy = 1;
+  std::string base, diffBase;
+  bool normalize = false;
+  std::string symbolize = "local";
+  std::string format = "text";
+
+  void addFilters(CLI::App& app);   // metric, filters, granularity, symbols
+  void addSorting(CLI::App& app);   // order, cut-offs, units
+  void addBaseline(CLI::App& app);  // -base, -diff_base, -normalize
+  void addFormat(CLI::App& app);
+
+  // Loads `path` and the baseline, if one is named.
+  absl::StatusOr<model::Query> toQuery(const std::string& path) const;
+  bool wantsSymbols() const { return symbolize != "none" && symbolize != "no"; }
+};
+
+}  // namespace heapprof::cli

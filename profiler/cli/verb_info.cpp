@@ -1,0 +1,33 @@
+// `heapprof info`: what a dump holds, when and how it was taken, what it could not know.
+#include "CLI/CLI.hpp"
+
+#include "profiler/analysis/analyses.h"
+#include "profiler/cli/output.h"
+#include "profiler/cli/verbs.h"
+#include "profiler/report/info_text.h"
+
+namespace heapprof::cli {
+namespace {
+
+std::string file, format = "text";
+
+}  // namespace
+
+void addInfoFlags(CLI::App& app) {
+  app.add_option("FILE", file, "a dump, or any pprof profile")->required();
+  app.add_option("--format", format, "text or json");
+}
+
+int runInfo() {
+  absl::StatusOr<model::SnapshotPtr> snapshot = load(file);
+  if (!snapshot.ok()) return fail(snapshot.status());
+  absl::StatusOr<model::Table> table = analysis::info(*snapshot);
+  if (!table.ok()) return fail(table.status());
+  report::Document document;
+  document.verb = "info";
+  document.tables.push_back(*std::move(table));
+  document.text = [&document] { return report::infoText(document.tables.front()); };
+  return write(format, document);
+}
+
+}  // namespace heapprof::cli

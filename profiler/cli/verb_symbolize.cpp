@@ -1,0 +1,56 @@
+// `heapprof symbolize`: puts functions, files and lines into a dump, so that it can travel and every viewer
+// shows the same names. What the file holds besides stays as it is, the heap snapshot included.
+#include <cstdio>
+
+#include "CLI/CLI.hpp"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+
+#include "formats/pprof/read_profile.h"
+#include "formats/pprof/write_profile.h"
+#include "profiler/cli/output.h"
+#include "profiler/cli/verbs.h"
+#include "profiler/symbols/symbolizer.h"
+
+namespace heapprof::cli {
+namespace {
+
+std::string file, outputFile, compression = "gzip", sysroot;
+
+std::string defaultOutput(absl::string_view path) {
+  const bool zipped = absl::ConsumeSuffix(&path, ".gz");
+  absl::ConsumeSuffix(&path, ".pb");
+  return absl::StrCat(path, ".symbolized.pb", zipped || compression == "gzip" ? ".gz" : "");
+}
+
+}  // namespace
+
+void addSymbolizeFlags(CLI::App& app) {
+  app.add_option("FILE", file, "a dump, or any pprof profile")->required();
+  app.add_option("-o,--output", outputFile, "where to write (default: FILE with .symbolized before .pb)");
+  app.add_option("--compression", compression, "gzip, none or zstd; pprof reads the first two")
+      ->check(CLI::IsMember({"gzip", "none", "zstd"}));
+  app.add_option("--sysroot", sysroot, "look for binaries below this folder (a dump of another machine)");
+}
+
+int runSymbolize() {
+  absl::StatusOr<formats::ProfileColumns> profile = formats::readProfile(file);
+  if (!profile.ok()) return fail(profile.status());
+  std::vector<std::string> notes;
+  symbols::ResolveOptions options;
+  options.sysroot = sysroot;
+  absl::Status resolved = symbols::resolve(*profile, options, &notes);
+  if (!resolved.ok()) return fail(resolved);
+  for (const std::string& line : notes) note(line);
+  const std::string target = outputFile.empty() ? defaultOutput(file) : outputFile;
+  const formats::Compression how = compression == "none"   ? formats::Compression::kNone
+                                   : compression == "zstd" ? formats::Compression::kZstd
+                                                           : formats::Compression::kGzip;
+  absl::Status written = formats::writeProfile(*profile, target, how);
+  if (!written.ok()) return fail(written);
+  std::printf("%s\n", target.c_str());
+  return kClean;
+}
+
+}  // namespace heapprof::cli

@@ -1,0 +1,60 @@
+// `heapprof top`: pprof's `top`, byte for byte.
+#include "CLI/CLI.hpp"
+
+#include "profiler/analysis/analyses.h"
+#include "profiler/cli/output.h"
+#include "profiler/cli/query_flags.h"
+#include "profiler/cli/verbs.h"
+#include "profiler/report/top_text.h"
+
+namespace heapprof::cli {
+namespace {
+
+QueryFlags flags;
+std::string file;
+
+// -divide_by is a matter of printing in pprof; a program that reads the figures wants them divided, too.
+void divide(model::Table& table, double divisor) {
+  for (model::Column& column : table.columns) {
+    if (column.unit == model::Unit::kText || column.unit == model::Unit::kFraction) continue;
+    for (double& value : column.values) value /= divisor;
+    for (double& error : column.standardError) error /= divisor;
+  }
+}
+
+}  // namespace
+
+void addTopFlags(CLI::App& app) {
+  app.add_option("FILE", file, "a dump, or any pprof profile")->required();
+  flags.addFilters(app);
+  flags.addSorting(app);
+  flags.addBaseline(app);
+  flags.addFormat(app);
+}
+
+int runTop() {
+  absl::StatusOr<model::Query> query = flags.toQuery(file);
+  if (!query.ok()) return fail(query.status());
+  absl::StatusOr<analysis::TopResult> result = analysis::top(*query);
+  if (!result.ok()) return fail(result.status());
+
+  report::Document document;
+  document.verb = "top";
+  const model::Unit unit = analysis::unitOf(result->unit);
+  document.facts = {
+      report::textFact("metric", "Metric", result->metric),
+      report::numberFact("total", "Total", unit, result->total / query->divideBy),
+      report::numberFact("shown", "Shown", unit, result->shownFlat / query->divideBy),
+      report::numberFact("dropped_nodes", "Dropped nodes", model::Unit::kCount, result->droppedNodes),
+      report::numberFact("drop_below_cum", "Dropped below", unit, result->dropBelowCum / query->divideBy),
+  };
+  document.notes = result->table.notes;
+  document.text = [&query, &result] { return report::topText(*query, *result); };
+  if (flags.format != "text") {
+    document.tables.push_back(result->table);
+    if (query->divideBy != 1) divide(document.tables.back(), query->divideBy);
+  }
+  return write(flags.format, document);
+}
+
+}  // namespace heapprof::cli

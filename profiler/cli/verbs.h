@@ -1,0 +1,21 @@
+// The two functions of every verb; each pair is in verb_NAME.cpp, and has its row in verbs.cpp.
+#pragma once
+
+#include "profiler/cli/verb.h"
+
+namespace heapprof::cli {
+
+void addRunFlags(CLI::App& app);
+int runRun();
+void addInfoFlags(CLI::App& app);
+int runInfo();
+void addSummaryFlags(CLI::App& app);
+int runSummary();
+void addTopFlags(CLI::App& app);
+int runTop();
+void addDiffFlags(CLI::App& app);
+int runDiff();
+void addSymbolizeFlags(CLI::App& app);
+int runSymbolize();
+
+}  // namespace heapprof::cli

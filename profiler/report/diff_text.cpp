@@ -1,0 +1,155 @@
+#include "profiler/report/diff_text.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+
+#include "profiler/model/units.h"
+#include "profiler/report/text.h"
+
+namespace heapprof::report {
+namespace {
+
+constexpr std::size_t kFramesShown = 6;
+
+using Rows = std::vector<std::vector<std::string>>;
+
+std::string errorText(const model::Column& column, double error) {
+  if (std::isnan(error)) return "";
+  if (error == 0) return "exact";
+  model::Column cell;
+  cell.unit = column.unit;
+  cell.values = {error};
+  return absl::StrCat("± ", model::cellText(cell, 0));
+}
+
+std::string valueText(const model::Column& like, double value, bool plus) {
+  model::Column cell;
+  cell.unit = like.unit;
+  cell.isSigned = plus;
+  cell.values = {value};
+  return model::cellText(cell, 0);
+}
+
+// The sum of the metric, then the totals: those a person asks for first, or all of them.
+std::string totalsText(const DiffView& view) {
+  const DiffSum sum = diffSum(*view.stacks);
+  const model::Column& change = *view.stacks->find("change");
+  Rows rows;
+  rows.push_back({view.metric, valueText(change, sum.base, false), "->", valueText(change, sum.now, false),
+                  valueText(change, sum.change, true), errorText(change, sum.error.value_or(std::nan("")))});
+  const model::Column& group = *view.totals->find("group");
+  const model::Column& name = *view.totals->find("name");
+  const model::Column& base = *view.totals->find("base");
+  const model::Column& now = *view.totals->find("new");
+  const model::Column& delta = *view.totals->find("change");
+  const model::Column& objects = *view.totals->find("objects_change");
+  for (std::size_t row = 0; row < view.totals->rows(); ++row) {
+    const bool usual = name.texts[row] == "kernel RSS" || name.texts[row] == "live" ||
+                       name.texts[row] == "dirty free pages" || name.texts[row] == "free slots in slabs";
+    if (!view.allTotals && (group.texts[row] != "totals" || !usual)) continue;
+    const std::string prefix = group.texts[row] == "totals" ? "" : absl::StrCat(group.texts[row], " ");
+    rows.push_back({absl::StrCat(prefix, name.texts[row]), model::cellText(base, row), "->",
+                    model::cellText(now, row), model::cellText(delta, row),
+                    objects.isKnown(row) ? absl::StrCat(model::cellText(objects, row), " objects") : ""});
+  }
+  return aligned(rows,
+                 {Align::kLeft, Align::kRight, Align::kLeft, Align::kRight, Align::kRight, Align::kLeft});
+}
+
+// "caller < its caller < ... < main": from the owner outwards, the middle left out where it is long.
+std::string shortStack(const std::string& stack, const std::string& owner) {
+  std::vector<std::string> frames = absl::StrSplit(stack, '\n');
+  auto at = std::find(frames.begin(), frames.end(), owner);
+  if (at != frames.end()) frames.erase(frames.begin(), at + 1);
+  if (frames.size() > kFramesShown) {
+    const std::size_t left = frames.size() - kFramesShown;
+    frames.erase(frames.begin() + kFramesShown - 1, frames.end() - 1);
+    frames.insert(frames.end() - 1, absl::StrCat("(", left, " more)"));
+  }
+  return absl::StrJoin(frames, " < ");
+}
+
+std::string stackLines(const DiffView& view, std::size_t row, absl::string_view indent) {
+  const std::string& stack = view.stacks->find("stack")->texts[row];
+  if (!view.fullStacks) {
+    const std::string text = shortStack(stack, view.stacks->find("owner")->texts[row]);
+    return text.empty() ? "" : absl::StrCat(indent, "< ", text, "\n");
+  }
+  std::string out;
+  for (absl::string_view frame : absl::StrSplit(stack, '\n')) absl::StrAppend(&out, indent, frame, "\n");
+  return out;
+}
+
+std::string stacksText(const DiffView& view) {
+  const model::Table& table = *view.stacks;
+  const model::Column& state = *table.find("state");
+  const model::Column& change = *table.find("change");
+  const model::Column& objects = *table.find("objects_change");
+  Rows rows{{"State", "Change", "", "Base -> new", "Objects", "Function"}};
+  std::vector<std::size_t> shown;
+  std::size_t same = 0, more = 0;
+  double moreSum = 0;
+  for (std::size_t row = 0; row < table.rows(); ++row) {
+    if (state.texts[row] == "SAME") {
+      ++same;
+    } else if (shown.size() < view.rows) {
+      shown.push_back(row);
+      const double error = row < change.standardError.size() ? change.standardError[row] : std::nan("");
+      rows.push_back({state.texts[row], model::cellText(change, row), errorText(change, error),
+                      absl::StrCat(model::cellText(*table.find("base"), row), " -> ",
+                                   model::cellText(*table.find("new"), row)),
+                      model::cellText(objects, row), table.find("owner")->texts[row]});
+    } else {
+      ++more;
+      moreSum += change.values[row];
+    }
+  }
+  std::string out;
+  if (shown.empty()) {
+    absl::StrAppend(&out, "No stack changed by more than its error.\n");
+  } else {
+    const std::string lines = aligned(
+        rows, {Align::kLeft, Align::kRight, Align::kLeft, Align::kRight, Align::kRight, Align::kLeft});
+    std::vector<std::string> each = absl::StrSplit(lines, '\n');
+    absl::StrAppend(&out, each[0], "\n");
+    for (std::size_t i = 0; i < shown.size(); ++i) {
+      absl::StrAppend(&out, each[i + 1], "\n", stackLines(view, shown[i], "        "));
+    }
+  }
+  if (more > 0) {
+    absl::StrAppend(&out, more, " more stack", more == 1 ? "" : "s", " changed, ",
+                    valueText(change, moreSum, true), " in sum (-nodecount=0 shows all)\n");
+  }
+  if (same > 0)
+    absl::StrAppend(&out, same, " stack", same == 1 ? " is" : "s are", " the same within twice the error\n");
+  return out;
+}
+
+}  // namespace
+
+DiffSum diffSum(const model::Table& stacks) {
+  const model::Column& base = *stacks.find("base");
+  const model::Column& now = *stacks.find("new");
+  const model::Column& change = *stacks.find("change");
+  DiffSum sum;
+  double variance = 0;
+  for (std::size_t row = 0; row < stacks.rows(); ++row) {
+    sum.base += base.values[row];
+    sum.now += now.values[row];
+    sum.change += change.values[row];
+    variance += change.standardError[row] * change.standardError[row];
+  }
+  if (stacks.rows() > 0 && !std::isnan(variance)) sum.error = std::sqrt(variance);
+  return sum;
+}
+
+std::string diffText(const DiffView& view) {
+  return absl::StrCat("base ", view.base->path(), "\nnew  ", view.now->path(), "\n\n", totalsText(view), "\n",
+                      stacksText(view));
+}
+
+}  // namespace heapprof::report

@@ -1,0 +1,15 @@
+// `summary` for a person: the waterfall as a chart whose figures share one unit and sum, then the findings.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "profiler/analysis/analyses.h"
+
+namespace heapprof::report {
+
+// `waterfall` is null where the dump has no account of RSS.
+std::string summaryText(const model::Snapshot& snapshot, const model::Table* waterfall,
+                        const std::vector<analysis::Finding>& findings);
+
+}  // namespace heapprof::report

@@ -1,0 +1,84 @@
+#include "profiler/report/text.h"
+
+#include <algorithm>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
+#include "absl/strings/strip.h"
+
+#include "profiler/model/units.h"
+#include "profiler/report/document.h"
+
+namespace heapprof::report {
+namespace {
+
+std::size_t characters(absl::string_view text) {
+  return static_cast<std::size_t>(std::count_if(
+      text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
+}
+
+std::string factText(const Fact& fact) {
+  if (fact.unit == model::Unit::kText) return fact.text;
+  if (!fact.value) return "unknown";
+  model::Column cell;
+  cell.unit = fact.unit;
+  cell.values = {*fact.value};
+  if (fact.error) cell.standardError = {*fact.error};
+  return model::cellText(cell, 0, true);
+}
+
+}  // namespace
+
+std::string padded(absl::string_view text, std::size_t width, Align align) {
+  const std::size_t length = characters(text);
+  const std::string blanks(width > length ? width - length : 0, ' ');
+  return align == Align::kLeft ? absl::StrCat(text, blanks) : absl::StrCat(blanks, text);
+}
+
+std::string aligned(const std::vector<std::vector<std::string>>& rows, const std::vector<Align>& alignment,
+                    absl::string_view indent) {
+  std::vector<std::size_t> width(alignment.size(), 0);
+  for (const std::vector<std::string>& row : rows) {
+    for (std::size_t i = 0; i < row.size(); ++i) width[i] = std::max(width[i], characters(row[i]));
+  }
+  std::string out;
+  for (const std::vector<std::string>& row : rows) {
+    std::string line(indent);
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      absl::StrAppend(&line, i == 0 ? "" : "  ", padded(row[i], width[i], alignment[i]));
+    }
+    absl::StripTrailingAsciiWhitespace(&line);
+    absl::StrAppend(&out, line, "\n");
+  }
+  return out;
+}
+
+std::string tableText(const model::Table& table) {
+  std::vector<std::vector<std::string>> rows(1);
+  std::vector<Align> alignment;
+  for (const model::Column& column : table.columns) {
+    rows[0].push_back(column.title);
+    alignment.push_back(column.unit == model::Unit::kText ? Align::kLeft : Align::kRight);
+  }
+  for (std::size_t row = 0; row < table.rows(); ++row) {
+    std::vector<std::string>& cells = rows.emplace_back();
+    for (const model::Column& column : table.columns) {
+      cells.push_back(absl::StrReplaceAll(model::cellText(column, row, true), {{"\n", " < "}}));
+    }
+  }
+  return absl::StrCat(table.title, "\n", aligned(rows, alignment));
+}
+
+std::string emitText(const Document& document) {
+  if (document.text) return document.text();
+  std::string out;
+  std::vector<std::vector<std::string>> facts;
+  for (const Fact& fact : document.facts) facts.push_back({fact.title, factText(fact)});
+  absl::StrAppend(&out, aligned(facts, {Align::kLeft, Align::kLeft}));
+  for (const model::Table& table : document.tables)
+    absl::StrAppend(&out, out.empty() ? "" : "\n", tableText(table));
+  return out;
+}
+
+}  // namespace heapprof::report
