@@ -38,6 +38,7 @@ bool ready() noexcept {
     errno = ENOMEM;
     return false;
   }
+  book.nowNanos = os::calls().monotonicNanos();
   return true;
 }
 

@@ -34,7 +34,7 @@ TEST(SizeClasses, PowersOfTwoAreClassesSoThatAlignmentWastesNothing) {
 TEST(SizeClasses, ObjectsOfAPageOrMoreAreFewPerSlab) {
   for (std::size_t c = 0; c < kClasses; ++c) {
     if (kSizeClasses[c].size >= 4096) {
-      EXPECT_LE(kSizeClasses[c].capacity, 32) << kSizeClasses[c].size;
+      EXPECT_LE(kSizeClasses[c].capacity, pages::kGranuleBytes / 1024) << kSizeClasses[c].size;
     }
   }
 }
