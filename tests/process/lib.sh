@@ -33,6 +33,9 @@ mkdir -p "$scratch/dumps"
 options() { with_library=(env "HEAPPROF=$1,path=$scratch/dumps/%e.%p.%n.pb.gz" "LD_PRELOAD=$HEAPPROF_LIBRARY"); }
 options sample=64k
 
+# executable_of PROGRAM: the name that %e stands for; Debian's redis-server is a link to redis-check-rdb.
+executable_of() { basename "$(readlink -f "$(command -v "$1")")"; }
+
 # dumps_of NAME: the dump files that programs of that name left.
 dumps_of() { find "$scratch/dumps" -name "$1.*.pb.gz" | sort; }
 

@@ -38,5 +38,5 @@ serve() { # name command...: starts a server, fills it, writes its answers
 serve without env
 serve with "${with_library[@]}"
 same "redis commands" "$scratch/without.answers" "$scratch/with.answers"
-sampled redis-server
+sampled "$(executable_of redis-server)"
 echo "redis: $(wc -l <"$scratch/with.answers") answers the same"
