@@ -1,7 +1,8 @@
-// Every analysis, as pure functions from a Query to a result. What a page shows and what a verb prints is one of these.
+// Every analysis, as pure functions from a Query to a result. What a page shows and what a verb prints is one
+// of these.
 //
-// Invariant: no I/O, no globals, no clocks; thread-safe on shared snapshots. Long ones take a Cancel and return
-// absl::CancelledError soon after it says so. Errors are one line that names the field or expression.
+// Invariant: no I/O, no globals, no clocks; thread-safe on shared snapshots. Long ones take a Cancel and
+// return absl::CancelledError soon after it says so. Errors are one line that names the field or expression.
 #pragma once
 
 #include <cstdint>
@@ -12,6 +13,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/optional.h"
+
 #include "profiler/model/query.h"
 #include "profiler/model/table.h"
 
@@ -22,13 +24,14 @@ using Cancel = std::function<bool()>;  // true: stop now; may be empty
 // The Table unit of a sample type's unit ("bytes", "count", "nanoseconds").
 model::Unit unitOf(absl::string_view sampleUnit);
 
-// ---- Stacks -------------------------------------------------------------------------------------------------------
+// ---- Stacks
+// -------------------------------------------------------------------------------------------------------
 
-// Totals that a `top` header needs, and the rows: name, flat, flat_fraction, sum_fraction, cum, cum_fraction, with
-// standard errors where the dump has variances.
+// Totals that a `top` header needs, and the rows: name, flat, flat_fraction, sum_fraction, cum, cum_fraction,
+// with standard errors where the dump has variances.
 struct TopResult {
-  model::Table table;       // columns: flat, flat_fraction, sum_fraction, cum, cum_fraction, name, inline_state
-  double total = 0;         // pprof's: of absolute values, or of the base with -diff_base
+  model::Table table;  // columns: flat, flat_fraction, sum_fraction, cum, cum_fraction, name, inline_state
+  double total = 0;    // pprof's: of absolute values, or of the base with -diff_base
   double shownFlat = 0;
   std::size_t droppedNodes = 0;
   double dropBelowCum = 0;
@@ -38,49 +41,52 @@ struct TopResult {
 };
 absl::StatusOr<TopResult> top(const model::Query& query, const Cancel& cancel = {});
 
-// A call tree in arrays, root 0, children contiguous and sorted by |total| falling. With a baseline every node of either
-// side exists once, with both sides' figures.
+// A call tree in arrays, root 0, children contiguous and sorted by |total| falling. With a baseline every
+// node of either side exists once, with both sides' figures.
 struct CallTree {
   struct Node {
-    std::uint32_t name = 0;        // index into `names`
+    std::uint32_t name = 0;  // index into `names`
     std::uint32_t parent = 0;
     std::uint32_t firstChild = 0;
     std::uint32_t childCount = 0;
-    std::uint32_t module = 0;      // index into `modules`
+    std::uint32_t module = 0;  // index into `modules`
     std::uint32_t depth = 0;
     double self = 0, total = 0;          // of the snapshot
     double baseSelf = 0, baseTotal = 0;  // of the baseline; 0 without one
   };
-  std::vector<Node> nodes;         // breadth first
+  std::vector<Node> nodes;  // breadth first
   std::vector<std::string> names;
   std::vector<std::string> modules;
   std::string unit;
   bool hasBaseline = false;
 };
 enum class TreeDirection { kTopDown, kBottomUp };
-absl::StatusOr<CallTree> callTree(const model::Query& query, TreeDirection direction = TreeDirection::kTopDown,
+absl::StatusOr<CallTree> callTree(const model::Query& query,
+                                  TreeDirection direction = TreeDirection::kTopDown,
                                   const Cancel& cancel = {});
 
-// Growth by stack between baseline and snapshot, largest |change| first: state (NEW, GONE, GROWN, SHRUNK, SAME within
-// error), change with its standard error, base, new, objects, the function that owns it (first frame that is neither
-// the allocator nor libstdc++/libc plumbing) and the whole stack. At function granularity.
+// Growth by stack between baseline and snapshot, largest |change| first: state (NEW, GONE, GROWN, SHRUNK,
+// SAME within error), change with its standard error, base, new, objects, the function that owns it (first
+// frame that is neither the allocator nor libstdc++/libc plumbing) and the whole stack. At function
+// granularity.
 absl::StatusOr<model::Table> diffStacks(const model::Query& query, const Cancel& cancel = {});
 // Totals, size classes and huge pages side by side.
 absl::StatusOr<model::Table> diffTotals(const model::Query& query);
 
-// ---- Pages --------------------------------------------------------------------------------------------------------
+// ---- Pages
+// --------------------------------------------------------------------------------------------------------
 
-// The RSS waterfall. Rows sum to the kernel's figure together with the last row, `unattributed` (signed). Columns: id,
-// label, bytes (known or not, with standard error), base, change, fraction, help.
+// The RSS waterfall. Rows sum to the kernel's figure together with the last row, `unattributed` (signed).
+// Columns: id, label, bytes (known or not, with standard error), base, change, fraction, help.
 absl::StatusOr<model::Table> waterfall(const model::Query& query);
 
 struct Finding {
-  std::string id;         // "unattributed", "free_slots", "growth", ...
-  std::string title;      // one sentence with its figure
-  std::string detail;     // evidence, and what to do
-  double bytes = 0;       // what it is worth; the ranking
-  std::string command;    // the exact CLI command that shows it
-  std::string page;       // the explorer's page id that shows it
+  std::string id;       // "unattributed", "free_slots", "growth", ...
+  std::string title;    // one sentence with its figure
+  std::string detail;   // evidence, and what to do
+  double bytes = 0;     // what it is worth; the ranking
+  std::string command;  // the exact CLI command that shows it
+  std::string page;     // the explorer's page id that shows it
 };
 // At most five, ranked by bytes.
 absl::StatusOr<std::vector<Finding>> findings(const model::Query& query);
@@ -91,22 +97,23 @@ absl::StatusOr<model::Table> info(const model::SnapshotPtr& snapshot);
 // The map, structure of arrays sorted by address, one row a huge page (placement unit).
 struct HeapMap {
   std::uint64_t regionStart = 0, placementBytes = 0, granuleBytes = 0, pageBytes = 0;
-  std::vector<std::uint64_t> index;            // unit number from regionStart
-  std::vector<float> usedFraction;             // granules in use
-  std::vector<float> liveFraction;             // live bytes by allocated size / placementBytes; NaN unknown
-  std::vector<float> residentFraction;         // kernel's word; NaN unknown
-  std::vector<std::uint8_t> kernelState;       // heapprof::KernelState
-  std::vector<std::uint64_t> ageNanos;         // 0 unknown
-  std::vector<float> changeFraction;           // live - base's live of the same address; empty without a baseline
+  std::vector<std::uint64_t> index;       // unit number from regionStart
+  std::vector<float> usedFraction;        // granules in use
+  std::vector<float> liveFraction;        // live bytes by allocated size / placementBytes; NaN unknown
+  std::vector<float> residentFraction;    // kernel's word; NaN unknown
+  std::vector<std::uint8_t> kernelState;  // heapprof::KernelState
+  std::vector<std::uint64_t> ageNanos;    // 0 unknown
+  std::vector<float> changeFraction;      // live - base's live of the same address; empty without a baseline
 };
 absl::StatusOr<HeapMap> heapMap(const model::Query& query, const Cancel& cancel = {});
 
-// One huge page for the inspector: extents within it, resident pages, and the stacks of samples that lie in it.
+// One huge page for the inspector: extents within it, resident pages, and the stacks of samples that lie in
+// it.
 struct UnitDetail {
   std::uint64_t start = 0;
-  model::Table extents;                        // start, length, kind, class_size, live_objects, capacity, resident
-  model::Table stacks;                         // name, bytes (estimate with standard error), objects, share
-  std::vector<std::uint8_t> pageState;         // one a page: 0 unknown, 1 absent, 2 resident free, 3 resident in use
+  model::Table extents;                 // start, length, kind, class_size, live_objects, capacity, resident
+  model::Table stacks;                  // name, bytes (estimate with standard error), objects, share
+  std::vector<std::uint8_t> pageState;  // one a page: 0 unknown, 1 absent, 2 resident free, 3 resident in use
 };
 absl::StatusOr<UnitDetail> unitDetail(const model::Query& query, std::uint64_t unitIndex);
 

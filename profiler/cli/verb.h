@@ -1,5 +1,5 @@
-// A verb of the command line is one row: help, completion and the dispatcher are made from the table (verbs.cpp), and a
-// new verb touches one row and one file.
+// A verb of the command line is one row: help, completion and the dispatcher are made from the table
+// (verbs.cpp), and a new verb touches one row and one file.
 #pragma once
 
 #include <string>

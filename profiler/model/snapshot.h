@@ -1,8 +1,9 @@
-// A dump, loaded: immutable, shared by every analysis and every page. Columns of the file plus what is derived once.
+// A dump, loaded: immutable, shared by every analysis and every page. Columns of the file plus what is
+// derived once.
 //
-// Invariant: after load nothing changes; every function is const and thread-safe. A diff is two Snapshots in a Query,
-// never a merged one. Symbols are part of loading: locations without functions have been resolved as far as the
-// binaries allow, and `symbolNotes()` says what could not be.
+// Invariant: after load nothing changes; every function is const and thread-safe. A diff is two Snapshots in
+// a Query, never a merged one. Symbols are part of loading: locations without functions have been resolved as
+// far as the binaries allow, and `symbolNotes()` says what could not be.
 #pragma once
 
 #include <cstdint>
@@ -14,6 +15,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/optional.h"
+
 #include "formats/pprof/profile_columns.h"
 
 namespace heapprof::model {
@@ -23,8 +25,8 @@ using SnapshotPtr = std::shared_ptr<const Snapshot>;
 
 struct LoadOptions {
   bool symbolize = true;  // resolve locations that carry no function, by the binaries on this machine
-  // Called on the loading thread with what is being done ("reading", "symbols") and the fraction done in [0, 1].
-  // Returning false cancels: absl::CancelledError.
+  // Called on the loading thread with what is being done ("reading", "symbols") and the fraction done in [0,
+  // 1]. Returning false cancels: absl::CancelledError.
   std::function<bool(absl::string_view phase, double fraction)> progress;
 };
 
@@ -51,9 +53,11 @@ class Snapshot {
   std::vector<std::string> sampleTypeNames() const;
   absl::string_view sampleTypeUnit(std::size_t type) const;
 
-  // Row of Stacks for a sample row, for raw counts, variances and lifetimes; nullopt for other tools' profiles.
+  // Row of Stacks for a sample row, for raw counts, variances and lifetimes; nullopt for other tools'
+  // profiles.
   absl::optional<std::size_t> stackRow(std::size_t sampleRow) const;
-  // Variance of a sample's value in a type (bytes squared or objects squared); nullopt: not known for this type.
+  // Variance of a sample's value in a type (bytes squared or objects squared); nullopt: not known for this
+  // type.
   absl::optional<double> variance(std::size_t sampleRow, std::size_t sampleType) const;
 
  private:

@@ -29,31 +29,14 @@
 #include "gui/view/theme.h"
 #include "gui/view/unit_inspector.h"
 #include "gui/view/waterfall_view.h"
+#include "tests/gui/ink.h"
 #include "tests/gui/known_dump.h"
 
 using namespace heapprof::gui;
+using heapprof::test::inkIn;
 using heapprof::test::kMiB;
 using heapprof::test::Known;
 using heapprof::test::writeKnownDump;
-
-namespace {
-
-// Pixels of `area` that differ from its most common colour.
-int inkIn(const QImage& image, const QRect& area) {
-  QHash<QRgb, int> counts;
-  for (int y = area.top(); y <= area.bottom(); ++y) {
-    for (int x = area.left(); x <= area.right(); ++x) ++counts[image.pixel(x, y)];
-  }
-  int total = 0;
-  int most = 0;
-  for (const int count : std::as_const(counts)) {
-    total += count;
-    most = std::max(most, count);
-  }
-  return total - most;
-}
-
-}  // namespace
 
 class GuiWindowTest : public QObject {
   Q_OBJECT

@@ -27,7 +27,7 @@ OURS = ("formats/", "runtime/", "profiler/", "gui/", "tests/", "samples/", "heap
 # What the freestanding writer and the runtime may take from outside: nothing that needs a C++ library at run time.
 FREESTANDING = {"cstddef", "cstdint", "stddef.h", "stdint.h", "limits.h", "climits"}
 HEADER_ONLY_CXX = {"atomic", "bit", "new", "type_traits", "utility", "limits", "climits", "cstdarg", "concepts",
-                   "cstddef", "cstdint", "cstring", "cerrno", "cstdlib", "ctime", "cmath", "array", "iterator"}
+                   "cstddef", "cstdint", "cstring", "cerrno", "cstdlib", "ctime", "cmath", "array", "iterator", "initializer_list", "cstdio"}
 FORBIDDEN = {
     "runtime": re.compile(r"^(absl|google|Q[A-Z]|iostream|string|vector|map|memory|mutex|thread|functional|algorithm)"),
     "profiler": re.compile(r"^Q[A-Z]"),

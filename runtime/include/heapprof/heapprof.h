@@ -1,8 +1,8 @@
 /* libheapprof's public C API. Link with -lheapprof, or declare what you use weak and preload the library.
  *
- * Every function may be called from any thread, at any time after libc is up, and in a forked child; none may be called
- * from a signal handler. Sizes are bytes, times nanoseconds. Functions that return int give 0 for success or a positive
- * errno value. errno itself is preserved.
+ * Every function may be called from any thread, at any time after libc is up, and in a forked child; none may
+ * be called from a signal handler. Sizes are bytes, times nanoseconds. Functions that return int give 0 for
+ * success or a positive errno value. errno itself is preserved.
  */
 #ifndef HEAPPROF_HEAPPROF_H
 #define HEAPPROF_HEAPPROF_H
@@ -16,16 +16,17 @@ extern "C" {
 
 #define HEAPPROF_API __attribute__((visibility("default")))
 
-/* Writes a dump to `path`, or, when path is NULL, to the next name of the template in HEAPPROF's path= option.
- * An existing file is never replaced (EEXIST). The file is complete or absent. Works with sampling off too: pages and
- * size classes are always known. ENOSPC, EACCES, ... as the kernel says; EBUSY while another dump is being written. */
+/* Writes a dump to `path`, or, when path is NULL, to the next name of the template in HEAPPROF's path=
+ * option. An existing file is never replaced (EEXIST). The file is complete or absent. Works with sampling
+ * off too: pages and size classes are always known. ENOSPC, EACCES, ... as the kernel says; EBUSY while
+ * another dump is being written. */
 HEAPPROF_API int heapprof_dump(const char* path);
 
 /* Writes a dump to an open, writable file descriptor; the caller keeps and closes it. */
 HEAPPROF_API int heapprof_dump_fd(int fd);
 
-/* Starts sampling at a mean interval of `interval_bytes` (1: every allocation; 0: the option's, else 512 KiB). Objects
- * that are live already are not sampled. EINVAL above 1 TiB. */
+/* Starts sampling at a mean interval of `interval_bytes` (1: every allocation; 0: the option's, else 512
+ * KiB). Objects that are live already are not sampled. EINVAL above 1 TiB. */
 HEAPPROF_API int heapprof_start(uint64_t interval_bytes);
 
 /* Stops sampling: no new samples; live ones stay until freed. */
@@ -40,10 +41,10 @@ HEAPPROF_API int heapprof_reset(void);
 /* The mean interval in force; 0: sampling is off. */
 HEAPPROF_API uint64_t heapprof_interval(void);
 
-/* Figures at this moment; approximate while other threads run. `size` is sizeof(struct heapprof_stats) as the caller
- * knows it: later versions only append. */
+/* Figures at this moment; approximate while other threads run. `size` is sizeof(struct heapprof_stats) as the
+ * caller knows it: later versions only append. */
 struct heapprof_stats {
-  uint64_t live_bytes;        /* handed out, by allocated size; includes thread caches */
+  uint64_t live_bytes; /* handed out, by allocated size; includes thread caches */
   uint64_t live_objects;
   uint64_t cached_bytes;      /* of these, in thread caches */
   uint64_t allocated_bytes;   /* cumulative */
@@ -53,11 +54,12 @@ struct heapprof_stats {
   uint64_t sampler_bytes;
   uint64_t live_samples;
   uint64_t lost_samples;
-  uint64_t interval_bytes;    /* 0: sampling is off */
+  uint64_t interval_bytes; /* 0: sampling is off */
 };
 HEAPPROF_API int heapprof_get_stats(struct heapprof_stats* out, size_t size);
 
-/* Gives free memory back to the kernel now; the number of bytes given back is stored where `returned` is not NULL. */
+/* Gives free memory back to the kernel now; the number of bytes given back is stored where `returned` is not
+ * NULL. */
 HEAPPROF_API int heapprof_purge(uint64_t* returned);
 
 /* "0.1.0" */

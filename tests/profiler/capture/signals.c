@@ -1,4 +1,5 @@
-/* Counts SIGINT and SIGTERM until none has come for a while; says "ready" first. Exits with 10 x INTs + TERMs. */
+/* Counts SIGINT and SIGTERM until none has come for a while; says "ready" first. Exits with 10 x INTs +
+ * TERMs. */
 #include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
