@@ -33,10 +33,7 @@
 #include "tests/gui/known_dump.h"
 
 using namespace heapprof::gui;
-using heapprof::test::inkIn;
-using heapprof::test::kMiB;
-using heapprof::test::Known;
-using heapprof::test::writeKnownDump;
+using namespace heapprof::test;
 
 class GuiWindowTest : public QObject {
   Q_OBJECT
