@@ -24,7 +24,7 @@ build() { # preset: configures quietly, builds with ninja's progress, prints out
 }
 
 test_preset() { # preset
-  ctest --preset "$1" -j "$jobs" --timeout 600
+  ctest --preset "$1" -j "$jobs" --timeout 600 -LE long
 }
 
 step "packages"

@@ -4,10 +4,10 @@
 
 #include <csignal>
 #include <cstdlib>
-#include <ostream>
 #include <dlfcn.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <ostream>
 #include <pthread.h>
 #include <string>
 #include <sys/mman.h>
@@ -83,7 +83,9 @@ struct Method {
   const char* name;
   WalkFunction walk;
 };
-void PrintTo(const Method& method, std::ostream* out) { *out << method.name; }
+void PrintTo(const Method& method, std::ostream* out) {
+  *out << method.name;
+}
 
 class EveryWalk : public ::testing::TestWithParam<Method> {
  protected:
