@@ -23,7 +23,10 @@ auto& sessions = *new std::unordered_map<int, std::unique_ptr<Session>>;
 auto& cache = *new std::vector<std::string>;
 
 [[gnu::noinline]] void rememberSession(int id) {
-  sessions.emplace(id, std::make_unique<Session>(id));
+  auto session = std::make_unique<Session>();
+  session->user = id;
+  session->history.assign(2000, 'h');
+  sessions.emplace(id, std::move(session));
 }
 
 [[gnu::noinline]] void fillCache() {
