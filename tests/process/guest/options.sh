@@ -28,9 +28,10 @@ complains sampel=64k,dump=none "sampel.*sample"
 complains sample=lots,dump=none "sample.*lots"
 complains /tmp/heap "path"
 
-HEAPPROF=help LD_PRELOAD="$HEAPPROF_LIBRARY" true >out 2>&1
+HEAPPROF=help LD_PRELOAD="$HEAPPROF_LIBRARY" /bin/true >out 2>&1
 for key in sample dump path only seed; do grep -q "$key" out || fail "HEAPPROF=help does not list $key"; done
 
+rm -f ./*.pb.gz
 # HEAPPROF=1: one dump in the working folder; a second run never replaces it.
 HEAPPROF=1 LD_PRELOAD="$HEAPPROF_LIBRARY" "${program[@]}" >out || fail "HEAPPROF=1: ended with $?"
 [ "$(find . -name 'heapprof.python3*.pb.gz' | wc -l)" -eq 1 ] || fail "HEAPPROF=1 left: $(ls)"
