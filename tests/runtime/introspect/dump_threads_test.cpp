@@ -27,6 +27,10 @@ class Churn {
   Churn(const Churn&) = delete;
   Churn& operator=(const Churn&) = delete;
   std::uint64_t operations() const { return operations_.load(); }
+  // Until every thread has allocated: before that a dump may rightly show none of them.
+  void waitUntilAllWork() const {
+    while (working_.load() < threads_.size()) std::this_thread::yield();
+  }
   void stop() {
     stop_ = true;
     for (auto& thread : threads_) thread.join();
@@ -37,6 +41,7 @@ class Churn {
   void run(std::uint64_t seed) {
     base::Random random(seed);
     std::vector<void*> slots(500, nullptr);
+    bool counted = false;
     while (!stop_) {
       for (int i = 0; i < 200; ++i) {
         void*& slot = slots[random.next() % slots.size()];
@@ -46,11 +51,14 @@ class Churn {
         if (shift == 17) slot = hp_realloc(slot, 200000);
       }
       operations_ += 200;
+      if (!counted) ++working_;
+      counted = true;
     }
     for (void* slot : slots) hp_free(slot);
   }
   std::atomic<bool> stop_{false};
   std::atomic<std::uint64_t> operations_{0};
+  std::atomic<std::size_t> working_{0};
   std::vector<std::thread> threads_;
 };
 
@@ -58,6 +66,7 @@ TEST(DumpUnderLoad, EveryDumpIsValid) {
   const Scratch scratch;
   const Sampling sampling(16384);
   Churn churn(6);
+  churn.waitUntilAllWork();
   for (int i = 0; i < 12; ++i) {
     const auto profile = dumpNow(scratch, std::to_string(i));
     EXPECT_TRUE(profile.heapSnapshot.header().approximate());
