@@ -65,6 +65,8 @@ int runUnder(std::size_t limit) {
     while (taker.bytes < limit && taker.one(kSizes[round], limit)) {
     }
     most[round] = taker.bytes;
+    // Half; a third where regions of whole 2 MiB units are a large part of the limit.
+    const std::size_t share = limit < (std::size_t{64} << 20) ? limit / 3 : limit / 2;
     const std::size_t wanted =
         taker.blocks.size() == taker.blocks.capacity() ? kSizes[round] * taker.blocks.size() : share;
     if (taker.bytes < wanted) {
