@@ -23,8 +23,8 @@ build() { # preset: configures quietly, builds with ninja's progress, prints out
   rm -f "$log"
 }
 
-# Run by name (ctest -R): the sampler's law is judged by a bound of 25% on variances whose own error is 10%, so single
-# cells miss it by chance; the README of runtime/sampling says what was seen.
+# Run by name only (ctest -R EstimatesAreUnbiased): fails today in one of about 70 cells, its variance 25.6% off where 25%
+# is the bound. Two hundred estimates give a variance that is itself uncertain by 10%. Not a pass: to be made sound.
 by_name=(-E 'EstimatesAreUnbiasedWithTheLawsVariance')
 
 test_preset() { # preset
