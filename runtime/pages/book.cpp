@@ -1,5 +1,6 @@
 #include "runtime/pages/book.h"
 
+#include "runtime/base/bits.h"
 #include "runtime/base/fatal.h"
 #include "runtime/os/os.h"
 
@@ -24,9 +25,6 @@ std::uint64_t load(const std::atomic<std::uint64_t>& word) noexcept {
 void store(std::atomic<std::uint64_t>& word, std::uint64_t value) noexcept {
   word.store(value, std::memory_order_relaxed);
 }
-unsigned ones(std::uint64_t bits) noexcept {
-  return static_cast<unsigned>(__builtin_popcountll(bits));
-}
 
 }  // namespace
 
@@ -39,11 +37,11 @@ bool Book::markUsed(Granule first, std::uint32_t granules) noexcept {
     if (used == 0) store(unit.bornNanos, nowNanos);
     const std::uint64_t warm = backed & bits;
     if (warm != 0) zeroed = false;
-    freeBackedGranules -= ones(warm);
+    freeBackedGranules -= base::bitCount(warm);
     const std::uint64_t again = unit.purged & bits;
     if (again != 0) {
-      unit.refaults.fetch_add(ones(again), std::memory_order_relaxed);
-      refaultedGranules += ones(again);
+      unit.refaults.fetch_add(base::bitCount(again), std::memory_order_relaxed);
+      refaultedGranules += base::bitCount(again);
       unit.purged &= ~bits;
     }
     store(unit.backed, backed | bits);
@@ -58,7 +56,7 @@ void Book::markFree(Granule first, std::uint32_t granules) noexcept {
     const std::uint64_t used = load(unit.used);
     if ((used & bits) != bits) base::fatal("pages: a granule was given back that is not in use");
     store(unit.used, used & ~bits);
-    freeBackedGranules += ones(load(unit.backed) & bits);
+    freeBackedGranules += base::bitCount(load(unit.backed) & bits);
   });
   // A unit changes between the two passes when its last granule goes or its first is placed: both marks rise.
   const std::uint32_t last = (first + granules - 1) >> kUnitGranulesShift;

@@ -1,5 +1,6 @@
 #include "runtime/pages/extents.h"
 
+#include "runtime/base/bits.h"
 #include "runtime/base/fatal.h"
 #include "runtime/pages/region.h"
 
@@ -33,7 +34,7 @@ std::uint32_t backedIn(Granule first, std::uint32_t granules) noexcept {
     const std::uint32_t bit = first % kUnitGranules;
     const std::uint32_t here = granules < kUnitGranules - bit ? granules : kUnitGranules - bit;
     const std::uint64_t bits = unitOf(first).backed.load(std::memory_order_relaxed) & bitRun(bit, here);
-    backed += static_cast<std::uint32_t>(__builtin_popcountll(bits));
+    backed += base::bitCount(bits);
     first += here;
     granules -= here;
   }

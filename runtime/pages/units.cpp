@@ -1,5 +1,7 @@
 #include "runtime/pages/units.h"
 
+#include "runtime/base/bits.h"
+
 namespace heapprof::pages {
 
 unsigned UnitLists::longestFreeRun(std::uint64_t used) noexcept {
@@ -25,7 +27,7 @@ unsigned UnitLists::findRun(std::uint64_t used, std::uint64_t backed, std::uint3
 std::uint16_t UnitLists::bucketOf(const Unit& unit) noexcept {
   const std::uint64_t used = unit.used.load(std::memory_order_relaxed);
   if (used == kAllGranules) return kUnlisted;
-  if (unit.use == Use::kSmall) return static_cast<std::uint16_t>(__builtin_popcountll(used));
+  if (unit.use == Use::kSmall) return static_cast<std::uint16_t>(base::bitCount(used));
   return static_cast<std::uint16_t>(longestFreeRun(used));
 }
 
@@ -88,7 +90,7 @@ std::uint32_t UnitLists::bestMedium(std::uint32_t granules) const noexcept {
     unsigned looks = 0;
     for (std::uint32_t at = list.heads[bucket]; at != 0 && looks < kLooks; ++looks) {
       const Unit& unit = unitByNumber(at);
-      const int used = __builtin_popcountll(unit.used.load(std::memory_order_relaxed));
+      const auto used = static_cast<int>(base::bitCount(unit.used.load(std::memory_order_relaxed)));
       if (used > bestUsed) {
         best = at;
         bestUsed = used;

@@ -16,7 +16,7 @@ void* Arena::allocate(std::size_t bytes) noexcept {
   std::uint64_t cursor = cursor_.load(std::memory_order_acquire);
   for (;;) {
     const std::uint64_t offset = cursor & kOffsetMask;
-    if (offset + bytes > kChunkBytes) {
+    if ((cursor >> 32) == 0 || offset + bytes > kChunkBytes) {
       if (!grow(cursor)) return nullptr;
       cursor = cursor_.load(std::memory_order_acquire);
       continue;

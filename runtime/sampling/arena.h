@@ -30,7 +30,8 @@ class Arena {
  private:
   bool grow(std::uint64_t seen) noexcept;
 
-  std::atomic<std::uint64_t> cursor_{kChunkBytes};  // chunk 0 does not exist: "full" from the start
+  std::atomic<std::uint64_t> cursor_{
+      0};  // chunk 0 does not exist; all zero, so that none of this is in the file
   std::atomic<std::size_t> mapped_{0};
   base::Mutex growth_;
   std::atomic<char*> chunks_[kMaxChunks] = {};
