@@ -6,6 +6,7 @@
 #include "runtime/config/options.h"
 #include "runtime/entry/triggers.h"
 #include "runtime/heap/inspect.h"
+#include "runtime/heap/samples.h"
 #include "runtime/introspect/dump.h"
 #include "runtime/meta/meta_memory.h"
 #include "runtime/os/os.h"
@@ -90,6 +91,7 @@ int heapprof_get_stats(struct heapprof_stats* out, size_t size) {
   if (out == nullptr || size < sizeof out->live_bytes) {
     return EINVAL;
   }
+  heapprof::heap::settleSamples();
   const heapprof::heap::Totals totals = heapprof::heap::totals();
   const heapprof::sampling::Statistics sampler = heapprof::sampling::statistics();
   heapprof_stats stats{};

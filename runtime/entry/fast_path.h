@@ -69,8 +69,7 @@ namespace heapprof::entry {
   if (ownerWord(slab) != reinterpret_cast<std::uint64_t>(heap::self)) [[unlikely]] {
     return heap::deallocateIn(slab, pointer);
   }
-  heap::nextObject(pointer) = slab->localFree;
-  slab->localFree = pointer;
+  heap::pushLocal(*slab, pointer);
   if (--slab->countdown == 0) [[unlikely]]
     return heap::countdownEnded(slab);
 }

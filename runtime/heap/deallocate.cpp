@@ -24,8 +24,7 @@ Slab* slabOfObject(const void* pointer) noexcept {
 }
 
 void freeLocally(Slab* slab, void* pointer) noexcept {
-  nextObject(pointer) = slab->localFree;
-  slab->localFree = pointer;
+  pushLocal(*slab, pointer);
   if (--slab->countdown == 0) countdownEnded(slab);
 }
 
@@ -47,17 +46,15 @@ void freeRemotely(Slab* slab, void* pointer) noexcept {
 }
 
 [[gnu::noinline]] void deallocateRare(Slab* slab, std::uint64_t owner, void* pointer) noexcept {
-  // Before anything else: once the object is in a list, its address may be handed out again.
-  if ((owner & kSampledTag) != 0 && mayBeSampled(slab, pointer)) forgetSample(slab, pointer);
-  Heap* home = ownerOf(owner);
+  if (slab->kind == SlabKind::kSlab && ownerOf(owner) == heldHeap()) return freeLocally(slab, pointer);
+  // Before anything else: once the object is in another thread's list, its address may be handed out again.
+  if (mayBeSampled(slab, pointer)) forgetSample(slab, pointer);
   if (slab->kind == SlabKind::kLarge) {
     freeLarge(slab, pointer);
-  } else if (slab->kind != SlabKind::kSlab) {
-    base::fatal("free() of an address that is not allocated (double free?)");
-  } else if (home == heldHeap()) {
-    freeLocally(slab, pointer);
-  } else {
+  } else if (slab->kind == SlabKind::kSlab) {
     freeRemotely(slab, pointer);
+  } else {
+    base::fatal("free() of an address that is not allocated (double free?)");
   }
 }
 
@@ -72,13 +69,10 @@ std::size_t foreignSize(void* pointer) noexcept {
 }  // namespace
 
 void deallocateIn(Slab* slab, void* pointer) noexcept {
-  // Most that come here lie in a further granule of a medium slab of ours, or in a slab of ours that holds a
-  // sample.
+  // Most that come here lie in a further granule of a medium slab of ours.
   if (slab->kind == SlabKind::kInterior) slab = slabMap.table + slab->link;
   const std::uint64_t owner = slab->owner.load(std::memory_order_relaxed);
-  const bool own = (owner & ~kSampledTag) == reinterpret_cast<std::uint64_t>(self);
-  const bool unsampled = (owner & kSampledTag) == 0 || !mayBeSampled(slab, pointer);
-  if (own && unsampled) [[likely]]
+  if (owner == reinterpret_cast<std::uint64_t>(self)) [[likely]]
     return freeLocally(slab, pointer);
   deallocateRare(slab, owner, pointer);
 }
@@ -120,8 +114,7 @@ void* reallocate(void* pointer, std::size_t bytes, const void* frame) noexcept {
     old = kSizeClasses[slab->sizeClass].size;
     // In place as long as it fits and at least half of it stays in use.
     if (bytes <= old && bytes >= old / 2 && bytes != 0) {
-      const bool tagged = (slab->owner.load(std::memory_order_relaxed) & kSampledTag) != 0;
-      if (tagged && mayBeSampled(slab, pointer)) {
+      if (mayBeSampled(slab, pointer)) {
         base::Random random(bytes);  // the allocated size stays, so nothing is drawn
         resizeSample(slab, pointer, bytes, old, random);
       }

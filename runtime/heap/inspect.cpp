@@ -18,8 +18,8 @@ namespace {
 
 struct SlabView {
   std::uint64_t owner;
-  std::uint32_t countdown, link;
-  std::uint16_t armed, carved, handed;
+  std::uint32_t link;
+  std::uint16_t countdown, armed, carved, handed;
   std::uint8_t sizeClass;
   SlabKind kind;
   SlabState state;

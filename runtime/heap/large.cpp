@@ -91,8 +91,7 @@ bool resizeLarge(Heap* heap, Slab* slab, void* pointer, std::size_t bytes, const
   if (after > before) count(allocatedBytes, after - before);
   base::Random local(reinterpret_cast<std::uintptr_t>(pointer) + bytes);
   base::Random& random = heap == nullptr ? local : heap->random;
-  const bool tagged = (slab->owner.load(std::memory_order_relaxed) & kSampledTag) != 0;
-  const bool sampled = tagged && resizeSample(slab, pointer, bytes, after, random);
+  const bool sampled = holdsSamples(*slab) && resizeSample(slab, pointer, bytes, after, random);
   if (!sampled && after > before) {
     maybeSample(heap, slab, {bytes, 0, sampling::Kind::kRealloc, false, frame}, pointer, after - before);
   }

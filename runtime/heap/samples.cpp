@@ -1,6 +1,8 @@
 #include "runtime/heap/samples.h"
 
 #include "runtime/base/mutex.h"
+#include "runtime/heap/size_classes.h"
+#include "runtime/heap/slab_map.h"
 #include "runtime/meta/meta_memory.h"
 
 namespace heapprof::heap {
@@ -84,12 +86,9 @@ Stripe& stripeOf(const Slab* slab) noexcept {
   return stripes[(reinterpret_cast<std::uintptr_t>(slab) >> 6) % kStripes];
 }
 
-void tag(Slab& slab, bool on) noexcept {
-  if (on) {
-    slab.owner.fetch_or(kSampledTag, std::memory_order_relaxed);
-  } else {
-    slab.owner.fetch_and(~kSampledTag, std::memory_order_relaxed);
-  }
+// release: pairs with the acquire in holdsSamples().
+void setFilter(Slab& slab, std::uint64_t bits) noexcept {
+  slab.filter.store(bits, std::memory_order_release);
 }
 
 void refilter(Slab& slab) noexcept {
@@ -97,7 +96,7 @@ void refilter(Slab& slab) noexcept {
   for (sampling::RecordId at = slab.samples; at != 0; at = sampling::nextInSlab(at)) {
     bits |= filterBit(sampling::addressOf(at));
   }
-  slab.filter.store(bits, std::memory_order_relaxed);
+  setFilter(slab, bits);
 }
 
 std::uint32_t listLength(const Slab& slab) noexcept {
@@ -117,7 +116,7 @@ bool moveToTable(HashTable& table, Slab& slab) noexcept {
     return false;
   }
   slab.samples = kHashed | moved;
-  slab.filter.store(~std::uint64_t{0}, std::memory_order_relaxed);
+  setFilter(slab, ~std::uint64_t{0});
   return true;
 }
 
@@ -130,8 +129,7 @@ bool link(Stripe& stripe, Slab& slab, const void* object, sampling::RecordId id)
   }
   sampling::setNextInSlab(id, slab.samples);
   slab.samples = id;
-  slab.filter.store(slab.filter.load(std::memory_order_relaxed) | filterBit(object),
-                    std::memory_order_relaxed);
+  setFilter(slab, slab.filter.load(std::memory_order_relaxed) | filterBit(object));
   return true;
 }
 
@@ -151,7 +149,7 @@ void unlink(Stripe& stripe, Slab& slab, const void* object, sampling::RecordId i
     --slab.samples;
     if (slab.samples == kHashed) {
       slab.samples = 0;
-      slab.filter.store(0, std::memory_order_relaxed);
+      setFilter(slab, 0);
     }
   } else if (slab.samples == id) {
     slab.samples = sampling::nextInSlab(id);
@@ -162,7 +160,33 @@ void unlink(Stripe& stripe, Slab& slab, const void* object, sampling::RecordId i
     sampling::setNextInSlab(before, sampling::nextInSlab(id));
     refilter(slab);
   }
-  if (slab.samples == 0) tag(slab, false);
+}
+
+bool forgetLocked(Stripe& stripe, Slab& slab, const void* object) noexcept {
+  const sampling::RecordId id = find(stripe, slab, object);
+  if (id == 0) return false;
+  unlink(stripe, slab, object, id);
+  sampling::forget(id);
+  return true;
+}
+
+// Lock held. Stops with the last sample: from then on the owner may take the list without the lock.
+void forgetListed(Stripe& stripe, Slab& slab, void* head, std::uint32_t most) noexcept {
+  for (void* at = head; at != nullptr && most != 0; --most) {
+    void* next = nextObject(at);
+    if (mayBeSampled(&slab, at) && forgetLocked(stripe, slab, at) && !holdsSamples(slab)) return;
+    at = next;
+  }
+}
+
+// acquire: pairs with pushLocal, so that the links of what is listed are seen. Others push meanwhile; what
+// was listed stays as it is while the lock is held.
+void settle(Slab& slab) noexcept {
+  Stripe& stripe = stripeOf(&slab);
+  base::MutexGuard guard(stripe.lock);
+  if (!holdsSamples(slab) || slab.kind != SlabKind::kSlab) return;
+  void* head = std::atomic_ref<void*>(slab.localFree).load(std::memory_order_acquire);
+  forgetListed(stripe, slab, head, kSizeClasses[slab.sizeClass].capacity);
 }
 
 }  // namespace
@@ -175,20 +199,40 @@ void addSample(Slab* slab, const sampling::Allocation& allocation, const void* f
   {
     base::MutexGuard guard(stripe.lock);
     linked = link(stripe, *slab, allocation.address, id);
-    if (linked) tag(*slab, true);
   }
   if (!linked) sampling::forget(id, false);
 }
 
 void forgetSample(Slab* slab, const void* object) noexcept {
   Stripe& stripe = stripeOf(slab);
-  sampling::RecordId id = 0;
-  {
-    base::MutexGuard guard(stripe.lock);
-    id = find(stripe, *slab, object);
-    if (id != 0) unlink(stripe, *slab, object, id);
+  base::MutexGuard guard(stripe.lock);
+  forgetLocked(stripe, *slab, object);
+}
+
+void noticeFrees(Slab& slab, std::uint32_t newest) noexcept {
+  Stripe& stripe = stripeOf(&slab);
+  base::MutexGuard guard(stripe.lock);
+  forgetListed(stripe, slab, slab.localFree, newest);
+}
+
+void* detachFrees(Slab& slab, std::uint32_t newest) noexcept {
+  Stripe& stripe = stripeOf(&slab);
+  base::MutexGuard guard(stripe.lock);
+  forgetListed(stripe, slab, slab.localFree, newest);
+  void* head = slab.localFree;
+  slab.localFree = nullptr;
+  return head;
+}
+
+void settleSamples() noexcept {
+  for (std::size_t r = 0; r < pages::regionCount(); ++r) {
+    const pages::Region& region = pages::regionAt(r);
+    const pages::Granule end = region.first + region.committed.load(std::memory_order_acquire);
+    for (pages::Granule at = region.first; at < end; ++at) {
+      Slab* slab = slabAt(at);
+      if (holdsSamples(*slab)) settle(*slab);
+    }
   }
-  if (id != 0) sampling::forget(id);
 }
 
 bool resizeSample(Slab* slab, const void* object, std::size_t requested, std::size_t allocated,
@@ -201,11 +245,7 @@ bool resizeSample(Slab* slab, const void* object, std::size_t requested, std::si
   unlink(stripe, *slab, object, id);
   const sampling::RecordId stays = sampling::resize(id, requested, allocated, random);
   if (stays != 0) {
-    if (link(stripe, *slab, object, stays)) {
-      tag(*slab, true);
-    } else {
-      sampling::forget(stays, false);
-    }
+    if (!link(stripe, *slab, object, stays)) sampling::forget(stays, false);
   }
   return true;
 }

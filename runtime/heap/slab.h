@@ -1,8 +1,8 @@
 // clang-format off
 // A slab's descriptor: one cache line per granule, beside the memory, never inside it.
 //
-//    0 owner 8 localFree 16 countdown 20 armed 22 carved 24 remote 32 filter 40 samples 44 link 48 prev
-//   '------- read and written by free() -----'            '--- any thread --'
+//    0 owner 8 localFree 16 countdown 18 armed 20 carved 22 clean 24 remote 32 filter 40 samples 44 link 48 prev
+//   '- read and written by free() -'                       '--- any thread --'
 //   52 inboxNext 56 handed 58 sizeClass 59 kind 60 state 61 pushPending 62 zeroed 63 kept 64
 //
 // Invariant, for a slab of a heap (F = armed - countdown: local frees since the last look; R = remote.count):
@@ -10,6 +10,7 @@
 //   empty  <=>  no bin is filled from it and handed - F = R
 //   unless it is current: countdown + (remote.wakeAt - R) <= (handed - F - R) + 1, or a push is under way:
 //   who brings the last object back, locally or not, makes the owner look. No slab is ever empty unnoticed.
+//   no sampled object is among the last `clean` of localFree: these were looked through (samples.h)
 // Owner: the heap in `owner`; only the thread that holds it writes the owner's fields; others: see below.
 // clang-format on
 #pragma once
@@ -57,21 +58,18 @@ struct RemoteWord {
   constexpr bool crossed() const noexcept { return wakeAt != 0 && count >= wakeAt; }
 };
 
-inline constexpr std::uint64_t kSampledTag = 1;
-
 struct alignas(64) Slab {
-  // Heap pointer, or 0 (large spans, unused); bit 0: holds samples, so that every free of its objects takes
-  // the slow path. Written by the owner when the slab is made and ended; the tag under the slab's sample
-  // lock.
+  // Heap pointer, or 0 (large spans, unused). Written by the owner when the slab is made and ended.
   std::atomic<std::uint64_t> owner;
   void* localFree;
-  std::uint32_t countdown;
+  std::uint16_t countdown;
   std::uint16_t armed;
   std::uint16_t carved;
+  std::uint16_t clean;
   std::atomic<std::uint64_t> remote;  // RemoteWord
-  // Bit hash(address) is set for every sampled object; a clear bit proves that an object is not sampled.
-  // Written under the sample lock, read without: the bit of a live object was set before its address was
-  // handed out.
+  // Bit hash(address) is set for every sampled object; a clear bit proves that an object is not sampled, 0
+  // that the slab holds none. Written under the sample lock, read without: the bit of a live object was set
+  // before its address was handed out.
   std::atomic<std::uint64_t> filter;
   std::uint32_t samples;  // under the sample lock: see samples.h
   std::uint32_t link;     // slab: next in its class's list; interior: first granule; large: length
@@ -92,13 +90,21 @@ inline void*& nextObject(void* object) noexcept {
   return *static_cast<void**>(object);
 }
 
+// The owner's free: the object is on the list, and noticed to be no sample any longer at the owner's next
+// look.
+inline void pushLocal(Slab& slab, void* object) noexcept {
+  nextObject(object) = slab.localFree;
+  // release: pairs with the acquire of a dump that follows the links (settleSamples).
+  std::atomic_ref<void*>(slab.localFree).store(object, std::memory_order_release);
+}
+
 inline std::uint64_t filterBit(const void* object) noexcept {
   const auto address = reinterpret_cast<std::uintptr_t>(object) >> 3;
   return std::uint64_t{1} << ((address * 0x9e3779b97f4a7c15u) >> 58);
 }
 
 inline Heap* ownerOf(std::uint64_t word) noexcept {
-  return reinterpret_cast<Heap*>(word & ~kSampledTag);
+  return reinterpret_cast<Heap*>(word);
 }
 
 }  // namespace heapprof::heap

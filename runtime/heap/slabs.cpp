@@ -1,6 +1,7 @@
 #include "runtime/heap/slabs.h"
 
 #include "runtime/base/fatal.h"
+#include "runtime/heap/samples.h"
 #include "runtime/heap/slab_map.h"
 #include "runtime/pages/pages.h"
 
@@ -30,6 +31,24 @@ void fold(Heap& heap, Slab& slab, std::uint16_t nextCountdown) noexcept {
   slab.handed = static_cast<std::uint16_t>(slab.handed - came);
   heap.freed[slab.sizeClass] += came;
   setCountdown(slab, nextCountdown);
+}
+
+// The owner has just folded: forgets the samples among what it freed since it last looked through the list.
+void notice(Slab& slab) noexcept {
+  const auto listed = static_cast<std::uint16_t>(slab.carved - slab.handed);
+  noticeFrees(slab, static_cast<std::uint32_t>(listed - slab.clean));
+  slab.clean = listed;
+}
+
+// The same, and takes the list.
+void* detach(Slab& slab) noexcept {
+  const std::uint32_t newest = static_cast<std::uint32_t>(slab.carved - slab.handed) - slab.clean;
+  slab.clean = 0;
+  if (holdsSamples(slab)) [[unlikely]]
+    return detachFrees(slab, newest);
+  void* head = slab.localFree;
+  slab.localFree = nullptr;
+  return head;
 }
 
 void disarm(Slab& slab) noexcept {
@@ -97,6 +116,8 @@ pages::Granule takeGranule(Heap& heap) noexcept {
 void endSlab(Heap& heap, Slab& slab) noexcept {
   const SizeClass& row = kSizeClasses[slab.sizeClass];
   heap.freed[slab.sizeClass] += slab.handed;  // those in the remote word were never collected
+  detach(slab);
+  if (holdsSamples(slab)) base::fatal("a slab came free while an object of it is in use (double free)");
   const pages::Granule first = granuleOf(&slab);
   for (std::uint32_t i = 0; i < row.granules; ++i) clearSlab(*slabAt(first + i));
   if (row.granules == 1) {
@@ -186,8 +207,8 @@ Chain takeRemote(Slab& slab) noexcept {
 Chain takeLocal(Heap& heap, Slab& slab) noexcept {
   if (slab.localFree == nullptr) return {};
   fold(heap, slab, kNeverEnds);
-  const Chain chain = {slab.localFree, static_cast<std::uint32_t>(slab.carved - slab.handed), false};
-  slab.localFree = nullptr;
+  const auto count = static_cast<std::uint32_t>(slab.carved - slab.handed);
+  const Chain chain = {detach(slab), count, false};
   slab.handed = slab.carved;
   return chain;
 }
@@ -263,7 +284,7 @@ Slab* makeSlab(Heap& heap, std::uint8_t sizeClass) noexcept {
   Slab& slab = *slabAt(first);
   slab.localFree = nullptr;
   setCountdown(slab, kNeverEnds);
-  slab.carved = slab.handed = 0;
+  slab.carved = slab.handed = slab.clean = 0;
   slab.remote.store(RemoteWord{0, 0, row.wakeAfter}.pack(), std::memory_order_relaxed);
   slab.filter.store(0, std::memory_order_relaxed);
   slab.samples = 0;
@@ -314,17 +335,22 @@ void putBack(Heap& heap, std::uint8_t sizeClass, Chain chain) noexcept {
   if (chain.count == 0) return;
   Slab& slab = *heap.current[sizeClass];
   fold(heap, slab, kNeverEnds);
-  void* tail = chain.head;
-  if (slab.localFree != nullptr) {
+  if (slab.localFree == nullptr) {
+    slab.clean = static_cast<std::uint16_t>(chain.count);
+  } else {
+    void* tail = chain.head;
     for (std::uint32_t i = 1; i < chain.count; ++i) tail = nextObject(tail);
     nextObject(tail) = slab.localFree;
   }
-  slab.localFree = chain.head;
+  // release: as in pushLocal.
+  std::atomic_ref<void*>(slab.localFree).store(chain.head, std::memory_order_release);
   slab.handed = static_cast<std::uint16_t>(slab.handed - chain.count);
 }
 
 void lookAt(Heap& heap, Slab* slab) noexcept {
   fold(heap, *slab, kNeverEnds);
+  if (holdsSamples(*slab)) [[unlikely]]
+    notice(*slab);
   if (slab->state == SlabState::kCurrent) return;
   if (slab->state == SlabState::kFull) linkPartial(heap, *slab);
   armPartial(heap, *slab);

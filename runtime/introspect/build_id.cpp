@@ -80,7 +80,7 @@ void readBuildId(std::uintptr_t header, char out[kBuildIdHexBytes]) noexcept {
       if (!readOwnMemory(header + elf.e_phoff + i * sizeof segment, &segment, sizeof segment)) {
         return;
       }
-      if (pass == 0 && segment.p_type == PT_LOAD && segment.p_offset == 0) {
+      if (pass == 0 && segment.p_type == PT_LOAD && segment.p_offset == 0 && segment.p_filesz != 0) {
         bias = header - segment.p_vaddr;
         haveBias = true;
       }

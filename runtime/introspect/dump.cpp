@@ -7,6 +7,7 @@
 
 #include "formats/wire/gzip_sink.h"
 #include "runtime/base/mutex.h"
+#include "runtime/heap/samples.h"
 #include "runtime/introspect/dump_context.h"
 #include "runtime/introspect/dump_file.h"
 #include "runtime/introspect/dump_lock.h"
@@ -93,6 +94,7 @@ bool writeDump(DumpMemory& memory, wire::Sink sink, Reason reason, std::uint32_t
     return false;
   }
   chooseProcSelf();
+  heap::settleSamples();  // what is free by now is not live
   const DumpTimes times = timesNow();
   KernelTruth truth;
   truth.open(memory, buffer);

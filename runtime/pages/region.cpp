@@ -17,12 +17,7 @@ constexpr std::uint32_t kFirstStep = 2 * kUnitGranules;
 constexpr std::uint32_t kLargestStep = 32 * kUnitGranules;
 constexpr Granule kLastGranule = 0xffff0000u;
 
-// The kernel maps the cached pages of a file around the one that is needed, 64 KiB aligned. With this
-// alignment the loader puts the whole library at such a boundary: what programs run every day then shares its
-// neighbourhood with nothing else, wherever the library is loaded (CMakeLists.txt, everyday.ld). Costs
-// address space only.
-constexpr std::size_t kFaultAroundBytes = std::size_t{64} << 10;
-alignas(kFaultAroundBytes) constinit Region regions[kMaxRegions] = {};
+constinit Region regions[kMaxRegions] = {};
 // release on append pairs with acquire in regionCount(): a counted region is complete.
 constinit std::atomic<std::size_t> regionsInUse{0};
 

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "runtime/heap/heap.h"
+#include "runtime/heap/samples.h"
 #include "runtime/heap/slab_map.h"
 #include "runtime/pages/pages.h"
 
@@ -90,11 +91,11 @@ std::string checkSlab(const Slab& slab, const std::set<void*>& live, SlabCounts*
   for (auto at = first; at != end; ++at, ++used)
     check.require(!check.isFree(*at), "an object in use is in a free list");
   check.require(used <= out - remoteLength - bin, "more objects in use than are out");
-  check.require(((owner & heap::kSampledTag) != 0) == (slab.samples != 0),
-                "tagged without samples, or the reverse");
+  check.require(heap::holdsSamples(slab) == (slab.samples != 0), "a filter without samples, or the reverse");
+  check.require(slab.clean <= slab.carved - slab.handed, "more objects looked through than are listed");
   ++counts->slabs;
   counts->kept += slab.kept;
-  counts->taggedSlabs += (owner & heap::kSampledTag) != 0;
+  counts->sampledSlabs += heap::holdsSamples(slab);
   counts->liveObjects += out - remoteLength - bin;
   if (armed && out == remoteLength && !remote.crossed()) ++counts->emptyUnnoticed;
   return check.complaint();

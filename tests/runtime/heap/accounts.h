@@ -15,7 +15,7 @@ struct SlabCounts {
   std::size_t kept = 0;
   std::uint64_t liveObjects = 0;  // in slabs, in use by the program or in a remote cache
   std::uint64_t liveLarge = 0;
-  std::uint64_t taggedSlabs = 0;
+  std::uint64_t sampledSlabs = 0;
 };
 
 // Only while no other thread allocates or frees. `live`: objects that the program holds: none may be in a

@@ -8,6 +8,7 @@
 #include "runtime/base/random.h"
 #include "runtime/entry/malloc_family.h"
 #include "runtime/heap/pool.h"
+#include "runtime/heap/samples.h"
 #include "runtime/sampling/read.h"
 #include "runtime/sampling/sampler.h"
 #include "tests/runtime/heap/accounts.h"
@@ -25,6 +26,7 @@ struct Sampling {
 
 std::set<std::uint64_t> liveAddresses() {
   std::set<std::uint64_t> all;
+  settleSamples();
   sampling::forEachLive(
       [](void* context, const sampling::LiveRecord& record) {
         static_cast<std::set<std::uint64_t>*>(context)->insert(record.address);
@@ -63,11 +65,11 @@ TEST(Sampled, EveryObjectIsRecordedAtIntervalOne) {
   EXPECT_EQ(recorded.size(), live.size());
   tests::SlabCounts counts;
   EXPECT_TRUE(tests::accountsAreRight(live, &counts));
-  EXPECT_GT(counts.taggedSlabs, 0u);
+  EXPECT_GT(counts.sampledSlabs, 0u);
   for (void* p : live) hp_free(p);
   EXPECT_TRUE(liveAddresses().empty());
   EXPECT_TRUE(tests::accountsAreRight({}, &counts));
-  EXPECT_EQ(counts.taggedSlabs, 0u);
+  EXPECT_EQ(counts.sampledSlabs, 0u);
 }
 
 TEST(Sampled, DeathsOnOtherThreadsAreSeen) {
@@ -159,7 +161,7 @@ TEST(Sampled, StormOverThreadsLeavesNoRecordBehind) {
   EXPECT_TRUE(liveAddresses().empty());
   tests::SlabCounts counts;
   EXPECT_TRUE(tests::accountsAreRight({}, &counts));
-  EXPECT_EQ(counts.taggedSlabs, 0u);
+  EXPECT_EQ(counts.sampledSlabs, 0u);
 }
 
 }  // namespace

@@ -12,6 +12,7 @@
 #include "formats/pprof/read_profile.h"
 #include "runtime/entry/malloc_family.h"
 #include "runtime/heap/inspect.h"
+#include "runtime/heap/samples.h"
 #include "runtime/os/os.h"
 #include "runtime/sampling/read.h"
 #include "tests/runtime/introspect/support.h"
@@ -233,6 +234,7 @@ TEST(Dump, SizeClassesCountWhatTheProgramHolds) {
 
 TEST(Dump, RequestedIsUnknownWhereNothingWasSampled) {
   std::uint64_t live = 0;
+  heap::settleSamples();
   sampling::forEachLive([](void* n, const sampling::LiveRecord&) { ++*static_cast<std::uint64_t*>(n); },
                         &live);
   ASSERT_EQ(live, 0u) << "another test leaked a sample";

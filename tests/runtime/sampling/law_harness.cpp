@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "runtime/entry/malloc_family.h"
+#include "runtime/heap/samples.h"
 #include "runtime/sampling/read.h"
 #include "runtime/sampling/sampler.h"
 
@@ -91,6 +92,7 @@ class Round {
 
 Estimate readEstimate() {
   Estimate sum;
+  heap::settleSamples();
   forEachSite(
       [](void* context, const Site& site) {
         auto& total = *static_cast<Estimate*>(context);
