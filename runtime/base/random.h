@@ -9,8 +9,11 @@ class Random {
  public:
   constexpr Random() noexcept = default;
   explicit constexpr Random(std::uint64_t seed) noexcept { reseed(seed); }
-  // splitmix64 spreads the seed, so that neighbouring seeds give unrelated streams.
-  constexpr void reseed(std::uint64_t seed) noexcept {
+  // splitmix64 spreads the seed, so that neighbouring seeds give unrelated streams. `stream` tells generators
+  // of one seed apart. Its multiplier must not be splitmix's own increment: with that, neighbouring streams
+  // would share three of their four words.
+  constexpr void reseed(std::uint64_t seed, std::uint64_t stream = 0) noexcept {
+    seed += stream * 0xd1342543de82ef95u;
     for (auto& word : state_) {
       seed += 0x9e3779b97f4a7c15u;
       std::uint64_t z = seed;

@@ -53,7 +53,7 @@ Heap* makeHeap() noexcept {
   heap->number = ++pool.made;
   const bool seeded = environ != nullptr && config::options().hasSeed;
   const std::uint64_t seed = seeded ? config::options().seed : os::calls().monotonicNanos();
-  heap->random.reseed(seed + heap->number * 0x9e3779b97f4a7c15u);
+  heap->random.reseed(seed, heap->number);
   heap->nextOfAll = pool.all.load(std::memory_order_relaxed);
   pool.all.store(heap, std::memory_order_release);  // pairs with firstHeap()
   return heap;

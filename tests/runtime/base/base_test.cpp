@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 #include <gtest/gtest.h>
 #include <thread>
@@ -54,6 +55,28 @@ TEST(Random, NeighbouringSeedsGiveUnrelatedStreams) {
   int equalBits = 0;
   for (int i = 0; i < 1000; ++i) equalBits += __builtin_popcountll(~(a.next() ^ b.next()));
   EXPECT_NEAR(equalBits, 32000, 5 * std::sqrt(64000.0 / 4));
+}
+
+// The second output of xoshiro256** comes from state[0] ^ state[1] ^ state[2]: were these words of its two
+// neighbours (they were, when heaps were told apart by splitmix's own increment), each stream could be told
+// from theirs.
+TEST(Random, StreamsOfOneSeedShareNoStateWithTheirNeighbours) {
+  const auto wordBehind = [](std::uint64_t output) {
+    const std::uint64_t rotated = output * 0x8e38e38e38e38e39u;       // 1/9
+    return ((rotated >> 7) | (rotated << 57)) * 0xcccccccccccccccdu;  // 1/5
+  };
+  constexpr std::uint64_t kStreams = 10'000;
+  std::vector<std::uint64_t> first, second;
+  for (std::uint64_t stream = 0; stream < kStreams; ++stream) {
+    Random random;
+    random.reseed(20261123, stream);
+    first.push_back(wordBehind(random.next()));
+    second.push_back(wordBehind(random.next()));
+  }
+  for (std::size_t i = 1; i + 1 < kStreams; ++i)
+    ASSERT_NE(second[i], first[i - 1] ^ first[i] ^ first[i + 1]) << i;
+  std::sort(first.begin(), first.end());
+  EXPECT_EQ(std::unique(first.begin(), first.end()), first.end());
 }
 
 TEST(FatalDeathTest, SaysOneLineAndAborts) {
