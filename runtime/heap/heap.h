@@ -48,7 +48,7 @@ struct GranuleStock {
 struct Heap : HeapFront {
   // Sampling: objects of the class until the next sample, and the interval that was in force when this was
   // drawn.
-  std::uint32_t untilSample[kMaxClasses];
+  std::uint64_t untilSample[kMaxClasses];
   std::uint64_t drawnInterval[kMaxClasses];
   Slab* current[kMaxClasses];
   pages::Granule partial[kMaxClasses];   // first of the list through Slab::link

@@ -49,7 +49,7 @@ Heap* makeHeap() noexcept {
   auto* heap = static_cast<Heap*>(meta::allocate(meta::Purpose::kAllocator, sizeof(Heap), 64));
   if (heap == nullptr) return nullptr;
   static_cast<HeapFront&>(*heap) = emptyHeap;
-  for (std::uint32_t& until : heap->untilSample) until = sampling::kNever;
+  for (std::uint64_t& until : heap->untilSample) until = sampling::kNever;
   heap->number = ++pool.made;
   const bool seeded = environ != nullptr && config::options().hasSeed;
   const std::uint64_t seed = seeded ? config::options().seed : os::calls().monotonicNanos();

@@ -64,13 +64,12 @@ Weight weightOf(std::uint64_t size, std::uint64_t interval) noexcept {
 
 // floor(E T/s) with E exponential: P(result >= k) = P(E >= k s/T) = exp(-s/T)^k = (1-p)^k, the geometric law
 // itself. No logarithm of 1-p is taken, so nothing is lost for tiny p.
-std::uint32_t objectsUntilSample(base::Random& random, std::size_t size, std::uint64_t interval) noexcept {
+std::uint64_t objectsUntilSample(base::Random& random, std::size_t size, std::uint64_t interval) noexcept {
   if (interval == 0) return kNever;
   if (interval == 1) return 0;
   const double exponential = -naturalLog(random.unit());
-  const double objects = exponential * (static_cast<double>(interval) / static_cast<double>(size));
-  if (objects >= static_cast<double>(kCapped)) return kCapped;
-  return static_cast<std::uint32_t>(objects);
+  return static_cast<std::uint64_t>(exponential *
+                                    (static_cast<double>(interval) / static_cast<double>(size)));
 }
 
 bool drawLarge(base::Random& random, std::size_t size, std::uint64_t interval) noexcept {

@@ -19,7 +19,6 @@ namespace heapprof::sampling {
 namespace {
 
 constexpr auto kRelaxed = std::memory_order_relaxed;
-constexpr std::uint64_t kLargestInterval = std::uint64_t{1} << 40;
 constexpr std::uint64_t kDefaultCapBytes = std::uint64_t{64} << 20;
 
 constinit Arena arena;
@@ -34,6 +33,10 @@ constinit std::atomic<std::uint64_t> doublings{0};
 constinit std::atomic<std::uint64_t> recordsEver{0};
 constinit std::atomic<std::uint64_t> liveRecords{0};
 constinit std::atomic<std::uint64_t> lost{0};
+
+std::uint64_t atMostLargest(std::uint64_t bytes) noexcept {
+  return bytes < kLargestInterval ? bytes : kLargestInterval;
+}
 
 std::uint64_t usedBytes() noexcept {
   return records.carvedBytes() + arena.bytes();
@@ -55,7 +58,7 @@ bool withinBudget() noexcept {
   const std::uint64_t due = (used - cap) * 8 / cap + 1;
   if (done < due && now < kLargestInterval && doublings.compare_exchange_strong(done, done + 1, kRelaxed)) {
     std::uint64_t expected = now;
-    interval.compare_exchange_strong(expected, now * 2, kRelaxed);
+    interval.compare_exchange_strong(expected, atMostLargest(now * 2), kRelaxed);
   }
   return true;
 }
@@ -119,7 +122,7 @@ std::uint64_t intervalBytes() noexcept {
 }
 
 void setIntervalBytes(std::uint64_t bytes) noexcept {
-  interval.store(bytes < kLargestInterval ? bytes : kLargestInterval, kRelaxed);
+  interval.store(atMostLargest(bytes), kRelaxed);
 }
 
 RecordId record(const Allocation& allocation, const void* frame) noexcept {
@@ -193,7 +196,7 @@ void initialise() noexcept {
   capOption.store(options.recordsBytes, kRelaxed);
   initialiseUnwinder(options.unwinder);
   std::uint64_t off = 0;
-  if (options.active) interval.compare_exchange_strong(off, options.sampleBytes, kRelaxed);
+  if (options.active) interval.compare_exchange_strong(off, atMostLargest(options.sampleBytes), kRelaxed);
 }
 
 void prepareFork() noexcept {

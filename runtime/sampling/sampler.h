@@ -26,18 +26,18 @@ enum class Kind : std::uint8_t {
   kNewAligned
 };  // = AllocationKind in heap_snapshot.proto
 
-inline constexpr std::uint32_t kNever = 0xffffffffu;
-// A draw that came back as kCapped is not finished: hand out that many, then draw again (memoryless); no
-// sample is due.
-inline constexpr std::uint32_t kCapped = kNever - 1;
+inline constexpr std::uint64_t kNever = ~std::uint64_t{0};
+// A terabyte. Gaps stay below 2^43 objects, whole numbers in a double and far from kNever.
+inline constexpr std::uint64_t kLargestInterval = std::uint64_t{1} << 40;
 
-// 0: off. Changed by start/stop/set interval and by the record cap; read by refills.
+// 0: off. Changed by start/stop/set interval and by the record cap; read by refills. At most
+// kLargestInterval: more is taken for that.
 std::uint64_t intervalBytes() noexcept;
 void setIntervalBytes(std::uint64_t bytes) noexcept;
 
 // Objects of `size` to hand out before the one that is sampled: Geometric(p), 0 means the next one. kNever
-// when off, kCapped when the draw was larger.
-std::uint32_t objectsUntilSample(base::Random& random, std::size_t size, std::uint64_t interval) noexcept;
+// when off.
+std::uint64_t objectsUntilSample(base::Random& random, std::size_t size, std::uint64_t interval) noexcept;
 
 // For sizes that take the slow path anyway: true with probability p(size).
 bool drawLarge(base::Random& random, std::size_t size, std::uint64_t interval) noexcept;

@@ -7,6 +7,7 @@
 
 #include "runtime/base/random.h"
 #include "runtime/entry/malloc_family.h"
+#include "runtime/heap/allocator.h"
 #include "runtime/heap/pool.h"
 #include "runtime/heap/samples.h"
 #include "runtime/sampling/read.h"
@@ -141,6 +142,30 @@ TEST(Sampled, StoppingStopsAtTheNextRefillAndFreesStayKnown) {
   EXPECT_LE(liveAddresses().size(), 1u);
   for (void* p : more) hp_free(p);
   EXPECT_TRUE(liveAddresses().empty());
+}
+
+// A gap that no 32 bits hold is counted down object by object, and no sample is due before its end.
+TEST(Sampled, AGapBeyondFourBillionObjectsIsCountedDown) {
+  const Sampling sampling(sampling::kLargestInterval);
+  std::vector<void*> blocks = {hp_malloc(8)};  // draws at this interval
+  Heap* heap = heldHeap();
+  ASSERT_NE(heap, nullptr);
+  const std::uint8_t c = classFor(8);
+  const auto left = [&] {
+    std::uint64_t inBin = 0;
+    for (const void* at = heap->bins[c]; at != nullptr; at = nextObject(const_cast<void*>(at))) ++inBin;
+    return heap->untilSample[c] + inBin;
+  };
+  constexpr std::uint64_t kGap = (std::uint64_t{1} << 33) + 1;
+  heap->untilSample[c] = kGap;
+  const std::uint64_t before = left();
+  const std::size_t sampled = liveAddresses().size();
+  for (int i = 0; i < 100'000; ++i) blocks.push_back(hp_malloc(8));
+  EXPECT_EQ(left(), before - 100'000);
+  EXPECT_EQ(liveAddresses().size(), sampled);
+  std::thread([] { hp_free(hp_malloc(8)); }).join();
+  EXPECT_EQ(left(), before - 100'000) << "another thread has its own";
+  for (void* p : blocks) hp_free(p);
 }
 
 TEST(Sampled, StormOverThreadsLeavesNoRecordBehind) {
