@@ -4,6 +4,7 @@
 #include "runtime/heap/samples.h"
 #include "runtime/heap/slab_map.h"
 #include "runtime/pages/pages.h"
+#include "runtime/sampling/sampler.h"
 
 namespace heapprof::heap {
 namespace {
@@ -380,6 +381,8 @@ void surrender(Heap& heap) noexcept {
     heap.bins[c] = nullptr;
     heap.installed[c] = 0;
     heap.allocated[c] -= bin.count;
+    // Their part of the gap was not used: without this, threads that come and go would be sampled for it.
+    if (heap.untilSample[c] != sampling::kNever) heap.untilSample[c] += bin.count;
     putBack(heap, c, bin);
     heap.current[c] = nullptr;
     fold(heap, *slab, kNeverEnds);

@@ -168,6 +168,25 @@ TEST(Sampled, AGapBeyondFourBillionObjectsIsCountedDown) {
   for (void* p : blocks) hp_free(p);
 }
 
+// What a bin gives back was not used: the gap goes on where the last object was handed out.
+TEST(Sampled, AHeapGivenUpHalfUsedKeepsItsGap) {
+  const Sampling sampling(1 << 20);
+  hp_free(hp_malloc(48));
+  Heap* heap = heldHeap();
+  ASSERT_NE(heap, nullptr);
+  const std::uint8_t c = classFor(48);
+  releaseFreeMemory();
+  for (std::uint64_t gap : {std::uint64_t{3}, std::uint64_t{40}, std::uint64_t{5000}}) {
+    heap->untilSample[c] = gap;
+    void* p = hp_malloc(48);
+    releaseFreeMemory();
+    EXPECT_EQ(heap->untilSample[c], gap - 1);
+    hp_free(p);
+    releaseFreeMemory();
+    EXPECT_EQ(heap->untilSample[c], gap - 1);
+  }
+}
+
 TEST(Sampled, StormOverThreadsLeavesNoRecordBehind) {
   const Sampling sampling(2048);
   std::atomic<void*> mailbox[64] = {};
