@@ -48,15 +48,20 @@ void install(Heap& heap, std::uint8_t c, Chain chain) noexcept {
 
 // The bin is empty: one object for the caller, a batch for the bin. The call that finds no object left before
 // the next sample is the sample.
+//
+// A changed interval: the bin was cut at the sample that its draw held, so that draw also decides about the
+// object this call hands out; the new interval begins behind it. Anything else would drop samples that were
+// due (runtime/sampling/README.md). Only from and to "off" nothing is owed.
 void* refill(Heap& heap, std::uint8_t c, const Request& request) noexcept {
   const std::uint64_t interval = sampling::intervalBytes();
-  if (heap.drawnInterval[c] != interval) draw(heap, c, interval);
+  if ((heap.drawnInterval[c] == 0) != (interval == 0)) draw(heap, c, interval);
   const Chain chain = takeObjects(heap, c);
   if (chain.count == 0) return nullptr;
   void* object = chain.head;
   const Chain rest = {chain.count > 1 ? nextObject(object) : nullptr, chain.count - 1, chain.fresh};
+  const std::uint64_t drawn = heap.drawnInterval[c];
   const bool sampled = heap.untilSample[c] == 0;
-  if (sampled) {
+  if (sampled || drawn != interval) {
     draw(heap, c, interval);
   } else if (heap.untilSample[c] != sampling::kNever) {
     --heap.untilSample[c];
@@ -67,7 +72,7 @@ void* refill(Heap& heap, std::uint8_t c, const Request& request) noexcept {
   if (request.zero) std::memset(object, 0, chain.fresh ? sizeof(void*) : request.bytes);
   // Last, when the heap is whole again: taking a stack may allocate.
   if (sampled) {
-    addSample(slab, {object, request.bytes, kSizeClasses[c].size, request.alignment, request.kind, interval},
+    addSample(slab, {object, request.bytes, kSizeClasses[c].size, request.alignment, request.kind, drawn},
               request.frame);
   }
   return object;
