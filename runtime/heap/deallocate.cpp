@@ -108,7 +108,9 @@ void* reallocate(void* pointer, std::size_t bytes, const void* frame) noexcept {
   if (slab == nullptr) {
     old = foreignSize(pointer);
   } else if (slab->kind == SlabKind::kLarge) {
-    if (resizeLarge(heldHeap(), slab, pointer, bytes, frame)) return pointer;
+    // A thread that has allocated nothing yet gets a heap here: growth is drawn from its random numbers.
+    Heap* heap = threadMayHold() ? acquire() : nullptr;
+    if (resizeLarge(heap, slab, pointer, bytes, frame)) return pointer;
     old = largeBytes(slab);
   } else if (slab->kind == SlabKind::kSlab) {
     old = kSizeClasses[slab->sizeClass].size;

@@ -7,6 +7,7 @@
 #include "runtime/base/fatal.h"
 #include "runtime/heap/samples.h"
 #include "runtime/heap/slab_map.h"
+#include "runtime/os/os.h"
 #include "runtime/pages/pages.h"
 
 namespace heapprof::heap {
@@ -20,11 +21,23 @@ void count(std::atomic<std::uint64_t>& counter, std::uint64_t by) noexcept {
   counter.fetch_add(by, std::memory_order_relaxed);
 }
 
-void maybeSample(Heap* heap, Slab* slab, const Request& request, void* pointer, std::size_t drawn) noexcept {
-  const std::uint64_t interval = sampling::intervalBytes();
-  if (interval == 0 || heap == nullptr || !sampling::drawLarge(heap->random, drawn, interval)) return;
+void maybeSample(base::Random& random, Slab* slab, const Request& request, std::size_t drawnBytes) noexcept {
+  const std::uint64_t interval = slab->drawnInterval;
+  if (interval == 0 || !sampling::drawLarge(random, drawnBytes, interval)) return;
+  void* pointer = reinterpret_cast<void*>(startOf(slab));
   addSample(slab, {pointer, request.bytes, largeBytes(slab), request.alignment, request.kind, interval},
             request.frame);
+}
+
+// A block that was not sampled at its old size gets the chance of what it grew by, at the interval of its
+// first draw: only then is its whole chance that of its new size. One made while sampling was off is drawn
+// like a new one.
+void sampleGrowth(base::Random& random, Slab* slab, const Request& request, std::size_t grownBytes) noexcept {
+  const std::uint64_t now = sampling::intervalBytes();
+  if (now == 0) return;
+  const bool drawnBefore = slab->drawnInterval != 0;
+  if (!drawnBefore) slab->drawnInterval = now;
+  maybeSample(random, slab, request, drawnBefore ? grownBytes : largeBytes(slab));
 }
 
 }  // namespace
@@ -59,7 +72,8 @@ void* allocateLarge(Heap* heap, const Request& request) noexcept {
   count(allocatedBytes, bytes);
   count(allocatedCount, 1);
   if (request.zero && !span.zeroed) std::memset(pointer, 0, wanted);
-  maybeSample(heap, slab, request, pointer, bytes);
+  slab->drawnInterval = heap == nullptr ? 0 : sampling::intervalBytes();
+  if (heap != nullptr) maybeSample(heap->random, slab, request, bytes);
   return pointer;
 }
 
@@ -89,11 +103,12 @@ bool resizeLarge(Heap* heap, Slab* slab, void* pointer, std::size_t bytes, const
   const std::size_t after = largeBytes(slab);
   count(liveBytes, after - before);
   if (after > before) count(allocatedBytes, after - before);
-  base::Random local(reinterpret_cast<std::uintptr_t>(pointer) + bytes);
+  base::Random local;
+  if (heap == nullptr) local.reseed(os::calls().monotonicNanos());  // too far gone to hold a heap
   base::Random& random = heap == nullptr ? local : heap->random;
   const bool sampled = holdsSamples(*slab) && resizeSample(slab, pointer, bytes, after, random);
   if (!sampled && after > before) {
-    maybeSample(heap, slab, {bytes, 0, sampling::Kind::kRealloc, false, frame}, pointer, after - before);
+    sampleGrowth(random, slab, {bytes, 0, sampling::Kind::kRealloc, false, frame}, after - before);
   }
   return true;
 }

@@ -61,7 +61,10 @@ struct RemoteWord {
 struct alignas(64) Slab {
   // Heap pointer, or 0 (large spans, unused). Written by the owner when the slab is made and ended.
   std::atomic<std::uint64_t> owner;
-  void* localFree;
+  union {
+    void* localFree;
+    std::uint64_t drawnInterval;  // large: in force when it was drawn whether it is a sample; 0: not drawn
+  };
   std::uint16_t countdown;
   std::uint16_t armed;
   std::uint16_t carved;
