@@ -12,12 +12,13 @@ namespace {
 
 using Figure = absl::optional<double>;
 
-// A row of the comparison: bytes and objects on both sides, each known or not.
+// A row of the comparison: bytes and objects on both sides, each known or not; RSS has no objects to count.
 struct SideBySide {
   const char* group;
   std::string name;
   Figure bytes[2];
   Figure objects[2];
+  bool counts = true;
 };
 
 // Rows keep the order of the table below, size classes that of their size.
@@ -48,7 +49,7 @@ std::vector<SideBySide> totalsRows(const model::Snapshot* sides[2]) {
   };
   std::vector<SideBySide> rows;
   for (const Field& field : kFields) {
-    SideBySide row{"totals", field.name, {}, {}};
+    SideBySide row{"totals", field.name, {}, {}, field.hasObjects != nullptr};
     bool any = false;
     for (int side = 0; side < 2; ++side) {
       const T& totals = sides[side]->heap().totals();
@@ -145,15 +146,18 @@ absl::StatusOr<model::Table> diffTotals(const model::Query& query) {
     figure ? addKnown(column, *figure) : addUnknown(column);
   };
   auto minus = [](Figure a, Figure b) { return a && b ? Figure(*a - *b) : absl::nullopt; };
+  auto addCount = [&add](model::Column& column, const SideBySide& row, Figure figure) {
+    row.counts ? add(column, figure) : addBlank(column);
+  };
   for (const SideBySide& row : rows) {
     group.texts.emplace_back(row.group);
     name.texts.push_back(row.name);
     add(now, row.bytes[0]);
     add(base, row.bytes[1]);
     add(change, minus(row.bytes[0], row.bytes[1]));
-    add(nowCount, row.objects[0]);
-    add(baseCount, row.objects[1]);
-    add(countChange, minus(row.objects[0], row.objects[1]));
+    addCount(nowCount, row, row.objects[0]);
+    addCount(baseCount, row, row.objects[1]);
+    addCount(countChange, row, minus(row.objects[0], row.objects[1]));
   }
   table.columns = {std::move(group),  std::move(name),      std::move(base),     std::move(now),
                    std::move(change), std::move(baseCount), std::move(nowCount), std::move(countChange)};

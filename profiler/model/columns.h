@@ -43,6 +43,12 @@ inline void addUnknown(Column& column) {
   column.known.push_back(0);
 }
 
+// A row that has no such figure; unknown would say that there is one.
+inline void addBlank(Column& column) {
+  addUnknown(column);
+  column.known.back() = kBlankCell;
+}
+
 // For columns in which every cell is added with its error; NaN: none is known.
 inline void addWithError(Column& column, double value, double error) {
   addKnown(column, value);

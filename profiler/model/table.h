@@ -2,8 +2,9 @@
 // Emitters (text, JSON, ...) and the Qt models both consume it, so a figure is computed and named once.
 //
 // Invariant: all columns have `rows()` cells; a cell is unknown where known[row] is 0 (an empty `known` means
-// all are known), and then its value is meaningless; `standardError` is empty or has a cell a row, NaN where
-// it has none. Plain data, immutable once returned.
+// all are known), blank where it is kBlankCell (a row that has no such figure: the class of what is no slab),
+// and in both cases its value is meaningless; `standardError` is empty or has a cell a row, NaN where it has
+// none. Plain data, immutable once returned.
 #pragma once
 
 #include <cstddef>
@@ -12,6 +13,8 @@
 #include <vector>
 
 namespace heapprof::model {
+
+inline constexpr std::uint8_t kBlankCell = 2;
 
 enum class Unit : std::uint8_t { kText, kBytes, kCount, kNanoseconds, kFraction, kAddress, kBytesPerSecond };
 
@@ -27,7 +30,8 @@ struct Column {
   std::vector<std::uint8_t> known;
 
   std::size_t size() const { return unit == Unit::kText ? texts.size() : values.size(); }
-  bool isKnown(std::size_t row) const { return known.empty() || known[row] != 0; }
+  bool isKnown(std::size_t row) const { return known.empty() || known[row] == 1; }
+  bool isBlank(std::size_t row) const { return !known.empty() && known[row] == kBlankCell; }
 };
 
 struct Table {

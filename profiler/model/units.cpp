@@ -122,6 +122,7 @@ std::string bytesText(double bytes, bool plus) {
 }
 
 std::string cellText(const Column& column, std::size_t row, bool withError) {
+  if (column.isBlank(row)) return {};
   if (!column.isKnown(row)) return "unknown";
   if (column.unit == Unit::kText) return column.texts[row];
   double value = column.values[row];
