@@ -70,6 +70,10 @@ absl::StatusOr<CallTree> callTree(const model::Query& query,
 // frame that is neither the allocator nor libstdc++/libc plumbing) and the whole stack. At function
 // granularity.
 absl::StatusOr<model::Table> diffStacks(const model::Query& query, const Cancel& cancel = {});
+// What each function stores: the first one of a stack that is not allocation plumbing (owner.h), over all its
+// stacks. Columns: held, share, objects, stacks, name; with a baseline change, base, held, objects (change),
+// stacks, name. Largest first, by |change| with a baseline.
+absl::StatusOr<model::Table> owners(const model::Query& query, const Cancel& cancel = {});
 // Totals, size classes and huge pages side by side.
 absl::StatusOr<model::Table> diffTotals(const model::Query& query);
 
@@ -88,8 +92,13 @@ struct Finding {
   std::string command;  // the exact CLI command that shows it
   std::string page;     // the explorer's page id that shows it
 };
-// At most five, ranked by bytes.
+// At most five, ranked by bytes; with a baseline what grew comes first.
 absl::StatusOr<std::vector<Finding>> findings(const model::Query& query);
+
+// As a person calls it: "redis-server (redis-check-rdb)" where the command line and the executable's file
+// differ.
+// "" where the dump does not say.
+std::string programName(const model::Snapshot& snapshot);
 
 // What the dump holds, when and how it was taken, what it could not know: rows of (group, name, value).
 absl::StatusOr<model::Table> info(const model::SnapshotPtr& snapshot);
@@ -111,9 +120,10 @@ absl::StatusOr<HeapMap> heapMap(const model::Query& query, const Cancel& cancel 
 // it.
 struct UnitDetail {
   std::uint64_t start = 0;
-  model::Table extents;                 // start, length, kind, class_size, live_objects, capacity, resident
+  model::Table extents;                 // offset, length, kind, class_size, live, ..., start
   model::Table stacks;                  // name, bytes (estimate with standard error), objects, share
   std::vector<std::uint8_t> pageState;  // one a page: 0 unknown, 1 absent, 2 resident free, 3 resident in use
+  std::vector<float> pageLive;          // one a page: live share of the extent's slots; NaN where it has none
 };
 absl::StatusOr<UnitDetail> unitDetail(const model::Query& query, std::uint64_t unitIndex);
 

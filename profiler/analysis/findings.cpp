@@ -15,6 +15,8 @@ namespace heapprof::analysis {
 namespace {
 
 constexpr std::size_t kMostFindings = 5;
+constexpr std::size_t kMostGrown = 2;
+constexpr double kSameWithin = 2;       // standard errors: less is not told from none
 constexpr double kWorthTelling = 0.01;  // of RSS (of the dump's total where RSS is unknown)
 
 using model::bytesText;
@@ -61,24 +63,27 @@ absl::Status growth(const Scene& scene, Findings* out) {
   if (scene.query.baseline == nullptr || scene.query.baselineMode == model::BaselineMode::kNone) {
     return absl::OkStatus();
   }
-  absl::StatusOr<model::Table> diff = diffStacks(scene.query);
-  if (!diff.ok()) return diff.status();
-  const model::Column& change = *diff->find("change");
-  const model::Column& state = *diff->find("state");
-  const model::Column& owner = *diff->find("owner");
+  absl::StatusOr<model::Table> held = owners(scene.query);
+  if (!held.ok()) return held.status();
+  const model::Column& change = *held->find("change");
+  const model::Column& base = *held->find("base");
+  const model::Column& stacks = *held->find("stacks");
+  const model::Column& name = *held->find("name");
   std::size_t told = 0;
-  for (std::size_t row = 0; row < diff->rows() && told < 2; ++row) {
-    if (change.values[row] <= 0 || state.texts[row] == "SAME" || change.unit != model::Unit::kBytes) continue;
+  for (std::size_t row = 0; row < held->rows() && told < kMostGrown; ++row) {
+    const double error = std::isnan(change.standardError[row]) ? 0 : change.standardError[row];
+    if (change.values[row] <= kSameWithin * error || change.unit != model::Unit::kBytes) continue;
     ++told;
     out->push_back({"growth",
-                    absl::StrCat(owner.texts[row], " holds ", bytesText(change.values[row]),
+                    absl::StrCat(name.texts[row], " holds ", bytesText(change.values[row]),
                                  " more than in the baseline"),
-                    absl::StrCat("The stack is ", state.texts[row], "; the change is ",
-                                 model::cellText(change, row, true), "."),
+                    absl::StrCat(model::cellText(change, row, true), " on ", stacks.values[row],
+                                 stacks.values[row] == 1 ? " stack; it held " : " stacks; it held ",
+                                 base.values[row] == 0 ? "nothing" : bytesText(base.values[row]), " before."),
                     change.values[row],
-                    absl::StrCat("heapprof diff -focus='", escapedRegex(owner.texts[row]), "' ",
+                    absl::StrCat("heapprof diff -focus='", escapedRegex(name.texts[row]), "' ",
                                  shellQuoted(scene.query.baseline->path()), " ", scene.file),
-                    "functions"});
+                    "compare"});
   }
   return absl::OkStatus();
 }
@@ -204,8 +209,11 @@ absl::StatusOr<std::vector<Finding>> findings(const model::Query& query) {
         std::remove_if(found.begin(), found.end(), [least](const Finding& f) { return f.bytes < least; }),
         found.end());
   }
-  std::stable_sort(found.begin(), found.end(),
-                   [](const Finding& a, const Finding& b) { return a.bytes > b.bytes; });
+  // Who compares asks what grew; what is as large as it was before comes after it.
+  std::stable_sort(found.begin(), found.end(), [](const Finding& a, const Finding& b) {
+    const bool grew[2] = {a.id == "growth", b.id == "growth"};
+    return grew[0] != grew[1] ? grew[0] : a.bytes > b.bytes;
+  });
   if (found.size() > kMostFindings) found.resize(kMostFindings);
   return found;
 }

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <map>
 
 #include "absl/strings/str_cat.h"
@@ -38,13 +39,28 @@ void forEachExtent(const heapprof::Extents& extents, std::uint64_t start, std::u
   }
 }
 
+// Of a slab, by its slots; NaN: not a slab, or the dump does not say.
+float liveShare(const heapprof::Extents& extents, int row) {
+  const bool slab = row < extents.class_size_size() && extents.class_size(row) != 0;
+  if (!slab || row >= extents.live_objects_size() || row >= extents.capacity_objects_size() ||
+      extents.capacity_objects(row) == 0) {
+    return std::numeric_limits<float>::quiet_NaN();
+  }
+  return static_cast<float>(extents.live_objects(row)) / static_cast<float>(extents.capacity_objects(row));
+}
+
 model::Table extentsTable(const heapprof::Extents& extents, std::uint64_t start, std::uint64_t length) {
+  model::Column offset =
+      numberColumn("offset", "Offset", Unit::kAddress,
+                   "first byte, from the start of the huge page; 0 for one that began before it");
   model::Column at = numberColumn("start", "Start", Unit::kAddress, "first byte");
   model::Column bytes =
       numberColumn("length", "Length", Unit::kBytes, "of the whole run, which may leave this unit");
   model::Column kind = textColumn("kind", "Kind", "what the pages are");
   model::Column size = numberColumn("class_size", "Class", Unit::kBytes, "object size of slabs");
-  model::Column live = numberColumn("live_objects", "Live", Unit::kCount, "objects the program holds");
+  model::Column used =
+      numberColumn("live", "Live", Unit::kFraction, "slots the program holds, of those it has");
+  model::Column live = numberColumn("live_objects", "Objects", Unit::kCount, "objects the program holds");
   model::Column room = numberColumn("capacity", "Capacity", Unit::kCount, "objects that would fit");
   model::Column resident = numberColumn("resident", "Resident", Unit::kBytes, "of the run, by the kernel");
   auto add = [](model::Column& column, const auto& cells, int row) {
@@ -52,19 +68,22 @@ model::Table extentsTable(const heapprof::Extents& extents, std::uint64_t start,
   };
   forEachExtent(extents, start, length, [&](int row) {
     add(at, extents.start_delta(), row);
+    addKnown(offset, static_cast<double>(std::max(extents.start_delta(row), start) - start));
     add(bytes, extents.length_bytes(), row);
     kind.texts.emplace_back(kindName(row < extents.kind_size() ? extents.kind(row) : 0));
     const bool slab = row < extents.class_size_size() && extents.class_size(row) != 0;
-    slab ? add(size, extents.class_size(), row) : addUnknown(size);
-    add(live, extents.live_objects(), row);
-    add(room, extents.capacity_objects(), row);
+    slab ? add(size, extents.class_size(), row) : addBlank(size);
+    slab ? add(live, extents.live_objects(), row) : addBlank(live);
+    slab ? add(room, extents.capacity_objects(), row) : addBlank(room);
+    const float share = liveShare(extents, row);
+    std::isnan(share) ? addBlank(used) : addKnown(used, static_cast<double>(share));
     add(resident, extents.resident_bytes(), row);
   });
   model::Table table;
   table.id = "unit_extents";
   table.title = "Extents in this huge page";
-  table.columns = {std::move(at),   std::move(bytes), std::move(kind),    std::move(size),
-                   std::move(live), std::move(room),  std::move(resident)};
+  table.columns = {std::move(offset), std::move(bytes), std::move(kind), std::move(size),    std::move(used),
+                   std::move(live),   std::move(room),  std::move(at),   std::move(resident)};
   return table;
 }
 
@@ -164,6 +183,23 @@ absl::StatusOr<model::Table> stacksTable(const model::Query& query, std::uint64_
   return table;
 }
 
+std::vector<float> pageLive(const model::Snapshot& snapshot, std::uint64_t start) {
+  const heapprof::Geometry& geometry = snapshot.heap().header().geometry();
+  if (geometry.page_bytes() == 0) return {};
+  std::vector<float> live(static_cast<std::size_t>(geometry.placement_bytes() / geometry.page_bytes()),
+                          std::numeric_limits<float>::quiet_NaN());
+  const heapprof::Extents& extents = snapshot.heap().extents();
+  forEachExtent(extents, start, geometry.placement_bytes(), [&](int row) {
+    const std::uint64_t low = std::max(extents.start_delta(row), start) - start;
+    const std::uint64_t high =
+        std::min(extents.start_delta(row) + extents.length_bytes(row) - start, geometry.placement_bytes());
+    for (std::size_t page = low / geometry.page_bytes(); page * geometry.page_bytes() < high; ++page) {
+      live[page] = liveShare(extents, row);
+    }
+  });
+  return live;
+}
+
 }  // namespace
 
 absl::StatusOr<UnitDetail> unitDetail(const model::Query& query, std::uint64_t unitIndex) {
@@ -180,6 +216,7 @@ absl::StatusOr<UnitDetail> unitDetail(const model::Query& query, std::uint64_t u
   auto at = std::lower_bound(index.begin(), index.end(), unitIndex);
   const int row = at != index.end() && *at == unitIndex ? static_cast<int>(at - index.begin()) : -1;
   detail.pageState = pageStates(snapshot, row, detail.start);
+  detail.pageLive = pageLive(snapshot, detail.start);
   absl::StatusOr<model::Table> stacks = stacksTable(query, detail.start, geometry.placement_bytes());
   if (!stacks.ok()) return stacks.status();
   detail.stacks = *std::move(stacks);

@@ -15,11 +15,8 @@ namespace {
 
 std::string headline(const model::Snapshot& snapshot) {
   const heapprof::Header& header = snapshot.heap().header();
-  std::string program(snapshot.snapshotText(header.program()));
-  if (program.empty() && !snapshot.columns().mappings.empty()) {
-    program = std::string(snapshot.text(snapshot.columns().mappings.front().file));
-  }
-  std::string line = program.empty() ? snapshot.path() : analysis::baseName(program);
+  std::string line = analysis::programName(snapshot);
+  if (line.empty()) line = snapshot.path();
   if (header.pid() != 0) absl::StrAppend(&line, ", pid ", header.pid());
   if (snapshot.hasHeapSnapshot()) {
     absl::StrAppend(
