@@ -4,6 +4,8 @@
 #include <QtConcurrentRun>
 #include <atomic>
 
+#include "gui/model/workers.h"
+
 namespace heapprof::gui {
 namespace {
 
@@ -34,7 +36,7 @@ void Loader::load(const QStringList& files, const QString& base) {
   job->base = base;
   job_ = job;
   busy_ = true;
-  worker_ = QtConcurrent::run([this, job, before = worker_]() mutable {
+  worker_ = QtConcurrent::run(&workers(), [this, job, before = worker_]() mutable {
     before.waitForFinished();  // so that the destructor needs to wait for the last one only
     runJob(job);
   });

@@ -12,6 +12,8 @@
 #include <functional>
 #include <memory>
 
+#include "gui/model/workers.h"
+
 namespace heapprof::gui {
 
 class Session;
@@ -37,7 +39,7 @@ class Runner final : public QObject {
       end();
       if (mine == generation_) done(watcher->result());
     });
-    watcher->setFuture(QtConcurrent::run([work = std::move(work), stop]() -> Answer {
+    watcher->setFuture(QtConcurrent::run(&workers(), [work = std::move(work), stop]() -> Answer {
       return std::make_shared<const Result>(work([stop] { return stop->load(std::memory_order_relaxed); }));
     }));
   }
