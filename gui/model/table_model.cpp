@@ -11,13 +11,20 @@ using model::Column;
 using model::Unit;
 
 QString cellText(const Column& column, std::size_t row) {
+  if (column.isBlank(row)) return {};
   if (!column.isKnown(row)) return QStringLiteral("unknown");
   if (column.unit == Unit::kText) return QString::fromStdString(column.texts[row]);
+  // A change without its error is read as a fact.
+  if (column.id == "change" && column.unit == Unit::kBytes && row < column.standardError.size() &&
+      column.standardError[row] > 0) {
+    return formatBytesWithError(column.values[row], column.standardError[row], column.isSigned);
+  }
   return formatValue(column.unit, column.values[row], column.isSigned);
 }
 
 QString cellToolTip(const Column& column, std::size_t row) {
   const QString help = QString::fromStdString(column.help);
+  if (column.isBlank(row)) return help;
   if (!column.isKnown(row)) {
     return QStringLiteral("unknown: the dump does not carry this figure.\n") + help;
   }
@@ -28,6 +35,13 @@ QString cellToolTip(const Column& column, std::size_t row) {
                 .arg(formatValue(column.unit, column.standardError[row]));
   }
   return help.isEmpty() ? text : text + u'\n' + help;
+}
+
+// Their texts are shortened as names are; others are sentences and figures, of which "(default)" is no
+// argument.
+bool holdsFunctions(const model::Table& table, const Column& column) {
+  if (column.id == "owner" || column.id == "stack") return true;
+  return column.id == "name" && (table.id == "top" || table.id == "owners" || table.id == "unit_stacks");
 }
 
 QString csvField(QString text) {
@@ -50,6 +64,14 @@ int TableModel::columnOf(const char* columnId) const {
   if (!table_) return -1;
   for (std::size_t i = 0; i < table_->columns.size(); ++i) {
     if (table_->columns[i].id == columnId) return static_cast<int>(i);
+  }
+  return -1;
+}
+
+int TableModel::functionColumn() const {
+  for (const char* id : {"name", "owner"}) {
+    const int at = columnOf(id);
+    if (at >= 0 && holdsFunctions(*table_, table_->columns[static_cast<std::size_t>(at)])) return at;
   }
   return -1;
 }
@@ -88,6 +110,8 @@ QVariant TableModel::data(const QModelIndex& index, int role) const {
       return column.values[row] > 0 ? 1 : column.values[row] < 0 ? -1 : 0;
     case kKnownRole:
       return column.isKnown(row);
+    case kFunctionRole:
+      return holdsFunctions(*table_, column);
     default:
       return {};
   }

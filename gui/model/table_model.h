@@ -16,6 +16,7 @@ enum TableRole : int {
   kSortRole = Qt::UserRole + 1,  // double or string; invalid for unknown cells, which sort last both ways
   kSignRole,                     // -1, 0, 1 in signed columns; invalid in others
   kKnownRole,                    // bool
+  kFunctionRole,                 // bool: a function's name or a stack, which may be shortened as such
   kRawRole,                      // double or string as computed, for CSV
 };
 
@@ -28,6 +29,7 @@ class TableModel final : public QAbstractTableModel {
   void setTable(std::shared_ptr<const model::Table> table);
   const std::shared_ptr<const model::Table>& table() const { return table_; }
   int columnOf(const char* columnId) const;  // -1: none
+  int functionColumn() const;                // whose cells filters can take; -1: none
 
   int rowCount(const QModelIndex& parent = {}) const override;
   int columnCount(const QModelIndex& parent = {}) const override;

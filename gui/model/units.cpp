@@ -39,6 +39,14 @@ QString formatBytes(double bytes, bool isSigned) {
   return withSign(QString::fromStdString(model::bytesText(std::fabs(bytes))), bytes, isSigned);
 }
 
+QString formatBytesWithError(double bytes, double error, bool isSigned) {
+  const auto whole = [](double value) { return std::llround(std::fabs(value)); };
+  const std::string unit = model::scale(whole(bytes), "bytes", "auto").unit;
+  const bool sameUnit = whole(bytes) != 0 && model::scale(whole(error), "bytes", unit).value >= 0.005;
+  return formatBytes(bytes, isSigned) + QStringLiteral(" ± ") +
+         QString::fromStdString(model::scaledLabel(whole(error), "bytes", sameUnit ? unit : "auto"));
+}
+
 QString formatCount(double count, bool isSigned) {
   const double magnitude = std::fabs(count);
   QString digits;

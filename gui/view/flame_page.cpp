@@ -125,9 +125,7 @@ void FlamePage::refresh() {
 
 void FlamePage::show(std::shared_ptr<const analysis::CallTree> tree) {
   if (tree->nodes.size() <= 1) {
-    showMessage(QStringLiteral("No stack matches"),
-                QStringLiteral("The filters above leave nothing of %1. Undo the last one with Ctrl+Z.")
-                    .arg(session().metricName()));
+    showNothing();
     return;
   }
   unpivot_->hide();

@@ -6,6 +6,8 @@
 #include <QLabel>
 #include <QLineEdit>
 #include <QPushButton>
+#include <QStyleOptionComboBox>
+#include <QStylePainter>
 #include <QToolButton>
 #include <QVBoxLayout>
 
@@ -15,11 +17,40 @@
 namespace heapprof::gui {
 namespace {
 
-// File names, with their folder where two dumps share a name.
+// Dumps of one process differ in their last digits, which a box that cuts the end would hide.
+class MiddleElidedBox final : public QComboBox {
+ public:
+  using QComboBox::QComboBox;
+
+ protected:
+  void paintEvent(QPaintEvent*) override {
+    QStylePainter painter(this);
+    QStyleOptionComboBox option;
+    initStyleOption(&option);
+    const int room =
+        style()->subControlRect(QStyle::CC_ComboBox, &option, QStyle::SC_ComboBoxEditField, this).width();
+    option.currentText = fontMetrics().elidedText(option.currentText, Qt::ElideMiddle, room - 4);
+    painter.drawComplexControl(QStyle::CC_ComboBox, option);
+    painter.drawControl(QStyle::CE_ComboBoxLabel, option);
+  }
+};
+
+// "redis.4711.2" of the runtime's own "heapprof.redis.4711.2.pb.gz": what all of them share says nothing.
+QString dumpName(const QString& path) {
+  QString name = QFileInfo(path).fileName();
+  if (!name.startsWith(QLatin1String("heapprof."))) return name;
+  name.remove(0, 9);
+  for (const char* end : {".gz", ".pb"}) {
+    if (name.endsWith(QLatin1String(end))) name.chop(3);
+  }
+  return name;
+}
+
+// With their folder where two dumps share a name.
 QStringList dumpNames(const Session& session) {
   QStringList names;
   for (const model::SnapshotPtr& dump : session.dumps())
-    names << QFileInfo(QString::fromStdString(dump->path())).fileName();
+    names << dumpName(QString::fromStdString(dump->path()));
   QStringList full = names;
   for (qsizetype i = 0; i < names.size(); ++i) {
     if (names.count(names[i]) < 2) continue;
@@ -87,7 +118,7 @@ GlobalBar::GlobalBar(Session& session, QWidget* parent) : QFrame(parent), sessio
 }
 
 QComboBox* GlobalBar::addBox(const QString& help, int width) {
-  auto* box = new QComboBox(this);
+  auto* box = new MiddleElidedBox(this);
   box->setToolTip(help);
   box->setMinimumContentsLength(6);
   box->setSizeAdjustPolicy(QComboBox::AdjustToMinimumContentsLengthWithIcon);

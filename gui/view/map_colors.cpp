@@ -15,8 +15,6 @@ using analysis::HeapMap;
 
 namespace {
 
-constexpr double kNearlyEmptyBelow = 0.25;
-constexpr double kFullFrom = 0.9;
 // The share of a huge page that saturates the colours of change.
 constexpr double kLargeChange = 0.5;
 constexpr int kStates = 6;

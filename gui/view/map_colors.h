@@ -13,6 +13,10 @@ namespace heapprof::gui {
 enum class MapColoring { kState, kOccupancy, kKernel, kAge, kChange };
 inline constexpr int kMapColorings = 5;
 
+// By live bytes: below the one nearly empty, from the other on full.
+inline constexpr double kNearlyEmptyBelow = 0.25;
+inline constexpr double kFullFrom = 0.9;
+
 enum class UnitState { kReturned, kUntouched, kFreeResident, kNearlyEmpty, kPartly, kFull };
 
 UnitState unitState(const analysis::HeapMap& map, std::size_t unit);

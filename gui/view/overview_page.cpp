@@ -23,11 +23,6 @@ namespace {
 // As many as fit beside five findings on a laptop's screen.
 constexpr std::size_t kHolders = 6;
 
-QString textOf(const model::SnapshotPtr& snapshot, std::uint32_t index) {
-  const absl::string_view text = snapshot->snapshotText(index);
-  return QString::fromUtf8(text.data(), static_cast<qsizetype>(text.size()));
-}
-
 QString reasonText(heapprof::DumpReason reason) {
   switch (reason) {
     case heapprof::EXIT:
@@ -121,7 +116,7 @@ OverviewPage::OverviewPage(Session& session, QWidget* parent) : Page(session, pa
 void OverviewPage::refresh() {
   runner().run(
       [query = session().query()](const analysis::Cancel& cancel) {
-        return Answer{analysis::waterfall(query), analysis::findings(query), analysis::top(query, cancel)};
+        return Answer{analysis::waterfall(query), analysis::findings(query), analysis::owners(query, cancel)};
       },
       [this](const std::shared_ptr<const Answer>& answer) { show(answer); });
 }
@@ -130,11 +125,11 @@ void OverviewPage::describeDump() {
   const model::SnapshotPtr snapshot = session().snapshot();
   QStringList facts;
   QString name = QFileInfo(QString::fromStdString(snapshot->path())).fileName();
+  facts << name;
+  const QString program = QString::fromStdString(analysis::programName(*snapshot));
+  if (!program.isEmpty()) name = program;
   if (snapshot->hasHeapSnapshot()) {
     const heapprof::Header& header = snapshot->heap().header();
-    const QString program = QFileInfo(textOf(snapshot, header.program())).fileName();
-    facts << name;
-    if (!program.isEmpty()) name = program;
     if (header.pid() != 0) facts << QStringLiteral("pid %1").arg(header.pid());
     if (header.dump_time_nanos() != 0) {
       facts << QStringLiteral("dumped %1 %2")
@@ -182,7 +177,7 @@ void OverviewPage::show(const std::shared_ptr<const Answer>& answer) {
   chartNote_->setVisible(!chartNote_->text().isEmpty());
   chart_->setTable(waterfall_, asChange);
   showFindings(answer->findings.ok() ? *answer->findings : std::vector<analysis::Finding>());
-  if (answer->top.ok()) showHolders(answer->top->table);
+  if (answer->owners.ok()) showHolders(*answer->owners);
   cards_->addStretch(1);
   showContent();
 }
@@ -209,26 +204,29 @@ void OverviewPage::showFindings(const std::vector<analysis::Finding>& findings) 
   }
 }
 
-void OverviewPage::showHolders(const model::Table& top) {
-  const model::Column* flat = top.find("flat");
-  const model::Column* name = top.find("name");
-  if (flat == nullptr || name == nullptr || top.rows() == 0) return;
+void OverviewPage::showHolders(const model::Table& owners) {
+  const bool asChange = session().hasBaseline();
+  const model::Column* held = owners.find(asChange ? "change" : "held");
+  const model::Column* name = owners.find("name");
+  if (held == nullptr || name == nullptr || owners.rows() == 0 || held->values[0] == 0) return;
   auto* card = panel(this);
   auto* grid = new QGridLayout(card);
   grid->setContentsMargins(12, 10, 12, 10);
   grid->setVerticalSpacing(4);
   auto* heading = new ElidedLabel(card);
   heading->setObjectName(QStringLiteral("muted"));
-  heading->setText(
-      QStringLiteral("Functions with the largest own %1%2")
-          .arg(session().metricName(), session().hasBaseline() ? QStringLiteral(": change") : QString()));
+  heading->setText((asChange ? QStringLiteral("Whose %1 changed most") : QStringLiteral("Who holds most %1"))
+                       .arg(session().metricName()));
+  heading->setToolTip(
+      QStringLiteral("By the first function of a stack that is not allocation plumbing: "
+                     "malloc, operator new, xmalloc, containers."));
   grid->addWidget(heading, 0, 0, 1, 2);
-  for (std::size_t row = 0; row < std::min(top.rows(), kHolders); ++row) {
-    if (flat->values[row] == 0) break;
+  for (std::size_t row = 0; row < std::min(owners.rows(), kHolders); ++row) {
+    if (held->values[row] == 0) break;
     auto* function = new ElidedLabel(QString::fromStdString(name->texts[row]), card);
     function->setToolTip(function->text());
     auto* value = label("", card);
-    value->setText(formatValue(flat->unit, flat->values[row], session().hasBaseline()));
+    value->setText(formatValue(held->unit, held->values[row], asChange));
     value->setAlignment(Qt::AlignRight | Qt::AlignVCenter);
     grid->addWidget(function, static_cast<int>(row) + 1, 0);
     grid->addWidget(value, static_cast<int>(row) + 1, 1);

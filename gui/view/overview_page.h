@@ -32,11 +32,11 @@ class OverviewPage final : public Page {
   struct Answer {
     absl::StatusOr<model::Table> waterfall;
     absl::StatusOr<std::vector<analysis::Finding>> findings;
-    absl::StatusOr<analysis::TopResult> top;
+    absl::StatusOr<model::Table> owners;
   };
   void show(const std::shared_ptr<const Answer>& answer);
   void showFindings(const std::vector<analysis::Finding>& findings);
-  void showHolders(const model::Table& top);
+  void showHolders(const model::Table& owners);
   void describeDump();
 
   QLabel* title_;

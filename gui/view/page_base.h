@@ -51,6 +51,8 @@ class Page : public QWidget {
   void setContent(QWidget* content);
   void showContent();
   void showMessage(const QString& title, const QString& text, const QString& command = {});
+  // The query leaves no stack: says whether filters did that, or nothing was alive.
+  void showNothing();
   void showError(const absl::Status& status);
   void showEvent(QShowEvent* event) override;
   void changeEvent(QEvent* event) override;

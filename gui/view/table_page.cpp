@@ -6,6 +6,8 @@
 #include <QSplitter>
 #include <QTableView>
 #include <QVBoxLayout>
+#include <algorithm>
+#include <numeric>
 
 #include "gui/model/session.h"
 #include "gui/model/table_model.h"
@@ -76,6 +78,11 @@ void TablePage::refresh() {
 }
 
 void TablePage::show(const std::shared_ptr<const std::vector<model::Table>>& tables) {
+  if (std::all_of(tables->begin(), tables->end(),
+                  [](const model::Table& table) { return table.rows() == 0; })) {
+    showNothing();
+    return;
+  }
   showContent();
   QStringList notes;
   for (std::size_t i = 0; i < parts_.size() && i < tables->size(); ++i) {
@@ -131,8 +138,7 @@ const TablePage::Part& TablePage::current() const {
 QString TablePage::selectedFunction() const {
   const Part& part = current();
   const QModelIndex row = part.view->currentIndex();
-  int column = part.model->columnOf("name");
-  if (column < 0 || part.model->columnOf("value") >= 0) column = part.model->columnOf("owner");
+  const int column = part.model->functionColumn();
   return !row.isValid() || column < 0 ? QString() : row.siblingAtColumn(column).data().toString();
 }
 
@@ -144,18 +150,58 @@ std::shared_ptr<const model::Table> TablePage::exportTable() const {
   return current().model->table();
 }
 
+namespace {
+
+void dropColumn(model::Table& table, const char* id) {
+  table.columns.erase(std::remove_if(table.columns.begin(), table.columns.end(),
+                                     [id](const model::Column& column) { return column.id == id; }),
+                      table.columns.end());
+}
+
+// The command line's table without what says nothing here: shares of the baseline's total, which can be 588%,
+// and a column of nothing.
+void readable(model::Table& top, bool isDiff) {
+  for (model::Column& column : top.columns) {
+    // With a baseline both are differences, whose sign is the message.
+    if (column.id == "flat" || column.id == "cum") column.isSigned = isDiff;
+  }
+  const model::Column* inlined = top.find("inline_state");
+  if (inlined != nullptr && std::all_of(inlined->texts.begin(), inlined->texts.end(),
+                                        [](const std::string& text) { return text.empty(); })) {
+    dropColumn(top, "inline_state");
+  }
+  if (!isDiff) return;
+  for (const char* id : {"flat_fraction", "sum_fraction", "cum_fraction"}) dropColumn(top, id);
+}
+
+// What the dump could not know comes first: it is what a reader must not miss.
+void unknownFirst(model::Table& info) {
+  const model::Column* group = info.find("group");
+  if (group == nullptr) return;
+  std::vector<std::size_t> order(info.rows());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::stable_partition(order.begin(), order.end(),
+                        [&](std::size_t row) { return group->texts[row] == "could not know"; });
+  for (model::Column& column : info.columns) {
+    std::vector<std::string> texts;
+    for (const std::size_t row : order) texts.push_back(column.texts[row]);
+    column.texts = std::move(texts);
+  }
+}
+
+}  // namespace
+
 Page* createFunctionsPage(Session& session, QWidget* parent) {
   return new TablePage(
-      session, 1,
+      session, 2,
       [](const model::Query& query,
          const analysis::Cancel& cancel) -> absl::StatusOr<std::vector<model::Table>> {
+        absl::StatusOr<model::Table> owners = analysis::owners(query, cancel);
+        if (!owners.ok()) return owners.status();
         absl::StatusOr<analysis::TopResult> top = analysis::top(query, cancel);
         if (!top.ok()) return top.status();
-        for (model::Column& column : top->table.columns) {
-          // With a baseline both are differences, whose sign is the message.
-          if (column.id == "flat" || column.id == "cum") column.isSigned = query.baseline != nullptr;
-        }
-        return std::vector<model::Table>{std::move(top->table)};
+        readable(top->table, query.baseline != nullptr);
+        return std::vector<model::Table>{*std::move(owners), std::move(top->table)};
       },
       parent);
 }
@@ -180,6 +226,7 @@ Page* createInfoPage(Session& session, QWidget* parent) {
       [](const model::Query& query, const analysis::Cancel&) -> absl::StatusOr<std::vector<model::Table>> {
         absl::StatusOr<model::Table> info = analysis::info(query.snapshot);
         if (!info.ok()) return info.status();
+        unknownFirst(*info);
         return std::vector<model::Table>{*std::move(info)};
       },
       parent);

@@ -31,7 +31,7 @@ class FigureDelegate final : public QStyledItemDelegate {
       color = theme().less;
     if (color.isValid()) cell.palette.setColor(QPalette::Text, color);
     const QStyle* style = cell.widget->style();
-    if (index.data(kRawRole).typeId() == QMetaType::QString) {
+    if (index.data(kFunctionRole).toBool()) {
       const int margin = style->pixelMetric(QStyle::PM_FocusFrameHMargin, nullptr, cell.widget) + 1;
       fitText(cell, cell.rect.width() - 2 * margin);
     }

@@ -19,6 +19,21 @@ namespace {
 
 constexpr int kPagesPerRow = 32;
 constexpr int kStripHeight = 128;
+constexpr std::size_t kLooks = 6;
+
+// A resident page whose slab is nearly empty is the waste that the picture is for.
+std::vector<PageLook> pageLooks(const analysis::UnitDetail& detail) {
+  std::vector<PageLook> looks;
+  for (std::size_t page = 0; page < detail.pageState.size(); ++page) {
+    auto look = static_cast<PageLook>(std::min<std::uint8_t>(detail.pageState[page], 3));
+    const double live =
+        page < detail.pageLive.size() ? static_cast<double>(detail.pageLive[page]) : std::nan("");
+    if (look == PageLook::kFull && live < kNearlyEmptyBelow) look = PageLook::kNearlyEmpty;
+    if (look == PageLook::kFull && live < kFullFrom) look = PageLook::kPartly;
+    looks.push_back(look);
+  }
+  return looks;
+}
 
 QString knownBytes(const std::vector<float>& values, std::uint32_t unit, double unitBytes) {
   if (unit >= values.size() || std::isnan(values[unit])) return QStringLiteral("unknown");
@@ -45,9 +60,9 @@ PageStrip::PageStrip(QWidget* parent) : QWidget(parent) {
   setSizePolicy(QSizePolicy::Expanding, QSizePolicy::Fixed);
 }
 
-void PageStrip::setPages(std::vector<std::uint8_t> states) {
-  states_ = std::move(states);
-  setVisible(!states_.empty());
+void PageStrip::setPages(std::vector<PageLook> pages) {
+  pages_ = std::move(pages);
+  setVisible(!pages_.empty());
   update();
 }
 
@@ -55,30 +70,35 @@ QSize PageStrip::sizeHint() const {
   return {300, kStripHeight};
 }
 
-QColor PageStrip::colorOf(std::uint8_t state) {
-  switch (state) {
-    case 1:
+QColor PageStrip::colorOf(PageLook look) {
+  switch (look) {
+    case PageLook::kAbsent:
       return theme().none;
-    case 2:
+    case PageLook::kFree:
       return theme().dirty;
-    case 3:
+    case PageLook::kFull:
       return theme().live;
-    default:
-      return theme().unknown;
+    case PageLook::kPartly:
+      return theme().slack;
+    case PageLook::kNearlyEmpty:
+      return theme().more;
+    case PageLook::kUnknown:
+      break;
   }
+  return theme().unknown;
 }
 
 void PageStrip::paintEvent(QPaintEvent*) {
-  if (states_.empty()) return;
+  if (pages_.empty()) return;
   QPainter painter(this);
-  const int count = static_cast<int>(states_.size());
+  const int count = static_cast<int>(pages_.size());
   const int rows = (count + kPagesPerRow - 1) / kPagesPerRow;
   const int cellHeight = std::max(2, height() / std::max(1, rows));
   for (int page = 0; page < count; ++page) {
     const int left = (page % kPagesPerRow) * width() / kPagesPerRow;
     const int right = (page % kPagesPerRow + 1) * width() / kPagesPerRow;
     const QRect cell(left, (page / kPagesPerRow) * cellHeight, right - left - 1, cellHeight - 1);
-    painter.fillRect(cell, colorOf(states_[static_cast<std::size_t>(page)]));
+    painter.fillRect(cell, colorOf(pages_[static_cast<std::size_t>(page)]));
   }
 }
 
@@ -143,25 +163,25 @@ void UnitInspector::showUnit(const analysis::HeapMap& map, std::uint32_t unit) {
 }
 
 void UnitInspector::showDetail(std::shared_ptr<const analysis::UnitDetail> detail) {
-  std::array<int, 4> counts{};
-  if (detail) {
-    for (const std::uint8_t state : detail->pageState) ++counts[std::min<std::uint8_t>(state, 3)];
-  }
+  const std::vector<PageLook> pages = detail ? pageLooks(*detail) : std::vector<PageLook>();
+  std::array<int, kLooks> counts{};
+  for (const PageLook look : pages) ++counts[static_cast<std::size_t>(look)];
   // A raster of nothing but "unknown" would only look like an answer.
-  const bool knowsPages = detail && counts[0] < static_cast<int>(detail->pageState.size());
-  strip_->setPages(knowsPages ? detail->pageState : std::vector<std::uint8_t>());
+  const bool knowsPages = counts[0] < static_cast<int>(pages.size());
+  strip_->setPages(knowsPages ? pages : std::vector<PageLook>());
   QStringList legend;
   if (detail && !knowsPages) {
     counts[0] = 0;
     legend << QStringLiteral("Single pages: unknown, the dump has no huge_pages.resident_pages.");
   }
-  static constexpr const char* kNames[] = {"unknown", "absent", "resident, free", "resident, in use"};
-  for (const int at : {3, 2, 1, 0}) {
-    const auto state = static_cast<std::uint8_t>(at);
-    if (counts[state] == 0) continue;
+  static constexpr const char* kNames[kLooks] = {"unknown", "absent", "free, resident",
+                                                 "in use",  "partly", "nearly empty"};
+  for (const std::size_t at : {3u, 4u, 5u, 2u, 1u, 0u}) {
+    if (counts[at] == 0) continue;
     legend << QStringLiteral("<span style='color:%1'>■</span>&nbsp;%2&nbsp;%3")
-                  .arg(PageStrip::colorOf(state).name(), QLatin1String(kNames[state]))
-                  .arg(counts[state]);
+                  .arg(PageStrip::colorOf(static_cast<PageLook>(at)).name(),
+                       QString::fromLatin1(kNames[at]).replace(u' ', QStringLiteral("&nbsp;")))
+                  .arg(counts[at]);
   }
   stripLegend_->setText(legend.join(QStringLiteral(" &nbsp; ")));
   stripLegend_->setVisible(!legend.isEmpty());
@@ -170,7 +190,8 @@ void UnitInspector::showDetail(std::shared_ptr<const analysis::UnitDetail> detai
   };
   setTableOf(stacksView_, stacks_, part(&analysis::UnitDetail::stacks),
              {"share", "stack"});  // no room for them here
-  setTableOf(extentsView_, extents_, part(&analysis::UnitDetail::extents));
+  setTableOf(extentsView_, extents_, part(&analysis::UnitDetail::extents),
+             {"length", "live_objects", "capacity", "start", "resident"});
   stacksTitle_->setText(detail && stacks_->rowCount() == 0 ? QStringLiteral("No sampled object lies in it")
                                                            : QStringLiteral("Stacks that hold it"));
   stacksView_->setVisible(stacks_->rowCount() > 0);

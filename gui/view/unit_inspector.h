@@ -13,21 +13,25 @@ namespace heapprof::gui {
 
 class TableModel;
 
-// The pages of one huge page as a raster, 32 a row, in address order.
+// What a page of the raster is; the first four are UnitDetail's.
+enum class PageLook : std::uint8_t { kUnknown, kAbsent, kFree, kFull, kPartly, kNearlyEmpty };
+
+// The pages of one huge page as a raster, 32 a row, in address order; in use by the same colours as the map.
 class PageStrip final : public QWidget {
   Q_OBJECT
 
  public:
   explicit PageStrip(QWidget* parent = nullptr);
-  void setPages(std::vector<std::uint8_t> states);
+  void setPages(std::vector<PageLook> pages);
+  const std::vector<PageLook>& pages() const { return pages_; }
   QSize sizeHint() const override;
-  static QColor colorOf(std::uint8_t state);
+  static QColor colorOf(PageLook look);
 
  protected:
   void paintEvent(QPaintEvent* event) override;
 
  private:
-  std::vector<std::uint8_t> states_;
+  std::vector<PageLook> pages_;
 };
 
 class UnitInspector final : public QWidget {
@@ -40,6 +44,7 @@ class UnitInspector final : public QWidget {
   void showDetail(std::shared_ptr<const analysis::UnitDetail> detail);  // when the worker is done
   void showProblem(const QString& message);
   QString selectedFunction() const;
+  const PageStrip& strip() const { return *strip_; }
   QTableView* stacksView() const { return stacksView_; }
 
  private:

@@ -39,11 +39,9 @@ void drawBreak(QPainter& painter, const QRectF& bar) {
 }
 
 QString valueWithError(const model::Column& column, std::size_t row, bool isSigned) {
-  QString text = formatBytes(column.values[row], isSigned);
-  if (row < column.standardError.size() && column.standardError[row] > 0) {
-    text += QStringLiteral(" ± ") + formatBytes(column.standardError[row]);
-  }
-  return text;
+  const bool hasError = row < column.standardError.size() && column.standardError[row] > 0;
+  return hasError ? formatBytesWithError(column.values[row], column.standardError[row], isSigned)
+                  : formatBytes(column.values[row], isSigned);
 }
 
 QColor familyColor(const QString& id, bool isTotal) {
@@ -157,7 +155,6 @@ WaterfallView::Geometry WaterfallView::geometryFor() const {
   double smallest = HUGE_VAL;
   for (const WaterfallBar& bar : bars_) {
     g.labelWidth = std::max(g.labelWidth, metrics.horizontalAdvance(bar.label));
-    g.valueWidth = std::max(g.valueWidth, metrics.horizontalAdvance(bar.valueText));
     g.high = std::max({g.high, bar.from, bar.to});
     lowest = std::min({lowest, bar.from, bar.to});
     smallest = std::min(smallest, bar.isTotal ? bar.to : std::min(bar.from, bar.to));
@@ -171,7 +168,14 @@ WaterfallView::Geometry WaterfallView::geometryFor() const {
   if (g.high <= g.low) g.high = g.low + 1;
   g.labelWidth = std::min(g.labelWidth, width() * 0.36);
   g.left = g.labelWidth + kGap;
-  g.right = std::max(g.left + 40, width() - g.valueWidth - kGap);
+  // As wide as lets each bar keep its figure to its right: a long figure beside a short bar costs nothing.
+  double scale = HUGE_VAL;
+  for (const WaterfallBar& bar : bars_) {
+    const double end = std::max({bar.from, bar.to, g.low}) - g.low;
+    const double room = width() - g.left - metrics.horizontalAdvance(bar.valueText) - kGap;
+    if (end > 0) scale = std::min(scale, std::max(0.0, room) / end);
+  }
+  g.right = scale < HUGE_VAL ? std::max(g.left + 40, g.left + scale * (g.high - g.low)) : width() - kGap;
   g.rowHeight = std::min(kLargestRow,
                          (height() - kAxisHeight) / std::max<double>(1, static_cast<double>(bars_.size())));
   return g;

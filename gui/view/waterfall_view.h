@@ -45,7 +45,7 @@ class WaterfallView final : public QWidget {
 
  private:
   struct Geometry {
-    double labelWidth = 0, valueWidth = 0, left = 0, right = 0, rowHeight = 0;
+    double labelWidth = 0, left = 0, right = 0, rowHeight = 0;
     double low = 0, high = 1;  // bytes at the axis' ends
     double x(double bytes) const { return left + (bytes - low) / (high - low) * (right - left); }
   };

@@ -15,6 +15,7 @@
 #include <QtTest>
 
 #include "gui/model/table_model.h"
+#include "gui/model/workers.h"
 #include "gui/view/empty_state.h"
 #include "gui/view/finding_card.h"
 #include "gui/view/flame_page.h"
@@ -192,7 +193,7 @@ class GuiWindowTest : public QObject {
     QTest::keyClick(&view, Qt::Key_X);
     settle();
     QCOMPARE(view.tree()->nodes[0].total, 25 * kMiB);
-    const QTableView* table = show<TablePage>("functions").tableView(0);
+    const QTableView* table = show<TablePage>("functions").tableView(1);
     for (int row = 0; row < table->model()->rowCount(); ++row) {
       for (int column = 0; column < table->model()->columnCount(); ++column) {
         QVERIFY(table->model()->index(row, column).data().toString() != QStringLiteral("parser::load"));
@@ -299,7 +300,7 @@ class GuiWindowTest : public QObject {
 
   void closingWhileAPageComputesIsSafe() {
     open({after_});
-    QThreadPool& pool = *QThreadPool::globalInstance();
+    QThreadPool& pool = workers();
     const int threads = pool.maxThreadCount();
     QSemaphore release;
     pool.setMaxThreadCount(1);
@@ -363,8 +364,15 @@ class GuiWindowTest : public QObject {
                  .data()
                  .toString()
                  .isEmpty());
+    const std::vector<PageLook>& pages = page.inspector().strip().pages();
+    QCOMPARE(std::count(pages.begin(), pages.end(), PageLook::kFull), std::ptrdiff_t{512});
     QTest::keyClick(&view, Qt::Key_Right);
     QCOMPARE(view.selectedUnit(), 1u);
+    settle();
+    QCOMPARE(std::count(pages.begin(), pages.end(), PageLook::kPartly), std::ptrdiff_t{512});
+    QTest::keyClick(&view, Qt::Key_Right);
+    settle();
+    QCOMPARE(std::count(pages.begin(), pages.end(), PageLook::kNearlyEmpty), std::ptrdiff_t{512});
     const QImage image = view.viewport()->grab().toImage();
     const QPoint full = view.rectOf(0).center().toPoint();
     QCOMPARE(QColor(image.pixel(full)), unitStateColor(UnitState::kFull));
@@ -395,7 +403,7 @@ class GuiWindowTest : public QObject {
   void tablesSortByFiguresAndCopyRows() {
     open({after_});
     TablePage& page = show<TablePage>("functions");
-    QTableView* table = page.tableView(0);
+    QTableView* table = page.tableView(1);
     const QAbstractItemModelTester tester(table->model(),
                                           QAbstractItemModelTester::FailureReportingMode::QtTest);
     int flat = -1;

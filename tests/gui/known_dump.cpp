@@ -24,7 +24,7 @@ StringIndex intern(ProfileColumns& columns, const std::string& text) {
   return static_cast<StringIndex>(columns.strings.size() - 1);
 }
 
-void addFunctions(ProfileColumns& columns) {
+void addFunctions(ProfileColumns& columns, bool isWrapped) {
   formats::Mapping mapping;
   mapping.id = 1;
   mapping.start = 0x400000;
@@ -32,10 +32,11 @@ void addFunctions(ProfileColumns& columns) {
   mapping.file = intern(columns, "/usr/bin/known");
   mapping.hasFunctions = true;
   columns.mappings.push_back(mapping);
-  static constexpr std::array<const char*, 7> kNames{
-      "main", "parser::load", "alloc_big", "cache::fill", "alloc_small", "old::stay", "alloc_gone"};
-  for (std::uint64_t i = 0; i < kNames.size(); ++i) {
-    const StringIndex name = intern(columns, kNames[i]);
+  std::array<const char*, 7> names{"main",        "parser::load", "alloc_big", "cache::fill",
+                                   "alloc_small", "old::stay",    "alloc_gone"};
+  if (isWrapped) names[2] = names[4] = "zmalloc";
+  for (std::uint64_t i = 0; i < names.size(); ++i) {
+    const StringIndex name = intern(columns, names[i]);
     columns.functions.id.push_back(i + 1);
     columns.functions.name.push_back(name);
     columns.functions.systemName.push_back(name);
@@ -100,6 +101,7 @@ void addHugePages(heapprof::HeapSnapshot& heap, bool isBefore) {
     pages.add_kernel_state(static_cast<std::uint32_t>(row.state));
     pages.add_resident_bytes(row.resident);
     pages.add_live_bytes(row.live);
+    for (int word = 0; word < 8; ++word) pages.add_resident_pages(row.resident != 0 ? all : 0);
     extents.add_start_delta(kRegion + row.index * kHugePage);
     extents.add_length_bytes(kHugePage);
     extents.add_kind(row.used != 0 ? heapprof::SMALL_SLAB : heapprof::FREE_PURGED);
@@ -119,10 +121,11 @@ QString writeKnownDump(const QString& folder, const QString& name, Known which) 
   columns.periodType = columns.sampleTypes[1];
   columns.period = 4096;
   columns.defaultSampleType = columns.sampleTypes[1].type;
-  addFunctions(columns);
+  addFunctions(columns, which == Known::kWrapped);
   const bool isBefore = which == Known::kBefore;
-  addSample(columns, {2, 1, 0}, isBefore ? 25 : 75);
-  addSample(columns, {4, 3, 0}, 25);
+  const double alive = which == Known::kFreed ? 0 : 1;
+  addSample(columns, {2, 1, 0}, alive * (isBefore ? 25 : 75));
+  addSample(columns, {4, 3, 0}, alive * 25);
   if (isBefore) addSample(columns, {6, 5, 0}, 50);
   if (which != Known::kForeign) {
     columns.hasHeapSnapshot = true;
@@ -132,6 +135,10 @@ QString writeKnownDump(const QString& folder, const QString& name, Known which) 
     heap.mutable_header()->set_format_version(1);
     heap.mutable_header()->set_program(1);
     heap.mutable_header()->set_pid(42);
+    if (which == Known::kWrapped) {
+      heap.add_string_table("known-server: worker");
+      heap.mutable_header()->set_command_line(2);
+    }
     heap.mutable_header()->set_sampling_interval_bytes(4096);
     addTotals(heap, isBefore);
     addHugePages(heap, isBefore);

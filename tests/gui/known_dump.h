@@ -16,7 +16,10 @@ namespace heapprof::test {
 
 inline constexpr double kMiB = 1024.0 * 1024.0;
 
-enum class Known { kAfter, kBefore, kForeign };  // kForeign: stacks alone, as another tool would write them
+// kForeign: stacks alone, as another tool would write them. kWrapped: as kAfter, but both allocations go
+// through zmalloc, and the command line says "known-server: worker". kFreed: the samples are there, but
+// nothing is alive.
+enum class Known { kAfter, kBefore, kForeign, kWrapped, kFreed };
 
 QString writeKnownDump(const QString& folder, const QString& name, Known which);
 

@@ -1,0 +1,122 @@
+// What a page says to its reader: who is named, what is blamed, what is blank; faults that were found by
+// looking.
+#include <QComboBox>
+#include <QLabel>
+#include <QTableView>
+#include <QTemporaryDir>
+#include <QtTest>
+
+#include "gui/view/empty_state.h"
+#include "gui/view/global_bar.h"
+#include "gui/view/main_window.h"
+#include "gui/view/overview_page.h"
+#include "gui/view/table_page.h"
+#include "gui/view/theme.h"
+#include "tests/gui/known_dump.h"
+
+using namespace heapprof::gui;
+using namespace heapprof::test;
+
+class GuiReadingTest : public QObject {
+  Q_OBJECT
+
+ private:
+  QTemporaryDir folder_;
+  QString after_, before_;
+  std::unique_ptr<MainWindow> window_;
+
+  void settle() { QTRY_VERIFY_WITH_TIMEOUT(window_->isIdle() && !window_->loader().busy(), 30000); }
+
+  void open(const QStringList& files, const QString& base = {}) {
+    window_->open(files, base);
+    settle();
+  }
+
+  template <typename PageType>
+  PageType& show(const char* id) {
+    window_->session().showPage(QLatin1String(id));
+    QCoreApplication::processEvents();
+    settle();
+    return *static_cast<PageType*>(window_->page(QLatin1String(id)));
+  }
+
+ private Q_SLOTS:
+  void initTestCase() {
+    QVERIFY(folder_.isValid());
+    after_ = writeKnownDump(folder_.path(), QStringLiteral("after.pb.gz"), Known::kAfter);
+    before_ = writeKnownDump(folder_.path(), QStringLiteral("before.pb.gz"), Known::kBefore);
+    QVERIFY(!after_.isEmpty() && !before_.isEmpty());
+    applyTheme(*qApp, false);
+  }
+
+  void init() {
+    window_ = std::make_unique<MainWindow>(false);
+    window_->resize(1280, 800);
+    window_->show();
+    QVERIFY(QTest::qWaitForWindowExposed(window_.get()));
+  }
+
+  void cleanup() { window_.reset(); }
+
+  void allocationWrappersArePassedOver() {
+    open({writeKnownDump(folder_.path(), QStringLiteral("wrapped.pb.gz"), Known::kWrapped)});
+    QStringList texts;
+    for (const QLabel* label : show<OverviewPage>("overview").findChildren<QLabel*>()) texts << label->text();
+    QVERIFY(texts.contains(QStringLiteral("parser::load")) && texts.contains(QStringLiteral("cache::fill")));
+    QVERIFY(!texts.join(u' ').contains(QStringLiteral("zmalloc")));
+    // The process as its command line calls it, and the file that it runs.
+    QVERIFY(texts.contains(QStringLiteral("known-server (known)")));
+    TablePage& functions = show<TablePage>("functions");
+    const QAbstractItemModel& owners = *functions.tableView(0)->model();
+    QCOMPARE(owners.rowCount(), 2);
+    QCOMPARE(owners.index(0, 0).data().toString(), QStringLiteral("75MB"));
+    QCOMPARE(owners.index(0, owners.columnCount() - 1).data().toString(), QStringLiteral("parser::load"));
+    // pprof's table below stays pprof's: the wrapper is its leaf.
+    const QAbstractItemModel& top = *functions.tableView(1)->model();
+    QCOMPARE(top.index(0, 0).data().toString(), QStringLiteral("100MB"));
+  }
+
+  void nothingAliveIsNotBlamedOnFilters() {
+    open({writeKnownDump(folder_.path(), QStringLiteral("freed.pb.gz"), Known::kFreed)});
+    for (const char* page : {"flame", "functions"}) {
+      window_->session().showPage(QLatin1String(page));
+      settle();
+      const auto* empty = window_->currentPage()->findChild<EmptyState*>();
+      QVERIFY2(empty->isVisible(), page);
+      QVERIFY2(empty->text().contains(QStringLiteral("alive")), qPrintable(empty->text()));
+      QVERIFY(!empty->text().contains(QStringLiteral("filter")));
+    }
+    window_->session().addChip({FilterChip::kFocus, QStringLiteral("main")});
+    settle();
+    QVERIFY(window_->currentPage()->findChild<EmptyState*>()->text().contains(QStringLiteral("filters")));
+  }
+
+  void whatARowCannotHaveIsBlank() {
+    open({after_}, before_);
+    const QAbstractItemModel& totals = *show<TablePage>("compare").tableView(0)->model();
+    QCOMPARE(totals.index(0, 1).data().toString(), QStringLiteral("kernel RSS"));
+    for (int column = 5; column < totals.columnCount(); ++column) {
+      QCOMPARE(totals.index(0, column).data().toString(), QString());
+    }
+    // A double click on a total is no filter.
+    QCOMPARE(window_->currentPage()->selectedFunction(), QString());
+  }
+
+  void boxesKeepWhatTellsDumpsOfOneProcessApart() {
+    const auto named = [&](const char* name) {
+      return writeKnownDump(folder_.path(), QLatin1String(name), Known::kAfter);
+    };
+    open({named("heapprof.a-program-with-a-very-long-name.4711.1.pb.gz"),
+          named("heapprof.a-program-with-a-very-long-name.4711.2.pb.gz")});
+    QCOMPARE(window_->bar().dumpBox()->itemText(1), QStringLiteral("a-program-with-a-very-long-name.4711.2"));
+    const auto pictureOf = [&](int dump) {
+      window_->session().showDump(dump);
+      settle();
+      return window_->bar().dumpBox()->grab().toImage();
+    };
+    QVERIFY(pictureOf(0) != pictureOf(1));
+  }
+};
+
+QTEST_MAIN(GuiReadingTest)
+#include "gui_reading_test.moc"
