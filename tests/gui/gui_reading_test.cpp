@@ -58,6 +58,14 @@ class GuiReadingTest : public QObject {
 
   void cleanup() { window_.reset(); }
 
+  void aBadFileIsSaidInTheWindow() {
+    open({folder_.filePath(QStringLiteral("missing.pb.gz"))});
+    const auto* banner = window_->findChild<QLabel*>(QStringLiteral("banner"));
+    QVERIFY(banner->isVisible());
+    QVERIFY(banner->text().contains(QStringLiteral("missing.pb.gz")));
+    QVERIFY(window_->currentPage()->findChild<EmptyState*>()->isVisible());
+  }
+
   void allocationWrappersArePassedOver() {
     open({writeKnownDump(folder_.path(), QStringLiteral("wrapped.pb.gz"), Known::kWrapped)});
     QStringList texts;

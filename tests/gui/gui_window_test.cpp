@@ -461,14 +461,6 @@ class GuiWindowTest : public QObject {
     QVERIFY(QImage(png).width() > 800);
   }
 
-  void aBadFileIsSaidInTheWindow() {
-    open({folder_.filePath(QStringLiteral("missing.pb.gz"))});
-    const auto* banner = window_->findChild<QLabel*>(QStringLiteral("banner"));
-    QVERIFY(banner->isVisible());
-    QVERIFY(banner->text().contains(QStringLiteral("missing.pb.gz")));
-    QVERIFY(window_->currentPage()->findChild<EmptyState*>()->isVisible());
-  }
-
   void questionMarkListsTheKeys() {
     QTest::keyClick(window_.get(), Qt::Key_Question, Qt::ShiftModifier);
     QTRY_VERIFY(window_->findChild<QDialog*>(QStringLiteral("help")) != nullptr);
