@@ -1,95 +1,9 @@
-// heapprof: finds the verb, parses its flags, runs it.
+// heapprof: the command line's process.
 #include <csignal>
-#include <cstdio>
-#include <string>
-#include <vector>
 
-#include "CLI/CLI.hpp"
-#include "absl/strings/ascii.h"
-#include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
-#include "absl/strings/str_replace.h"
-
-#include "profiler/cli/arguments.h"
-#include "profiler/cli/output.h"
-#include "profiler/cli/verb.h"
-
-namespace heapprof::cli {
-namespace {
-
-std::string usage() {
-  static constexpr struct {
-    Group group;
-    const char* title;
-  } kGroups[] = {{Group::kRecord, "Record"},
-                 {Group::kUnderstand, "Understand one dump"},
-                 {Group::kCompare, "Compare dumps"},
-                 {Group::kConvert, "Convert"}};
-  std::string text =
-      "heapprof: where a program's memory went, and who holds it\n\nusage: heapprof VERB [options] ...\n";
-  for (const auto& group : kGroups) {
-    std::string rows;
-    for (const Verb& verb : verbs()) {
-      if (verb.group == group.group) absl::StrAppendFormat(&rows, "  %-10s %s\n", verb.name, verb.summary);
-    }
-    if (!rows.empty()) absl::StrAppend(&text, "\n", group.title, "\n", rows);
-  }
-  absl::StrAppend(
-      &text,
-      "\nheapprof VERB --help shows a verb's options and an example; heapprof --version the version.\n");
-  return text;
-}
-
-int failUsage(const std::string& text) {
-  return fail(absl::InvalidArgumentError(text));
-}
-
-int runVerb(const Verb& verb, const std::vector<std::string>& arguments) {
-  CLI::App app(verb.summary, absl::StrCat("heapprof ", verb.name));
-  verb.addFlags(app);
-  app.footer(absl::StrCat("Example:\n  ", verb.example, "\nFormats: ", verb.formats,
-                          "\nExit codes: ", verb.exitCodes));
-  // Read into strings of its own: CLI11 wants the arguments last first.
-  std::vector<std::string> reversed = normalizedArguments(arguments, app);
-  std::reverse(reversed.begin(), reversed.end());
-  try {
-    app.parse(reversed);
-  } catch (const CLI::CallForHelp&) {
-    std::fputs(app.help().c_str(), stdout);
-    return kClean;
-  } catch (const CLI::ParseError& error) {
-    std::string reason = absl::StrReplaceAll(absl::StripAsciiWhitespace(error.what()), {{"\n", " "}});
-    return failUsage(
-        absl::StrCat(verb.name, ": ", reason, "; heapprof ", verb.name, " --help shows its options"));
-  }
-  return verb.run();
-}
-
-int run(const std::vector<std::string>& arguments) {
-  const std::string name = arguments.empty() ? "--help" : arguments.front();
-  if (name == "--help" || name == "-h" || name == "-help" || name == "help") {
-    std::fputs(usage().c_str(), stdout);
-    return kClean;
-  }
-  if (name == "--version" || name == "-version") {
-    std::puts("heapprof " HEAPPROF_VERSION);
-    return kClean;
-  }
-  std::vector<std::string> known;
-  for (const Verb& verb : verbs()) {
-    if (name == verb.name) return runVerb(verb, {arguments.begin() + 1, arguments.end()});
-    known.emplace_back(verb.name);
-  }
-  const std::string meant = nearest(name, known);
-  return failUsage(absl::StrCat(
-      "there is no verb \"", name, "\"",
-      meant.empty() ? "; heapprof --help lists them" : absl::StrCat("; did you mean ", meant, "?")));
-}
-
-}  // namespace
-}  // namespace heapprof::cli
+#include "profiler/cli/dispatch.h"
 
 int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);  // a closed pipe is an error of write(), not a death
-  return heapprof::cli::run({argv + 1, argv + argc});
+  return heapprof::cli::dispatch({argv + 1, argv + argc});
 }
