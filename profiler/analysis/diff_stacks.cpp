@@ -68,12 +68,14 @@ absl::StatusOr<model::Table> diffStacks(const model::Query& query, const Cancel&
       numberColumn("objects_change", "Objects", Unit::kCount, "change of the count", true);
   model::Column owner = textColumn("owner", "Function", "the first function that is not allocation plumbing");
   model::Column stack = textColumn("stack", "Stack", "the whole stack, one frame a line, leaf first");
+  const bool counted = objectsType((*view)->snapshot(0), (*view)->metric()).has_value() &&
+                       objectsType((*view)->snapshot(1), (*view)->metric()).has_value();
   for (const StackGroup& group : *groups) {
     state.texts.emplace_back(stateOf(group));
     addWithError(changed, change(group), changeError(group));
     addWithError(base, group.value[1], std::sqrt(group.variance[1]));
     addWithError(now, group.value[0], std::sqrt(group.variance[0]));
-    addKnown(objects, group.objects[0] - group.objects[1]);
+    counted ? addKnown(objects, group.objects[0] - group.objects[1]) : addUnknown(objects);
     owner.texts.push_back(names.owner(group.frames));
     stack.texts.push_back(names.joined(group.frames));
   }

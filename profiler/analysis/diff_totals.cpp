@@ -64,6 +64,7 @@ std::vector<SideBySide> totalsRows(const model::Snapshot* sides[2]) {
   return rows;
 }
 
+// A dump that lists classes lists all that it uses: one that is missing there holds nothing.
 void addSizeClasses(const model::Snapshot* sides[2], std::vector<SideBySide>* rows) {
   std::map<std::uint64_t, SideBySide> bySize;
   for (int side = 0; side < 2; ++side) {
@@ -81,6 +82,10 @@ void addSizeClasses(const model::Snapshot* sides[2], std::vector<SideBySide>* ro
     }
   }
   for (auto& [size, row] : bySize) {
+    for (int side = 0; side < 2; ++side) {
+      if (sides[side]->heap().size_classes().size_size() == 0 || row.bytes[side]) continue;
+      row.bytes[side] = row.objects[side] = 0;
+    }
     if (row.objects[0].value_or(0) != 0 || row.objects[1].value_or(0) != 0) rows->push_back(std::move(row));
   }
 }

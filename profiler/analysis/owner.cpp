@@ -16,7 +16,7 @@ struct Pattern {
 constexpr Pattern kFunctions[] = {
     {R"(^_*(libc_)?(m|c|re|mem|v|pv|posix_mem|aligned_)?alloc(_usable|align|array)?$|^_*(memalign|strn?dup|asprintf|vasprintf)$)",
      "libc's entries"},
-    {R"(^(\w*_)?\w?(m|c|re|rec|try\w*)alloc(ate|array)?(_?\w+)?$)",
+    {R"(^(\w*_)?\w?(m|c|re|rec|try\w*)alloc(ate|array|x|_\w+|[A-Z0-9]\w*)?$)",
      "wrappers that are named after what they wrap: zmalloc, xmalloc, ztrymalloc_usable_internal, "
      "PyMem_RawMalloc"},
     {R"((?i)^\w*(Py\w*_|g_|ngx_p?|apr_p|je_|mi_|tc_|_int_|sqlite3\w*|git__\w*|av_|u_|xml)(m|c|z|re|p|nt|pc)?alloc\w*$)",

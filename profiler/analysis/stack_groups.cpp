@@ -47,8 +47,10 @@ absl::StatusOr<std::vector<StackGroup>> groupStacks(const StackView& view, const
     group->variance[sample.side] += sample.variance;
     if (objects[sample.side]) {
       const formats::ProfileColumns& columns = view.snapshot(sample.side).columns();
-      group->objects[sample.side] += static_cast<double>(
-          columns.samples.values[sample.row * columns.sampleTypes.size() + *objects[sample.side]]);
+      group->objects[sample.side] +=
+          view.scaleOf(sample.side) *
+          static_cast<double>(
+              columns.samples.values[sample.row * columns.sampleTypes.size() + *objects[sample.side]]);
     }
   });
   if (!walked.ok()) return walked;

@@ -60,6 +60,8 @@ class StackView {
   std::string unit() const { return unit_; }
   std::string metric() const { return metric_; }  // the sample type's name
   std::size_t metricIndex(std::size_t side) const { return type_[side]; }
+  // What a side's values were multiplied by: normalizing scales the snapshot.
+  double scaleOf(std::size_t side) const { return side == 0 ? scale_ : 1; }
   bool hasBaseline() const { return query_.baseline != nullptr; }
   const model::Snapshot& snapshot(std::size_t side) const {
     return side == 0 ? *query_.snapshot : *query_.baseline;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "absl/container/flat_hash_map.h"
 
@@ -65,6 +66,10 @@ absl::Status liveOfFilteredStacks(const model::Query& query, const Cancel& cance
   if (!walked.ok()) return walked;
 
   const heapprof::LiveSamples& samples = query.snapshot->heap().samples();
+  if (usableRows(samples) == 0) {
+    std::fill(map->liveFraction.begin(), map->liveFraction.end(), std::numeric_limits<float>::quiet_NaN());
+    return absl::OkStatus();
+  }
   const std::vector<std::size_t> rows = profileRows(*query.snapshot);
   std::vector<double> live(map->index.size(), 0);
   for (int i = 0; i < usableRows(samples); ++i) {

@@ -25,7 +25,8 @@ struct SamplePart {
 std::vector<SamplePart> samplesWithin(const model::Snapshot& snapshot, std::uint64_t start,
                                       std::uint64_t length);
 
-// Rewrites map->liveFraction to what the stacks that pass the query's filters hold, by sampling.
+// Rewrites map->liveFraction to what the stacks that pass the query's filters hold, by sampling; unknown
+// without samples.
 absl::Status liveOfFilteredStacks(const model::Query& query, const Cancel& cancel, HeapMap* map);
 
 // Sample row of the profile for each row of LiveSamples; npos where its stack is not in the dump.

@@ -9,6 +9,8 @@
 namespace heapprof::analysis {
 namespace {
 
+using Figure = absl::optional<double>;
+
 absl::Status needsHeap(const model::Snapshot& snapshot) {
   if (snapshot.hasHeapSnapshot() && snapshot.heap().has_totals()) return absl::OkStatus();
   return absl::FailedPreconditionError(absl::StrCat(
@@ -43,19 +45,22 @@ absl::StatusOr<model::Table> waterfall(const model::Query& query) {
   model::Column change = numberColumn("change", "Change", Unit::kBytes, "new minus base", true);
   model::Column share = numberColumn("fraction", "Share", Unit::kFraction, "of the kernel's RSS");
   model::Column help = textColumn("help", "Meaning", "what it is and what to do about it");
+  const double rss = now.kernelRss.value_or(0);
+  const auto add = [](model::Column& column, const Figure& figure) {
+    figure ? addKnown(column, *figure) : addUnknown(column);
+  };
   for (const WaterfallLine& line : now.lines) {
     const WaterfallLine* old = before.find(line.id);
+    const Figure was = old == nullptr ? absl::nullopt : old->bytes;
     id.texts.emplace_back(line.id);
     label.texts.emplace_back(line.label);
     help.texts.emplace_back(line.help);
     line.bytes ? addWithError(bytes, *line.bytes, line.error == 0 ? model::kNoError : line.error)
                : addUnknown(bytes);
     bytes.standardError.resize(bytes.values.size(), model::kNoError);
-    line.bytes&& now.kernelRss&&* now.kernelRss > 0 ? addKnown(share, *line.bytes / *now.kernelRss)
-                                                    : addUnknown(share);
-    old != nullptr && old->bytes ? addKnown(base, *old->bytes) : addUnknown(base);
-    old != nullptr && old->bytes&& line.bytes ? addKnown(change, *line.bytes - *old->bytes)
-                                              : addUnknown(change);
+    add(share, rss > 0 && line.bytes ? Figure(*line.bytes / rss) : absl::nullopt);
+    add(base, was);
+    add(change, was && line.bytes ? Figure(*line.bytes - *was) : absl::nullopt);
   }
   table.columns = {std::move(id),     std::move(label), std::move(bytes), std::move(base),
                    std::move(change), std::move(share), std::move(help)};

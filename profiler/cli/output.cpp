@@ -6,8 +6,10 @@
 #include <cstring>
 #include <unistd.h>
 
+#include "CLI/CLI.hpp"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
 
 #include "profiler/model/units.h"
@@ -57,6 +59,12 @@ absl::StatusOr<model::SnapshotPtr> load(const std::string& path, bool symbolize)
     return progress(phase, fraction);
   };
   return model::loadSnapshot(path, options);
+}
+
+void addFormatFlag(CLI::App& app, std::string* format) {
+  std::vector<std::string> known;
+  for (const report::Emitter& emitter : report::emitters()) known.emplace_back(emitter.name);
+  app.add_option("--format", *format, absl::StrJoin(known, " or "))->check(CLI::IsMember(known));
 }
 
 int fail(const absl::Status& status) {

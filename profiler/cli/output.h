@@ -13,10 +13,17 @@
 #include "profiler/model/snapshot.h"
 #include "profiler/report/document.h"
 
+namespace CLI {
+class App;
+}
+
 namespace heapprof::cli {
 
 // A bar on stderr where that is a terminal and the file is large enough to take a while.
 absl::StatusOr<model::SnapshotPtr> load(const std::string& path, bool symbolize = true);
+
+// --format: of those that can be written; any other is refused before anything is read.
+void addFormatFlag(CLI::App& app, std::string* format);
 
 // Prints the error, returns kUsageOrInputError.
 int fail(const absl::Status& status);

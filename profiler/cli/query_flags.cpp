@@ -70,7 +70,7 @@ void QueryFlags::addBaseline(CLI::App& app) {
 }
 
 void QueryFlags::addFormat(CLI::App& app) {
-  app.add_option("--format", format, "text or json");
+  addFormatFlag(app, &format);
 }
 
 absl::StatusOr<model::Query> QueryFlags::toQuery(const std::string& path) const {

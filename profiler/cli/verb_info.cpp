@@ -15,7 +15,7 @@ std::string file, format = "text";
 
 void addInfoFlags(CLI::App& app) {
   app.add_option("FILE", file, "a dump, or any pprof profile")->required();
-  app.add_option("--format", format, "text or json");
+  addFormatFlag(app, &format);
 }
 
 int runInfo() {

@@ -37,7 +37,7 @@ model::Table findingsTable(const std::vector<analysis::Finding>& findings) {
 void addSummaryFlags(CLI::App& app) {
   app.add_option("FILE", file, "a dump")->required();
   app.add_option("--base", base, "an earlier dump: what changed since");
-  app.add_option("--format", format, "text or json");
+  addFormatFlag(app, &format);
 }
 
 int runSummary() {

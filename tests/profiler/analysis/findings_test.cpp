@@ -1,0 +1,121 @@
+// Findings: ranked, few, each with a command that a shell takes; and what `info` says about a dump.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "profiler/analysis/analyses.h"
+#include "tests/profiler/support/snapshot_maker.h"
+
+namespace heapprof::analysis {
+namespace {
+
+using test::SnapshotMaker;
+
+constexpr std::int64_t kMiB = 1 << 20;
+
+SnapshotMaker service() {
+  SnapshotMaker maker;
+  maker.sample(maker.stack({"operator new", "Store::put(int)", "main"}), {100, 300 * kMiB});
+  maker.sample(maker.stack({"malloc", "log_line", "main"}), {10, 20 * kMiB});
+  heapprof::Totals& totals = *maker.heap().mutable_totals();
+  totals.set_kernel_rss_bytes(1000 * kMiB);
+  totals.set_live_bytes(320 * kMiB);
+  totals.set_free_slot_bytes(400 * kMiB);
+  totals.set_dirty_bytes(200 * kMiB);
+  totals.set_thread_cache_bytes(40 * kMiB);
+  totals.set_metadata_bytes(5 * kMiB);
+  totals.set_sampler_bytes(5 * kMiB);
+  totals.set_other_mappings_bytes(kMiB);
+  return maker;
+}
+
+std::vector<Finding> findingsOf(const model::Query& query) {
+  absl::StatusOr<std::vector<Finding>> found = findings(query);
+  EXPECT_TRUE(found.ok()) << found.status();
+  return found.ok() ? *found : std::vector<Finding>{};
+}
+
+TEST(Findings, AreAtMostFiveAndStandLargestFirst) {
+  model::Query query;
+  query.snapshot = service().make();
+  const std::vector<Finding> found = findingsOf(query);
+  ASSERT_FALSE(found.empty());
+  EXPECT_LE(found.size(), 5u);
+  EXPECT_EQ(found[0].id, "free_slots");
+  EXPECT_EQ(found[1].id, "largest_holder");
+  EXPECT_THAT(found[1].title, testing::HasSubstr("Store::put(int) holds 300MB"));
+  EXPECT_EQ(found[2].id, "dirty");
+  for (std::size_t i = 1; i < found.size(); ++i) EXPECT_GE(found[i - 1].bytes, found[i].bytes);
+}
+
+TEST(Findings, CommandsQuoteNamesForTheShellAndForExpressions) {
+  model::Query query;
+  query.snapshot = service().make("it's a dump.pb.gz");
+  for (const Finding& finding : findingsOf(query)) {
+    EXPECT_THAT(finding.command, testing::HasSubstr("'it'\\''s a dump.pb.gz'"));
+    if (finding.id == "largest_holder")
+      EXPECT_THAT(finding.command, testing::HasSubstr("-focus='Store::put\\(int\\)'"));
+  }
+}
+
+TEST(Findings, GrowthIsToldWithItsErrorAndSmallThingsAreNot) {
+  SnapshotMaker before = service(), now = service();
+  now.columns.samples.values[1] += 90 * kMiB;
+  model::Query query;
+  query.snapshot = now.make();
+  query.baseline = before.make();
+  query.baselineMode = model::BaselineMode::kBase;
+  const std::vector<Finding> found = findingsOf(query);
+  EXPECT_THAT(found, testing::Contains(testing::Field(&Finding::id, "growth")));
+  for (const Finding& finding : found) {
+    EXPECT_GE(finding.bytes, 10 * kMiB) << "below a hundredth of RSS: " << finding.title;
+    if (finding.id == "growth")
+      EXPECT_THAT(finding.title, testing::HasSubstr("Store::put(int) holds 90MB more"));
+  }
+}
+
+TEST(Findings, OfStacksAloneStillNameTheLargestHolder) {
+  SnapshotMaker maker;
+  maker.sample(maker.stack({"malloc", "keep", "main"}), {1, kMiB});
+  model::Query query;
+  query.snapshot = maker.make();
+  const std::vector<Finding> found = findingsOf(query);
+  ASSERT_EQ(found.size(), 1u);
+  EXPECT_EQ(found[0].id, "largest_holder");
+}
+
+TEST(Findings, WhatIsMissingIsNotTakenForNothing) {
+  SnapshotMaker maker = service();
+  maker.heap().mutable_totals()->clear_free_slot_bytes();
+  model::Query query;
+  query.snapshot = maker.make();
+  for (const Finding& finding : findingsOf(query)) EXPECT_NE(finding.id, "free_slots");
+}
+
+TEST(Info, TellsWhatTheDumpIsAndHasNoEmptyRows) {
+  SnapshotMaker maker = service();
+  heapprof::Header& header = *maker.heap().mutable_header();
+  header.set_program(maker.heapText("/usr/bin/service"));
+  header.set_pid(4711);
+  header.set_reason(heapprof::SIGNAL);
+  header.set_sampling_interval_bytes(65536);
+  absl::StatusOr<model::Table> table = info(maker.make());
+  ASSERT_TRUE(table.ok()) << table.status();
+  std::string all;
+  for (std::size_t row = 0; row < table->rows(); ++row) {
+    EXPECT_FALSE(table->find("value")->texts[row].empty());
+    all += table->find("name")->texts[row] + ": " + table->find("value")->texts[row] + "\n";
+  }
+  for (const char* part : {"/usr/bin/service", "4711", "by signal", "64kB"})
+    EXPECT_THAT(all, testing::HasSubstr(part));
+}
+
+TEST(Info, OfAnotherToolsProfileSaysThatThereAreStacksOnly) {
+  absl::StatusOr<model::Table> table = info(test::wildSnapshot(1));
+  ASSERT_TRUE(table.ok());
+  std::string all;
+  for (const std::string& value : table->find("value")->texts) all += value + "\n";
+  EXPECT_THAT(all, testing::HasSubstr("stacks"));
+}
+
+}  // namespace
+}  // namespace heapprof::analysis

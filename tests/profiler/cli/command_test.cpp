@@ -1,0 +1,176 @@
+// The command itself, as a process: exit codes, one line for what is wrong, data on stdout and the rest on
+// stderr.
+#include <array>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "CLI/CLI.hpp"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+
+#include "formats/pprof/write_profile.h"
+#include "profiler/cli/verb.h"
+#include "tests/profiler/support/snapshot_maker.h"
+
+namespace heapprof::cli {
+namespace {
+
+using testing::EndsWith;
+using testing::HasSubstr;
+using testing::StartsWith;
+
+struct Done {
+  int status = -1;
+  std::string out, err;
+};
+
+class Command : public testing::Test {
+ protected:
+  void SetUp() override {
+    folder_ = std::filesystem::temp_directory_path() / absl::StrCat("heapprof-cli.", ::getpid());
+    std::filesystem::create_directories(folder_);
+    ASSERT_TRUE(formats::writeProfile(test::wildColumns(4), path("a.pb.gz")).ok());
+    ASSERT_TRUE(formats::writeProfile(test::wildColumns(6), path("b.pb.gz")).ok());
+  }
+  void TearDown() override { std::filesystem::remove_all(folder_); }
+
+  std::string path(const std::string& name) const { return folder_ / name; }
+  std::string contents(const std::string& name) const {
+    std::ifstream in(path(name));
+    return {std::istreambuf_iterator<char>(in), {}};
+  }
+  Done run(const std::string& arguments) const {
+    const std::string line =
+        absl::StrCat("cd ", folder_.string(), " && ", HEAPPROF_CLI, " ", arguments, " >out 2>err");
+    const int status = std::system(line.c_str());
+    return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, contents("out"), contents("err")};
+  }
+  // Wrong input: exit 2, one line on stderr that starts with the program's name, nothing on stdout.
+  void expectRefused(const std::string& arguments, const std::string& part) const {
+    SCOPED_TRACE(arguments);
+    const Done done = run(arguments);
+    EXPECT_EQ(done.status, 2);
+    EXPECT_EQ(done.out, "");
+    EXPECT_THAT(done.err, StartsWith("heapprof: "));
+    EXPECT_THAT(done.err, HasSubstr(part));
+    EXPECT_EQ(std::count(done.err.begin(), done.err.end(), '\n'), 1) << done.err;
+  }
+
+  std::filesystem::path folder_;
+};
+
+// Files for the verb's positional arguments: one, or two where it compares.
+std::string filesFor(const Verb& verb) {
+  return verb.group == Group::kCompare ? "a.pb.gz b.pb.gz" : "a.pb.gz";
+}
+
+TEST_F(Command, HelpOfEachVerbShowsExampleFormatsAndExitCodes) {
+  const Done all = run("--help");
+  EXPECT_EQ(all.status, 0);
+  for (const Verb& verb : verbs()) {
+    EXPECT_THAT(all.out, HasSubstr(absl::StrCat("  ", verb.name, " ")));
+    for (const char* flag : {"--help", "-h"}) {
+      const Done help = run(absl::StrCat(verb.name, " ", flag));
+      EXPECT_EQ(help.status, 0) << verb.name;
+      EXPECT_EQ(help.err, "");
+      EXPECT_THAT(help.out, HasSubstr(verb.example));
+      EXPECT_THAT(help.out, HasSubstr(verb.exitCodes));
+      EXPECT_THAT(help.out, HasSubstr(verb.formats));
+    }
+  }
+}
+
+TEST_F(Command, EveryVerbRefusesAFlagItDoesNotKnowAndAFileThatIsNotThere) {
+  for (const Verb& verb : verbs()) {
+    if (verb.group == Group::kRecord) continue;
+    expectRefused(absl::StrCat(verb.name, " --no_such_flag ", filesFor(verb)), "--no_such_flag");
+    expectRefused(
+        absl::StrCat(verb.name, " ", verb.group == Group::kCompare ? "none.pb.gz none.pb.gz" : "none.pb.gz"),
+        "none.pb.gz");
+    expectRefused(verb.name, "");
+  }
+}
+
+TEST_F(Command, EveryFormatOfEachVerbIsWrittenAndAnyOtherRefusedBeforeReading) {
+  for (const Verb& verb : verbs()) {
+    if (verb.group == Group::kRecord || verb.group == Group::kConvert) continue;
+    for (const absl::string_view format : absl::StrSplit(verb.formats, ',')) {
+      SCOPED_TRACE(absl::StrCat(verb.name, " ", format));
+      const Done done = run(absl::StrCat(verb.name, " --format ", format, " ", filesFor(verb)));
+      EXPECT_EQ(done.status, 0) << done.err;
+      EXPECT_NE(done.out, "");
+      if (format == "json") EXPECT_THAT(done.out, StartsWith("{"));
+    }
+    expectRefused(absl::StrCat(verb.name, " --format xml ", filesFor(verb)), "xml");
+  }
+}
+
+TEST_F(Command, BadValuesAreOneLineThatNamesTheFlag) {
+  expectRefused("top -focus='a(' a.pb.gz", "-focus=a(");
+  expectRefused("top -tagfocus='k=[' a.pb.gz", "-tagfocus");
+  expectRefused("top -nodecount=many a.pb.gz", "nodecount");
+  expectRefused("top -nodefraction=half a.pb.gz", "nodefraction");
+  expectRefused("top -divide_by=0 a.pb.gz", "-divide_by");
+  expectRefused("top -sample_index=speed a.pb.gz", "inuse_space");
+  expectRefused("top -cum -flat a.pb.gz", "-cum");
+  expectRefused("top -lines -files a.pb.gz", "-lines");
+  expectRefused("top -base a.pb.gz -diff_base a.pb.gz b.pb.gz", "-diff_base");
+  expectRefused("top -symbolize=remote a.pb.gz", "symbolize");
+  expectRefused("top a.pb.gz extra.pb.gz", "extra.pb.gz");
+  expectRefused("diff a.pb.gz", "NEW");
+}
+
+TEST_F(Command, AVerbThatDoesNotExistIsAnsweredWithTheNearest) {
+  expectRefused("sumary a.pb.gz", "did you mean summary?");
+  expectRefused("xyzzyplugh", "heapprof --help lists them");
+}
+
+TEST_F(Command, OneDashAndTwoAreTheSame) {
+  EXPECT_EQ(run("top -cum -focus=cache a.pb.gz").out, run("top --cum --focus=cache a.pb.gz").out);
+  EXPECT_NE(run("top -cum a.pb.gz").out, run("top a.pb.gz").out);
+}
+
+TEST_F(Command, NotesOfTextGoToStderrAndThoseOfJsonIntoIt) {
+  const Done text = run("top -focus=nothing_at_all a.pb.gz");
+  EXPECT_EQ(text.status, 0);
+  EXPECT_THAT(text.err, HasSubstr("Focus expression matched no samples"));
+  const Done json = run("top -focus=nothing_at_all --format json a.pb.gz");
+  EXPECT_EQ(json.err, "");
+  EXPECT_THAT(json.out, HasSubstr("Focus expression matched no samples"));
+}
+
+TEST_F(Command, AClosedPipeIsNotAFailure) {
+  const int status =
+      std::system(absl::StrCat("cd ", folder_.string(), " && bash -c 'set -o pipefail; ", HEAPPROF_CLI,
+                               " top --format json a.pb.gz 2>err | head -c 1 >out'")
+                      .c_str());
+  EXPECT_EQ(WEXITSTATUS(status), 0) << contents("err");
+}
+
+TEST_F(Command, AFullDiskIsOneLineAndExitTwo) {
+  const int status = std::system(
+      absl::StrCat("cd ", folder_.string(), " && ", HEAPPROF_CLI, " top a.pb.gz >/dev/full 2>err").c_str());
+  EXPECT_EQ(WEXITSTATUS(status), 2);
+  EXPECT_THAT(contents("err"), HasSubstr("standard output: No space left on device"));
+}
+
+TEST_F(Command, SymbolizeKeepsAllThatTheFileHolds) {
+  test::SnapshotMaker maker;
+  maker.sample(maker.stack({"f"}), {1, 2});
+  maker.heap().mutable_totals()->set_kernel_rss_bytes(4711);
+  ASSERT_TRUE(formats::writeProfile(maker.columns, path("c.pb.gz")).ok());
+  const Done done = run("symbolize c.pb.gz");
+  EXPECT_EQ(done.status, 0) << done.err;
+  EXPECT_EQ(done.out, "c.symbolized.pb.gz\n");
+  EXPECT_EQ(run("top c.pb.gz").out, run("top c.symbolized.pb.gz").out);
+  EXPECT_THAT(run("summary --format json c.symbolized.pb.gz").out, HasSubstr("4711"));
+}
+
+}  // namespace
+}  // namespace heapprof::cli
