@@ -1,6 +1,5 @@
 #include "profiler/analysis/waterfall_lines.h"
 
-#include <cmath>
 #include <limits>
 
 #include "absl/strings/str_cat.h"
@@ -65,38 +64,31 @@ constexpr Field kFields[] = {
      &T::other_mappings_bytes},
 };
 
+// Requested and slack are what the dump says; the live objects that they split are counted, not sampled.
 void addLiveLines(const model::Snapshot& snapshot, Waterfall* out) {
   const heapprof::Totals& totals = snapshot.heap().totals();
   WaterfallLine requested = kRequested, slack = kSlack, live = kLive;
   if (totals.has_live_bytes()) live.bytes = static_cast<double>(totals.live_bytes());
   if (!totals.has_requested_bytes()) {
     out->lines.push_back(live);
+    const bool sampled = snapshot.heap().header().has_sampling_interval_bytes();
     out->notes.push_back(
-        "sampling was off: what was requested is unknown, live objects are shown by allocated size");
+        sampled
+            ? "which pages are resident could not be read, so neither what of the heap is; heapprof info "
+              "says why"
+            : "sampling was off: what was requested is unknown, live objects are shown by allocated size");
     return;
   }
-  const double asked = static_cast<double>(totals.requested_bytes());
-  requested.bytes = asked;
+  requested.bytes = static_cast<double>(totals.requested_bytes());
   requested.error = totals.has_requested_stderr_bytes() ? static_cast<double>(totals.requested_stderr_bytes())
                                                         : kUnknownError;
   if (totals.has_internal_slack_bytes()) {
     slack.bytes = static_cast<double>(totals.internal_slack_bytes());
-    slack.error = kUnknownError;
+    slack.error = requested.error;
   }
-  if (live.bytes && slack.bytes && asked + *slack.bytes > 0) {
-    absl::optional<RequestedShare> share = requestedShare(snapshot);
-    const double ratio = share ? share->ratio : asked / (asked + *slack.bytes);
-    const double error = share ? *live.bytes * share->error : kUnknownError;
-    out->notes.push_back(absl::StrCat(
-        "live objects are counted, ", model::bytesText(*live.bytes),
-        "; requested and slack are its parts by sampling (sampled alone, requested is ",
-        model::bytesText(asked),
-        totals.has_requested_stderr_bytes() ? absl::StrCat(" ± ", model::bytesText(requested.error))
-                                            : std::string(),
-        ")"));
-    requested.bytes = *live.bytes * ratio;
-    slack.bytes = *live.bytes - *requested.bytes;
-    requested.error = slack.error = error;
+  if (live.bytes) {
+    out->notes.push_back(absl::StrCat("live objects are counted, ", model::bytesText(*live.bytes),
+                                      "; sampling says how much of it was requested and how much is slack"));
   }
   out->lines.push_back(requested);
   out->lines.push_back(slack);
@@ -109,36 +101,6 @@ const WaterfallLine* Waterfall::find(absl::string_view id) const {
     if (line.id == id) return &line;
   }
   return nullptr;
-}
-
-// Ratio estimator: sum(w r) / sum(w a) over samples with weight w = 1/p, p = 1 - exp(-a/T). Its variance is
-// that of the residuals r - ratio a, each drawn with probability p: sum((1-p)/p^2 (r - ratio a)^2) / sum(w
-// a)^2.
-absl::optional<RequestedShare> requestedShare(const model::Snapshot& snapshot) {
-  const heapprof::LiveSamples& samples = snapshot.heap().samples();
-  const int rows = samples.allocated_bytes_size();
-  if (rows == 0 || samples.requested_bytes_size() != rows || samples.interval_bytes_size() != rows)
-    return absl::nullopt;
-  auto chance = [&samples](int i) {
-    const std::uint64_t interval = samples.interval_bytes(i);
-    if (interval <= 1) return 1.0;
-    return -std::expm1(-static_cast<double>(samples.allocated_bytes(i)) / static_cast<double>(interval));
-  };
-  double requested = 0, allocated = 0;
-  for (int i = 0; i < rows; ++i) {
-    requested += static_cast<double>(samples.requested_bytes(i)) / chance(i);
-    allocated += static_cast<double>(samples.allocated_bytes(i)) / chance(i);
-  }
-  if (!(allocated > 0) || !std::isfinite(allocated)) return absl::nullopt;
-  const double ratio = requested / allocated;
-  double variance = 0;
-  for (int i = 0; i < rows; ++i) {
-    const double p = chance(i);
-    const double residual = static_cast<double>(samples.requested_bytes(i)) -
-                            ratio * static_cast<double>(samples.allocated_bytes(i));
-    variance += (1 - p) / (p * p) * residual * residual;
-  }
-  return RequestedShare{ratio, std::sqrt(variance) / allocated};
 }
 
 Waterfall waterfallOf(const model::Snapshot& snapshot) {

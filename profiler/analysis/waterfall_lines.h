@@ -1,9 +1,9 @@
 // The lines of the RSS waterfall of one dump: one row of a table each, and the rule that makes them sum.
 //
 // Invariant: each line is a figure of the dump, none a remainder; `unattributed` is the kernel's RSS minus
-// all known lines, and unknown where the kernel's figure is. Requested and slack are the two parts of the
-// live bytes, which the allocator counts, in the proportion that sampling found; so sampling error moves
-// bytes between them only.
+// all known lines, and unknown where the kernel's figure is. Requested and slack split the live bytes, which
+// the allocator counts, as sampling says (runtime/introspect/requested_estimate.h); its error moves bytes
+// between the two only.
 #pragma once
 
 #include <string>
@@ -31,12 +31,5 @@ struct Waterfall {
 };
 
 Waterfall waterfallOf(const model::Snapshot& snapshot);
-
-// How requested bytes relate to allocated ones among live samples, with the standard error of the ratio.
-struct RequestedShare {
-  double ratio = 0;
-  double error = 0;
-};
-absl::optional<RequestedShare> requestedShare(const model::Snapshot& snapshot);
 
 }  // namespace heapprof::analysis

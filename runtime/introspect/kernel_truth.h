@@ -42,6 +42,7 @@ class KernelTruth {
   // Whole pages of any range, without going through the window. Adds to *out.
   bool sum(std::uintptr_t start, std::size_t bytes, PageBytes* out) noexcept;
 
+  void forgetWindow() noexcept { windowStart_ = windowEnd_ = 0; }  // what is asked from now on is read anew
   // Parts of pages count as parts. Ranges are best asked for in address order: a window of pages is kept.
   PageBytes within(std::uintptr_t start, std::uintptr_t end) noexcept;
   // One bit a page from `start` (page aligned), lowest page in the lowest bit.

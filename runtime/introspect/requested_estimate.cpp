@@ -10,6 +10,7 @@ void addSample(RequestSums* sums, sampling::Weight weight, double allocated, dou
   sums->samples += 1;
   sums->weight += w;
   sums->requested += w * q;
+  sums->slack += w * (a - q);
   sums->allocated += w * a;
   sums->vqq += v * q * q;
   sums->vqa += v * q * a;
@@ -42,6 +43,17 @@ Estimate estimateRequested(const RequestSums& sums, double objects, double liveB
     out.variance += unseen * unseen * spread;
   }
   return out;
+}
+
+double estimateSlack(const RequestSums& sums, double objects, double liveBytes, double smallest) noexcept {
+  if (objects <= 0 || liveBytes <= 0) {
+    return 0;
+  }
+  if (!(sums.allocated > 0)) {
+    const double size = liveBytes / objects;
+    return smallest < size ? objects * (size - smallest) / 2 : 0;
+  }
+  return liveBytes * sums.slack / sums.allocated;
 }
 
 double squareRoot(double x) noexcept {

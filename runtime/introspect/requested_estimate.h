@@ -30,6 +30,10 @@ void addSample(RequestSums* sums, sampling::Weight weight, double allocated, dou
 Estimate estimateRequested(const RequestSums& sums, double objects, double liveBytes,
                            double smallest) noexcept;
 
+// The other part of the same objects, by the samples' own slack: N a s, s = sum(w (a - q)) / sum(w a). Both
+// are parts of the same counted bytes, so it errs by what estimateRequested() errs, the other way.
+double estimateSlack(const RequestSums& sums, double objects, double liveBytes, double smallest) noexcept;
+
 double squareRoot(double x) noexcept;  // libm would be one more library
 
 }  // namespace heapprof::introspect

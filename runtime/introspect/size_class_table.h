@@ -17,6 +17,7 @@ struct RequestSums {
   double samples = 0;
   double weight = 0;                 // sum w: estimates the live objects
   double requested = 0;              // sum w q
+  double slack = 0;                  // sum w (a - q)
   double allocated = 0;              // sum w a
   double vqq = 0, vqa = 0, vaa = 0;  // sums v q^2, v q a, v a^2
   double v = 0;                      // sum v: variance of `weight`

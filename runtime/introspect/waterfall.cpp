@@ -147,10 +147,11 @@ struct Split {
   Estimate requested;
   double slack = 0;
 
-  void add(const Estimate& estimate, double residentBytes) noexcept {
+  void add(const RequestSums& sums, double objects, double residentBytes, double smallest) noexcept {
+    const Estimate estimate = estimateRequested(sums, objects, residentBytes, smallest);
     requested.value += estimate.value;
     requested.variance += estimate.variance;
-    slack += residentBytes - estimate.value;
+    slack += estimateSlack(sums, objects, residentBytes, smallest);
   }
 };
 
@@ -173,16 +174,14 @@ void estimateSplit(const Scan& scan, Waterfall* out) noexcept {
                                            objects * static_cast<double>(figures.row.size), smallest);
     figures.requestedBytes = all.value;
     figures.requestedStderr = squareRoot(all.variance);
-    split.add(estimateRequested(figures.resident, objects, figures.liveResidentBytes, smallest),
-              figures.liveResidentBytes);
+    split.add(figures.resident, objects, figures.liveResidentBytes, smallest);
   }
   // Large sizes are rounded up to whole granules.
   const auto objects = static_cast<double>(scan.sums.largeObjects);
   const double meanSize = objects > 0 ? scan.sums.largeLive / objects : 0;
   const auto rounding = static_cast<double>(scan.region.granuleBytes);
-  split.add(estimateRequested(samples.largeResident, objects, scan.sums.largeLive,
-                              meanSize > rounding ? meanSize - rounding : 0),
-            scan.sums.largeLive);
+  split.add(samples.largeResident, objects, scan.sums.largeLive,
+            meanSize > rounding ? meanSize - rounding : 0);
   if (out->live.known) {
     // What remote caches hold counts as outstanding above; it is no longer the program's.
     const double kept = scan.sums.live > 0 ? static_cast<double>(out->live.value) / scan.sums.live : 1;
@@ -248,6 +247,48 @@ void measureOwnMemory(const Scan& scan, KernelTruth& truth, Waterfall* out) noex
   }
 }
 
+void startAgain(Scan* scan) noexcept {
+  scan->region = heap::region();
+  scan->sums = Sums();
+  scan->input.truth.forgetWindow();
+  for (std::size_t i = 0; i < scan->input.classes.size(); ++i) {
+    scan->input.classes[i].residentBytes = 0;
+    scan->input.classes[i].liveResidentBytes = 0;
+  }
+  for (std::size_t i = 0; scan->input.placement.liveBytes != nullptr && i < scan->input.placement.units;
+       ++i) {
+    scan->input.placement.liveBytes[i] = 0;
+  }
+}
+
+// The program runs on meanwhile, and where this thread had to wait for a processor it may have grown by much
+// between the walk and the kernel's figure. So RSS is read before and after the walk, their mean counts, and
+// where it moved by more than 0.1% the walk is repeated, each time content with twice the movement.
+void walkAtRest(char* buffer, Scan* scan, ProcessFigures* process) noexcept {
+  constexpr int kAttempts = 6;
+  constexpr std::uint64_t kQuietShare = 1000;  // of RSS
+  constexpr std::uint64_t kPatienceNanos = 500000000;
+  const std::uint64_t started = os::calls().monotonicNanos();
+  Figure before = readProcessFigures(buffer).rss;
+  for (int attempt = 0; attempt < kAttempts; ++attempt) {
+    walkExtents(visitExtent, scan);
+    *process = readProcessFigures(buffer);
+    const Figure after = process->rss;
+    if (!before.known || !after.known) {
+      return;
+    }
+    process->rss.set(before.value / 2 + after.value / 2);
+    const std::uint64_t moved =
+        after.value > before.value ? after.value - before.value : before.value - after.value;
+    if (moved <= (after.value / kQuietShare) << attempt || attempt + 1 == kAttempts ||
+        os::calls().monotonicNanos() - started > kPatienceNanos) {
+      return;
+    }
+    before = after;
+    startAgain(scan);
+  }
+}
+
 }  // namespace
 
 ExtentShare shareOut(const heap::Extent& extent, KernelTruth& truth) noexcept {
@@ -290,15 +331,10 @@ Waterfall measureWaterfall(const WaterfallInput& input) noexcept {
   }
   OtherMappings others;
   others.prepare(input.memory);
-  const Figure before = readProcessFigures(buffer).rss;
-  Scan scan{input, heap::region(), {}};
-  walkExtents(visitExtent, &scan);
-  measureOwnMemory(scan, input.truth, &out);
   others.measure(input.truth, &out.otherMappings);
-  out.process = readProcessFigures(buffer);
-  if (before.known && out.process.rss.known) {
-    out.process.rss.set(before.value / 2 + out.process.rss.value / 2);
-  }
+  Scan scan{input, heap::region(), {}};
+  walkAtRest(buffer, &scan, &out.process);
+  measureOwnMemory(scan, input.truth, &out);
   out.swapped = out.process.swapped;
   publishHeapLines(scan, input.truth, &out);
   estimateSplit(scan, &out);

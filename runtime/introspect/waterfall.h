@@ -24,7 +24,7 @@
 namespace heapprof::introspect {
 
 struct Waterfall {
-  ProcessFigures process;  // rss: the mean of a reading before and one after the scans
+  ProcessFigures process;  // rss: the mean of a reading just before and one just after the walk over the heap
   CgroupFigures cgroup;
   Figure requested, requestedStderr, internalSlack;
   Figure live, liveObjects, freeSlots, threadCaches, dirty, purged, metadata, sampler, otherMappings;

@@ -48,6 +48,16 @@ sampled() {
   [ -z "$(find "$scratch/dumps" -name '*.tmp')" ] || fail "a temporary file was left: $(ls "$scratch/dumps")"
 }
 
+# take_dump PID [SECONDS]: asks the process for a dump (dump=signal:USR2) and waits until the file is whole.
+take_dump() {
+  local before
+  before=$(whole_dumps)
+  kill -USR2 "$1"
+  wait_for "${2:-60}" more_dumps_than "$before"
+}
+whole_dumps() { find "$scratch/dumps" -name '*.pb.gz' | wc -l; }
+more_dumps_than() { [ "$(whole_dumps)" -gt "$1" ]; }
+
 free_port() {
   python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
 }
