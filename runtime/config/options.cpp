@@ -229,6 +229,16 @@ void readExecutableName(char* out, std::size_t capacity) noexcept {
   copyText({text.data + start, text.size - start}, out, capacity);
 }
 
+// The last part of the path that was executed, links not followed; null where the kernel does not say.
+const char* calledName() noexcept {
+  const auto* path = reinterpret_cast<const char*>(getauxval(AT_EXECFN));
+  const char* name = path;
+  for (const char* at = path; at != nullptr && *at != '\0'; ++at) {
+    if (*at == '/') name = at + 1;
+  }
+  return name;
+}
+
 void formatTriggers(const DumpTriggers& dump, Line* out) noexcept {
   const char* separator = "";
   if (dump.atExit) {
@@ -299,7 +309,7 @@ constinit std::atomic<int> state{0};  // 0 not read, 1 being read, 2 read
 
 }  // namespace
 
-int parse(const char* text, const char* executableName, Options* out) noexcept {
+int parse(const char* text, const char* executableName, Options* out, const char* calledName) noexcept {
   *out = Options();
   for (const Row& row : kRows) store(row, textOf(row.defaultText), out);
   const Text whole = text == nullptr ? Text{nullptr, 0} : textOf(text);
@@ -311,7 +321,8 @@ int parse(const char* text, const char* executableName, Options* out) noexcept {
   // A program that `only` leaves out must stay quiet, complaints included: shells start many of them.
   Options probe = *out;
   parseItems(whole, true, &probe);
-  const bool wanted = matchesAny(probe.only, executableName);
+  const bool wanted =
+      matchesAny(probe.only, executableName) || (calledName != nullptr && matchesAny(probe.only, calledName));
   const Findings findings = parseItems(whole, !wanted, out);
   if (findings.help && wanted) printTable();
   out->active = wanted && !findings.help;
@@ -332,7 +343,7 @@ const Options& options() noexcept {
     char name[256];
     readExecutableName(name, sizeof name);
     const bool privileged = getauxval(AT_SECURE) != 0;
-    parse(privileged ? nullptr : valueInEnvironment("HEAPPROF"), name, &inForce);
+    parse(privileged ? nullptr : valueInEnvironment("HEAPPROF"), name, &inForce, calledName());
     base::setLogging(inForce.log);
     state.store(2, std::memory_order_release);
   } else {

@@ -26,7 +26,7 @@ struct Options {
   std::uint64_t sampleBytes = 0;  // mean interval; 0: sampling off; 1: every allocation
   DumpTriggers dump;
   char path[kPathBytes] = {};  // template: %e name, %h host, %p pid, %t time, %n number
-  char only[64] = {};          // executable's name; other programs run with sampling off
+  char only[64] = {};          // a|b*: names of executables; other programs run with sampling off
   std::uint64_t seed = 0;
   bool hasSeed = false;
   std::uint32_t depth = 128;  // frames kept, 1..128
@@ -40,8 +40,11 @@ struct Options {
 // Reads the environment on the first call. Never allocates.
 const Options& options() noexcept;
 
-// For tests: parses `text` into `out`; returns the number of complaints (written to stderr).
-int parse(const char* text, const char* executableName, Options* out) noexcept;
+// For tests: parses `text` into `out`; returns the number of complaints (written to stderr). `only` may name
+// the executable or the link by which it was called (null: the same): Debian's redis-server is a link to
+// redis-check-rdb.
+int parse(const char* text, const char* executableName, Options* out,
+          const char* calledName = nullptr) noexcept;
 
 // For a dump's header: visits "key", "value in force".
 using OptionVisitor = void (*)(void* context, const char* key, const char* value);

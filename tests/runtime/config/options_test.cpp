@@ -146,6 +146,16 @@ TEST(Options, OtherExecutablesRunPlainAndSilent) {
   EXPECT_TRUE(parsed("sample=1,only=redis-server|python3*", "python3.11").options.active);
 }
 
+TEST(Options, OnlyTakesTheNameAProgramWasCalledByAsWell) {
+  Options options;
+  EXPECT_EQ(parse("sample=1,only=redis-server", "redis-check-rdb", &options, "redis-server"), 0);
+  EXPECT_TRUE(options.active);
+  EXPECT_EQ(parse("sample=1,only=redis-server", "redis-check-rdb", &options, "redis-sentinel"), 0);
+  EXPECT_FALSE(options.active);
+  EXPECT_EQ(parse("sample=1,only=redis-check-rdb", "redis-check-rdb", &options, "redis-server"), 0);
+  EXPECT_TRUE(options.active);
+}
+
 TEST(Options, HelpPrintsTheTableAndSamplesNothing) {
   const Parsed p = parsed("help");
   EXPECT_FALSE(p.options.active);
