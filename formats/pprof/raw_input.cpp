@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -16,6 +17,7 @@ namespace {
 
 constexpr std::size_t kPieceBytes = 256 << 10;
 constexpr std::uint64_t kProgressBytes = 1 << 20;
+constexpr int kWriterMillis = 10000;  // a named pipe that nobody opens would be waited for for ever
 
 const char* adviceFor(int error) {
   switch (error) {
@@ -48,7 +50,8 @@ RawInput::~RawInput() {
 }
 
 absl::Status RawInput::openFile() {
-  file_ = open(name_.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY);
+  // Without O_NONBLOCK, opening a named pipe already waits for its writer.
+  file_ = open(name_.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
   if (file_ < 0) {
     return openError(name_, errno);
   }
@@ -62,8 +65,25 @@ absl::Status RawInput::openFile() {
   if (S_ISREG(info.st_mode)) {
     total_ = static_cast<std::uint64_t>(info.st_size);
   }
+  mayLackWriter_ = S_ISFIFO(info.st_mode);
   buffer_.resize(kPieceBytes);
   return absl::OkStatus();
+}
+
+// One read; of a pipe whose writer has not come yet, the first one waits for it.
+ssize_t RawInput::readSome(std::uint8_t* to, std::size_t size) {
+  ssize_t got = ::read(file_, to, size);
+  if (got == 0 && mayLackWriter_) {
+    pollfd event{file_, POLLIN, 0};
+    const bool nothing = poll(&event, 1, kWriterMillis) == 0;
+    got = ::read(file_, to, size);
+    nobodyWrites_ = nothing && got == 0;
+  }
+  mayLackWriter_ = false;
+  if (got < 0 && errno == EAGAIN && fcntl(file_, F_SETFL, 0) == 0) {  // its writer is slow: now wait for it
+    got = ::read(file_, to, size);
+  }
+  return got;
 }
 
 absl::Status RawInput::readPiece(Bytes* piece) {
@@ -74,7 +94,7 @@ absl::Status RawInput::readPiece(Bytes* piece) {
   }
   std::size_t filled = 0;  // a full piece unless the end comes first: pipes give a little at a time
   while (filled < buffer_.size()) {
-    const ssize_t got = ::read(file_, buffer_.data() + filled, buffer_.size() - filled);
+    const ssize_t got = readSome(buffer_.data() + filled, buffer_.size() - filled);
     if (got < 0 && errno == EINTR) {
       continue;
     }
@@ -82,6 +102,10 @@ absl::Status RawInput::readPiece(Bytes* piece) {
       return absl::UnavailableError(faultLine(name_, consumed_ + filled,
                                               absl::StrCat("reading failed: ", std::strerror(errno)),
                                               "check the disk or the mount and try again"));
+    }
+    if (got == 0 && nobodyWrites_) {
+      return absl::UnavailableError(faultLine(name_, 0, "nothing writes into this pipe",
+                                              "start what writes into it first, or give a file"));
     }
     if (got == 0) {
       break;

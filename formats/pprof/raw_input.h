@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <string>
+#include <sys/types.h>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -38,12 +39,15 @@ class RawInput {
 
  private:
   absl::Status readPiece(Bytes* piece);
+  ssize_t readSome(std::uint8_t* to, std::size_t size);
   std::string name_;
   std::function<bool(std::uint64_t, std::uint64_t)> progress_;
   std::uint64_t reported_ = 0;
   std::uint64_t consumed_ = 0;
   std::uint64_t total_ = 0;
   int file_ = -1;
+  bool mayLackWriter_ = false;  // a pipe from which nothing was read yet
+  bool nobodyWrites_ = false;
   Bytes memory_;
   std::vector<std::uint8_t> buffer_;
 };

@@ -69,6 +69,11 @@ absl::Status StackView::choosePerSide() {
     const model::Snapshot& dump = snapshot(side);
     // The metric of the snapshot is meant in the baseline, whatever that one's default is.
     absl::optional<std::size_t> type = dump.sampleType(side == 0 ? query_.metric : metric_);
+    if (dump.columns().sampleTypes.empty()) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          dump.path(), ": holds no sample types, so no figures; it was cut short or is no heap profile: ",
+          "take the dump again"));
+    }
     if (!type) {
       return absl::InvalidArgumentError(
           absl::StrCat(dump.path(), ": holds no ", side == 0 ? query_.metric : metric_, "; it has ",
