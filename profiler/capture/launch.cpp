@@ -13,6 +13,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 
+#include "profiler/capture/left_behind.h"
+
 namespace heapprof::capture {
 namespace {
 
@@ -95,6 +97,7 @@ absl::StatusOr<Ended> reap(pid_t child) {
   Ended ended;
   ended.pid = child;
   ended.lastName = lastNameOf(child);
+  ended.startTicks = startTicksOf(child);
   int status = 0;
   while (waitpid(child, &status, 0) < 0) {
     if (errno != EINTR) return absl::InternalError(absl::StrCat("waitpid: ", std::strerror(errno)));

@@ -5,6 +5,7 @@
 // on a second time. Call from the only thread: signals are blocked here while the child runs.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <sys/types.h>
 #include <vector>
@@ -26,7 +27,8 @@ struct Ended {
   int exitStatus = 0;  // as a shell says it: 128 + n for a signal
   int signal = 0;      // 0: it exited by itself
   bool coreDumped = false;
-  std::string lastName;  // the kernel's name of it at its end, at most 15 characters; "" unknown
+  std::string lastName;          // the kernel's name of it at its end, at most 15 characters; "" unknown
+  std::uint64_t startTicks = 0;  // when it was started (left_behind.h); 0: unknown
 };
 
 // Errors: it could not be executed at all.

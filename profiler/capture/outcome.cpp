@@ -1,9 +1,11 @@
 #include "profiler/capture/outcome.h"
 
 #include <cstring>
+#include <fnmatch.h>
 #include <signal.h>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 
 namespace heapprof::capture {
 namespace {
@@ -14,6 +16,18 @@ constexpr std::size_t kKernelNameBytes = 15;
 bool becameAnother(const Target& target, const Ended& ended) {
   return !ended.lastName.empty() && ended.lastName != target.name.substr(0, kKernelNameBytes) &&
          ended.lastName != target.path.substr(target.path.rfind('/') + 1).substr(0, kKernelNameBytes);
+}
+
+bool isLeftOut(const Target& target, const std::string& only) {
+  if (only.empty()) return false;
+  const std::string called = target.path.substr(target.path.rfind('/') + 1);
+  const std::vector<std::string> patterns = absl::StrSplit(only, '|');
+  for (const std::string& pattern : patterns) {
+    for (const std::string& name : {target.name, called}) {
+      if (fnmatch(pattern.c_str(), name.c_str(), FNM_NOESCAPE) == 0) return false;
+    }
+  }
+  return true;
 }
 
 std::string bySignal(const Target& target, const Ended& ended, const Absence& asked) {
@@ -45,6 +59,16 @@ std::vector<std::string> whyNoDump(const Target& target, const Ended& ended, con
                                    "sampled; add --only ",
                                    ended.lastName, ", or --only all"));
   }
+  if (!target.startsOthers && isLeftOut(target, asked.only)) {
+    reasons.push_back(absl::StrCat("--only ", asked.only, " leaves out ", target.name,
+                                   ", which ran without sampling; add ", target.name, " to it"));
+    return reasons;
+  }
+  if (asked.sample == "0") {
+    reasons.push_back(
+        "--sample 0 turns sampling off, and then nothing is dumped at exit; --sample 512k is the default");
+    return reasons;
+  }
   if (ended.signal != 0) {
     reasons.push_back(bySignal(target, ended, asked));
     return reasons;
@@ -53,14 +77,21 @@ std::vector<std::string> whyNoDump(const Target& target, const Ended& ended, con
     reasons.push_back("--dump holds no exit, and no other trigger came");
     return reasons;
   }
+  if (asked.othersGoOn) {
+    reasons.push_back(
+        absl::StrCat(target.name, " itself has ended without a dump; what goes on dumps when it ends"));
+    return reasons;
+  }
   if (target.startsOthers) {
     reasons.push_back(absl::StrCat(target.name,
                                    " starts other programs; none of them left a dump: heapprof run on the "
                                    "program itself tells more"));
   }
-  reasons.push_back(absl::StrCat("nothing was sampled (it allocated less than about ", asked.sample,
-                                 "; try --sample 4k), or it left by _exit(), which runs no exit handlers; "
-                                 "--dump exit+signal:USR2 helps then"));
+  reasons.push_back(
+      absl::StrCat("nothing was sampled (it allocated less than about ", asked.sample,
+                   "; try --sample 4k), or it left by _exit(), which runs no exit handlers "
+                   "(--dump exit+signal:USR2 and a kill -USR2 help then), or libheapprof could not "
+                   "write, which it said in a line above"));
   return reasons;
 }
 

@@ -12,8 +12,9 @@ namespace heapprof::capture {
 struct Absence {
   bool dumpsAtExit = true;  // exit was among the triggers
   bool dumpsAtTermination = true;
-  std::string only;    // what HEAPPROF's only= said; "": all programs
-  std::string sample;  // the interval as given
+  std::string only;         // what HEAPPROF's only= said; "": all programs
+  std::string sample;       // the interval as given
+  bool othersGoOn = false;  // processes of it still run: their dumps are to come
 };
 
 // One line each, most likely first; never empty.

@@ -14,6 +14,7 @@
 
 #include "profiler/analysis/analyses.h"
 #include "profiler/capture/launch.h"
+#include "profiler/capture/left_behind.h"
 #include "profiler/capture/library.h"
 #include "profiler/capture/outcome.h"
 #include "profiler/capture/output.h"
@@ -61,10 +62,14 @@ std::vector<std::string> commandOf(const Flags& given) {
   return command;
 }
 
+// HEAPPROF's only=; empty, so every program, for shells and wrappers, and for a name that the option cannot
+// carry.
 std::string onlyOf(const Flags& given, const capture::Target& target) {
+  constexpr std::size_t kLongest = 63;
   if (given.only == "all") return {};
   if (!given.only.empty()) return given.only;
-  return target.startsOthers ? std::string() : target.name;
+  const bool fits = target.name.size() <= kLongest && target.name.find_first_of(",|*?") == std::string::npos;
+  return target.startsOthers || !fits ? std::string() : target.name;
 }
 
 std::string optionsOf(const Flags& given, const capture::Output& output, const std::string& only) {
@@ -134,8 +139,13 @@ void sayDumps(const std::vector<std::string>& dumps) {
 }
 
 void sayOutcome(const Flags& given, const capture::Target& target, const capture::Ended& ended,
-                const capture::Output& output, const std::string& only) {
+                const capture::Output& output, const std::string& only,
+                const std::vector<capture::LeftBehind>& others) {
   const std::vector<std::string> dumps = capture::newDumps(output);
+  for (const capture::LeftBehind& other : others) {
+    say(absl::StrFormat("%s goes on in the background, pid %d: its dump comes when it ends, as %s",
+                        other.name, other.pid, output.pathTemplate));
+  }
   for (const std::string& path : capture::cutOffDumps(output)) {
     say(absl::StrCat(path,
                      ": a dump that was cut off while it was written (killed, or no space left); delete it"));
@@ -151,6 +161,7 @@ void sayOutcome(const Flags& given, const capture::Target& target, const capture
   asked.dumpsAtTermination = namesTrigger(given.dump, "term");
   asked.only = only;
   asked.sample = given.sample;
+  asked.othersGoOn = !others.empty();
   for (const std::string& reason : whyNoDump(target, ended, asked)) say(absl::StrCat("no profile: ", reason));
 }
 
@@ -208,7 +219,7 @@ int runRun() {
     say(std::string(ended.status().message()));
     return 127;
   }
-  sayOutcome(given, *target, *ended, *output, only);
+  sayOutcome(given, *target, *ended, *output, only, capture::leftBehind(*library, ended->startTicks));
   return ended->exitStatus;
 }
 

@@ -122,6 +122,32 @@ class Run(unittest.TestCase):
         self.assertEqual(len(names), 1, names)
         self.assertIn("python3", names[0])
 
+    def test_program_called_by_a_link_is_sampled(self):
+        os.symlink(f"{SAMPLES}/threads", f"{self.folder}/linked")
+        for only in ([], ["--only", "linked"], ["--only", "threads"], ["--only", "other|lin*"]):
+            done = self.run_under("--sample", "64k", *only, "--", f"{self.folder}/linked")
+            self.assertEqual(len(self.dumps()), 1, done.stderr)
+            os.unlink(f"{self.folder}/{self.dumps()[0]}")
+        done = self.run_under("--sample", "64k", "--only", "other|link", "--", f"{self.folder}/linked")
+        self.assertEqual(self.dumps(), [])
+        self.assertIn("no profile: --only other|link leaves out threads", done.stderr)
+
+    def test_daemon_goes_on_and_is_said_to(self):
+        script = ("import os, time\nif os.fork() == 0:\n os.setsid()\n os.close(1); os.close(2)\n"
+                  f" while not os.path.exists('{self.folder}/stop'): time.sleep(0.05)\n os._exit(0)\nos._exit(0)")
+        done = self.run_under("--", "/usr/bin/python3", "-c", script)
+        open(f"{self.folder}/stop", "w").close()
+        self.assertRegex(done.stderr, r"python3\S* goes on in the background, pid \d+: its dump comes when it ends")
+        self.assertIn("what goes on dumps when it ends", done.stderr)
+        self.assertNotIn("nothing was sampled", done.stderr)
+
+    def test_program_whose_name_the_option_cannot_carry(self):
+        for name in ("a,b", "a|b", "n" * 80):
+            shutil.copy(f"{SAMPLES}/threads", f"{self.folder}/{name}")
+            done = self.run_under("--sample", "64k", "--", f"{self.folder}/{name}")
+            self.assertEqual(len(self.dumps()), 1, f"{name}: {done.stderr}")
+            os.unlink(f"{self.folder}/{self.dumps()[0]}")
+
     def test_script_is_its_interpreter(self):
         script = f"{self.folder}/script.py"
         with open(script, "w") as file:

@@ -58,6 +58,31 @@ TEST(Outcome, QuietEndNamesTheTwoThingsItCanBe) {
               ElementsAre(testing::AllOf(HasSubstr("nothing was sampled"), HasSubstr("_exit()"))));
 }
 
+TEST(Outcome, ProgramThatOnlyLeavesOutIsNamed) {
+  Absence others = asked();
+  others.only = "other|serv";
+  EXPECT_THAT(whyNoDump(target(), ended("service-with-a-", 0), others),
+              ElementsAre(HasSubstr("--only other|serv leaves out service-with-a-long-name")));
+  for (const char* matching : {"serv*", "other|service", "service-with-a-long-name"}) {
+    others.only = matching;
+    EXPECT_THAT(whyNoDump(target(), ended("service-with-a-", 0), others),
+                ElementsAre(HasSubstr("nothing was sampled")));
+  }
+}
+
+TEST(Outcome, SamplingTurnedOffIsNamed) {
+  Absence off = asked();
+  off.sample = "0";
+  EXPECT_THAT(whyNoDump(target(), ended("service", 0), off), ElementsAre(HasSubstr("--sample 0")));
+}
+
+TEST(Outcome, DaemonWhoseDumpIsToComeIsNotBlamed) {
+  Absence daemon = asked();
+  daemon.othersGoOn = true;
+  EXPECT_THAT(whyNoDump(target(), ended("service", 0), daemon),
+              ElementsAre(HasSubstr("what goes on dumps when it ends")));
+}
+
 TEST(Outcome, TriggersWithoutExitAreNamed) {
   Absence without = asked();
   without.dumpsAtExit = false;
