@@ -2,11 +2,10 @@
 # nginx with two workers under wrk: no errors, and the bodies are right.
 . "$(dirname "$0")/../lib.sh"
 
-port=$(free_port)
 mkdir -p "$scratch/html" "$scratch/tmp"
 seq 1 20000 >"$scratch/html/large.txt"
 echo hello >"$scratch/html/small.txt"
-cat >"$scratch/nginx.conf" <<C
+configure() { cat >"$scratch/nginx.conf" <<C
 worker_processes 2;
 daemon off;
 pid $scratch/nginx.pid;
@@ -20,10 +19,8 @@ http {
   server { listen 127.0.0.1:$port; root $scratch/html; ssi on; ssi_types text/plain; }
 }
 C
+}
 chmod -R a+rX "$scratch"
-"${with_library[@]}" nginx -e "$scratch/error.log" -c "$scratch/nginx.conf" &
-nginx=$!
-started+=("$nginx")
 fetch() { python3 - "$@" <<'P'
 import gzip, sys, urllib.request
 request = urllib.request.Request(sys.argv[1], headers={"Accept-Encoding": "gzip"})
@@ -32,7 +29,19 @@ with urllib.request.urlopen(request, timeout=5) as answer:
     sys.stdout.buffer.write(gzip.decompress(body) if answer.headers.get("Content-Encoding") == "gzip" else body)
 P
 }
-wait_for 20 fetch "http://127.0.0.1:$port/small.txt"
+answers_or_is_gone() { fetch "http://127.0.0.1:$port/small.txt" || ! kill -0 "$nginx"; }
+for _ in 1 2 3; do # somebody else may take the port between its choice and its use
+  port=$(free_port)
+  configure
+  "${with_library[@]}" nginx -e "$scratch/error.log" -c "$scratch/nginx.conf" &
+  nginx=$!
+  started+=("$nginx")
+  wait_for 60 answers_or_is_gone
+  kill -0 "$nginx" 2>/dev/null && break
+  grep -q 'Address already in use' "$scratch/error.log" || break
+  rm -f "$scratch/error.log"
+done
+kill -0 "$nginx" 2>/dev/null || fail "nginx did not start: $(tail -n 3 "$scratch/error.log")"
 wrk -t2 -c32 -d3s -H 'Accept-Encoding: gzip' "http://127.0.0.1:$port/large.txt" >"$scratch/wrk"
 kill -HUP "$nginx"   # a reload under way: old workers end, new ones start
 wrk -t2 -c32 -d2s "http://127.0.0.1:$port/small.txt" >>"$scratch/wrk"

@@ -3,20 +3,19 @@
 . "$(dirname "$0")/../lib.sh"
 
 serve() { # name command...: starts a server, fills it, writes its answers
-  local name=$1 port
+  local name=$1 socket=$scratch/$1.socket
   shift
-  port=$(free_port)
-  "$@" redis-server --port "$port" --bind 127.0.0.1 --save '' --appendonly no --enable-debug-command local \
+  "$@" redis-server --port 0 --unixsocket "$socket" --save '' --appendonly no --enable-debug-command local \
     --dir "$scratch" >"$scratch/$name.log" 2>&1 &
   local pid=$!
   started+=("$pid")
-  wait_for 20 redis-cli -p "$port" ping
+  wait_for 60 redis-cli -s "$socket" ping
   if [ "$name" = with ]; then
     grep -q libheapprof "/proc/$pid/maps" || fail "redis-server runs without the library"
   fi
-  redis-benchmark -p "$port" -q -n 20000 -c 20 -r 10000 -d 100 -t set,get,incr,lpush,rpop,sadd,hset,zadd,lrange_100,mset \
+  redis-benchmark -s "$socket" -q -n 20000 -c 20 -r 10000 -d 100 -t set,get,incr,lpush,rpop,sadd,hset,zadd,lrange_100,mset \
     >"$scratch/$name.bench" 2>&1 || fail "redis-benchmark failed: $(tail -n 3 "$scratch/$name.bench")"
-  redis-cli -p "$port" flushall >/dev/null
+  redis-cli -s "$socket" flushall >/dev/null
   {
     for i in $(seq 1 2000); do
       echo "SET key:$i $(printf 'value-%d-' "$i"{1..20})"
@@ -29,10 +28,10 @@ serve() { # name command...: starts a server, fills it, writes its answers
     echo "ZRANGEBYSCORE zset 100 120"
     echo "DEBUG DIGEST"
     echo "BGSAVE"
-  } | redis-cli -p "$port" >"$scratch/$name.answers"
-  wait_for 20 test -s "$scratch/dump.rdb"
+  } | redis-cli -s "$socket" >"$scratch/$name.answers"
+  wait_for 60 test -s "$scratch/dump.rdb"
   rm -f "$scratch/dump.rdb"
-  redis-cli -p "$port" shutdown nosave 2>/dev/null || true
+  redis-cli -s "$socket" shutdown nosave 2>/dev/null || true
   wait "$pid" || fail "redis-server ended with $? ($(tail -n 3 "$scratch/$name.log"))"
 }
 serve without env

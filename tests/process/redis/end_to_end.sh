@@ -5,30 +5,26 @@
 . "$(dirname "$0")/../lib.sh"
 interval=$1
 values=${2:-1000000}
-port=$(free_port)
+socket=$scratch/socket
 options "sample=$interval,dump=signal:USR2"
-"${with_library[@]}" redis-server --port "$port" --bind 127.0.0.1 --save '' --appendonly no --enable-debug-command local \
+"${with_library[@]}" redis-server --port 0 --unixsocket "$socket" --save '' --appendonly no --enable-debug-command local \
   --dir "$scratch" >"$scratch/log" 2>&1 &
 redis=$!
 started+=("$redis")
-wait_for 20 redis-cli -p "$port" ping
+wait_for 60 redis-cli -s "$socket" ping
 
-used() { redis-cli -p "$port" info memory | tr -d '\r' | awk -F: '$1 == "used_memory" { print $2 }'; }
-dump() { # number: asks for a dump and waits for the file
-  kill -USR2 "$redis"
-  wait_for 60 test -e "$scratch/dumps/$(executable_of redis-server).$redis.$1.pb.gz"
-}
+used() { redis-cli -s "$socket" info memory | tr -d '\r' | awk -F: '$1 == "used_memory" { print $2 }'; }
 # A few commands first, so that connections and scripts are not part of the growth.
 for _ in 1 2 3; do used >"$scratch/first"; done
 before=$(used)
-dump 1
-timeout 240 redis-cli -p "$port" debug populate "$values" >"$scratch/populate" || fail "DEBUG POPULATE: $(cat "$scratch/populate")"
-[ "$(redis-cli -p "$port" dbsize)" = "$values" ] || fail "redis holds $(redis-cli -p "$port" dbsize) keys"
+take_dump "$redis"
+timeout 240 redis-cli -s "$socket" debug populate "$values" >"$scratch/populate" || fail "DEBUG POPULATE: $(cat "$scratch/populate")"
+[ "$(redis-cli -s "$socket" dbsize)" = "$values" ] || fail "redis holds $(redis-cli -s "$socket" dbsize) keys"
 # The incremental rehash ends while the server is idle; growth is compared at rest.
-wait_for 60 sh -c "redis-cli -p $port debug htstats 0 | grep -q 'rehashing target' && exit 1 || exit 0"
+wait_for 60 sh -c "redis-cli -s $socket debug htstats 0 | grep -q 'rehashing target' && exit 1 || exit 0"
 after=$(used)
-dump 2
-redis-cli -p "$port" shutdown nosave 2>/dev/null || true
+take_dump "$redis" 120
+redis-cli -s "$socket" shutdown nosave 2>/dev/null || true
 wait "$redis" || fail "redis-server ended with $?: $(tail -n 3 "$scratch/log")"
 
 first=$scratch/dumps/$(executable_of redis-server).$redis.1.pb.gz
