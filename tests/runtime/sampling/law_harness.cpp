@@ -15,6 +15,7 @@
 namespace heapprof::sampling::tests {
 namespace {
 
+constexpr std::uint64_t kNeverLent = 4096;  // requests to here are always served by their own class
 constexpr char kSettings[] = "seed=20261123,sample=0,dump=none,background=0";
 
 // s^2 (1-p)/p, what one object adds to the variance of an unbiased sum of sizes.
@@ -62,9 +63,10 @@ class Round {
       objects_[i] = nullptr;
     }
   }
-  // Medium classes lend to each other, so every object is asked for its size.
+  // Medium classes lend to each other, so each of their objects is asked for its size.
   void count(const void* object, double* bytes, double* variance) {
-    const std::uint64_t allocated = hp_malloc_usable_size(const_cast<void*>(object));
+    const bool fixed = population_.size <= kNeverLent && lastAllocated_ != 0;
+    const std::uint64_t allocated = fixed ? lastAllocated_ : hp_malloc_usable_size(const_cast<void*>(object));
     if (allocated != lastAllocated_) {
       lastAllocated_ = allocated;
       lastVariance_ = varianceOf(allocated, population_.interval);
