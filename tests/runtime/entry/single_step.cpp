@@ -12,9 +12,35 @@
 namespace heapprof::tests {
 namespace {
 
-bool stoppedBy(pid_t child, int signal) {
-  int status = 0;
-  return waitpid(child, &status, 0) == child && WIFSTOPPED(status) && WSTOPSIG(status) == signal;
+// The program's next stop. False when it ended instead.
+bool waitFor(pid_t child, int* status, std::string* why) {
+  pid_t changed = 0;
+  do changed = waitpid(child, status, 0);
+  while (changed < 0 && errno == EINTR);
+  if (changed == child && WIFSTOPPED(*status)) return true;
+  *why = changed != child       ? std::string("waitpid: ") + std::strerror(errno)
+         : WIFSIGNALED(*status) ? std::string("the program was killed by ") + strsignal(WTERMSIG(*status))
+                                : "the program ended with " + std::to_string(WEXITSTATUS(*status));
+  return false;
+}
+
+// Lets the program go on in the given way (PTRACE_CONT, PTRACE_SINGLESTEP) to its next trap. A signal that
+// comes from elsewhere meanwhile (a terminal, a job control, a supervisor) stops the program before the
+// signal's delivery, with the step not taken: it is passed on, unless it would only stop the program, and the
+// program goes on. False when it ended.
+bool runToTrap(pid_t child, __ptrace_request how, std::string* why) {
+  std::intptr_t pass = 0;
+  for (int status = 0;;) {
+    if (ptrace(how, child, nullptr, reinterpret_cast<void*>(pass)) != 0) {
+      *why = std::string("ptrace: ") + std::strerror(errno);
+      return false;
+    }
+    if (!waitFor(child, &status, why)) return false;
+    const int signal = WSTOPSIG(status);
+    if (signal == SIGTRAP) return true;
+    const bool stops = signal == SIGSTOP || signal == SIGTSTP || signal == SIGTTIN || signal == SIGTTOU;
+    pass = stops ? 0 : signal;
+  }
 }
 
 std::uintptr_t programCounter(pid_t child, std::uintptr_t* stackPointer) {
@@ -25,7 +51,7 @@ std::uintptr_t programCounter(pid_t child, std::uintptr_t* stackPointer) {
 }
 
 // Steps until the program traps by itself again.
-bool stepThrough(pid_t child, std::vector<Counted>* functions) {
+bool stepThrough(pid_t child, std::vector<Counted>* functions, std::string* why) {
   Counted* inside = nullptr;
   std::uintptr_t returnsTo = 0;
   std::uint64_t count = 0;
@@ -48,7 +74,7 @@ bool stepThrough(pid_t child, std::vector<Counted>* functions) {
     const long word = ptrace(PTRACE_PEEKTEXT, child, at, nullptr);
     if ((word & 0xff) == 0xcc) return true;
     ++count;
-    if (ptrace(PTRACE_SINGLESTEP, child, nullptr, nullptr) != 0 || !stoppedBy(child, SIGTRAP)) return false;
+    if (!runToTrap(child, PTRACE_SINGLESTEP, why)) return false;
   }
 }
 
@@ -93,7 +119,7 @@ double Counted::shareAbove(std::uint64_t limit) const {
 }
 
 bool countCalls(const std::vector<std::string>& command, const std::vector<std::string>& environment,
-                std::vector<Counted>* functions, std::string* why) {
+                std::vector<Counted>* functions, std::string* why, std::atomic<pid_t>* started) {
   int ends[2];
   if (pipe(ends) != 0) {
     *why = std::strerror(errno);
@@ -102,22 +128,21 @@ bool countCalls(const std::vector<std::string>& command, const std::vector<std::
   const pid_t child = fork();
   if (child == 0) runTraced(command, environment, ends[1]);
   close(ends[1]);
-  bool good = stoppedBy(child, SIGTRAP);  // the exec
-  if (!good) *why = "ptrace is not permitted here, or the program did not start";
+  int status = 0;
+  bool good = waitFor(child, &status, why);  // the exec's trap
+  if (!good) *why = "ptrace is not permitted here, or the program did not start: " + *why;
+  if (started != nullptr) *started = child;
+  if (good && WSTOPSIG(status) != SIGTRAP) good = runToTrap(child, PTRACE_CONT, why);
+  // The addresses come before the first trap of the program's own.
+  good = good && runToTrap(child, PTRACE_CONT, why);
   for (Counted& function : *functions) {
     if (!good) break;
-    // The addresses come before the first trap of the program's own.
-    if (&function == functions->data()) {
-      good = ptrace(PTRACE_CONT, child, nullptr, nullptr) == 0 && stoppedBy(child, SIGTRAP);
-    }
-    good = good && read(ends[0], &function.entry, sizeof function.entry) == sizeof function.entry;
+    good = read(ends[0], &function.entry, sizeof function.entry) == sizeof function.entry;
     if (!good) *why = "the program did not say where its functions are";
   }
   close(ends[0]);
-  if (good) {
-    good = stepThrough(child, functions);
-    if (!good) *why = "the program ended while it was stepped through";
-  }
+  good = good && stepThrough(child, functions, why);
+  if (started != nullptr) *started = 0;
   kill(child, SIGKILL);
   waitpid(child, nullptr, 0);
   return good;

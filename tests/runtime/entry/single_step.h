@@ -1,6 +1,7 @@
 // Runs a program step by step and counts the instructions of chosen functions, from entry to return.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -17,10 +18,11 @@ struct Counted {
   double shareAbove(std::uint64_t instructions) const;
 };
 
-// The program stops itself three times (SIGTRAP): first with the addresses of the functions to count in a
-// pipe, the second time where counting begins, the third where it ends. False where single-stepping is not
-// permitted here; `why` says so.
+// The program writes the addresses of the functions to count to descriptor 3, then traps twice by itself
+// (int3): where counting begins, and where it ends. Other work on the machine, and signals from outside,
+// change nothing but the time it takes. False when the program ended or may not be stepped through; `why`
+// says which. `started` is the program's process while it runs.
 bool countCalls(const std::vector<std::string>& command, const std::vector<std::string>& environment,
-                std::vector<Counted>* functions, std::string* why);
+                std::vector<Counted>* functions, std::string* why, std::atomic<pid_t>* started = nullptr);
 
 }  // namespace heapprof::tests
