@@ -192,7 +192,12 @@ TEST(Hazards, DlopenStormsWhileOthersSample) {
 // Children of a process whose other threads are in the middle of walks take stacks themselves, whichever
 // unwinder.
 TEST(Hazards, ForkStormsWhileOthersSample) {
-  for (const char* unwinder : {"libunwind", "auto"}) {
+#if defined(__SANITIZE_THREAD__)
+  const auto unwinders = {"auto"};  // libunwind's thread end crashes inside libtsan: see unwind_test.cpp
+#else
+  const auto unwinders = {"libunwind", "auto"};
+#endif
+  for (const char* unwinder : unwinders) {
     EXPECT_TRUE(endsWell(
         [unwinder] {
           setenv("HEAPPROF", (std::string("sample=1,dump=none,unwind=") + unwinder).c_str(), 1);

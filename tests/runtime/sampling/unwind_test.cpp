@@ -138,6 +138,11 @@ TEST_P(EveryWalk, BigFramesArePassed) {
 }
 
 TEST_P(EveryWalk, AThreadEndsAtItsStart) {
+#if defined(__SANITIZE_THREAD__)
+  // A thread that has called unw_backtrace() crashes as it ends, whoever called: libunwind's key destructor
+  // locks a mutex after thread sanitizer has given the thread up.
+  if (GetParam().walk == walkLibunwind) GTEST_SKIP() << "libunwind's thread end crashes inside libtsan";
+#endif
   Result result;
   std::thread([&] { result = inside([] { chain(3); }); }).join();
   ASSERT_EQ(result.failure, nullptr);
@@ -159,18 +164,27 @@ class EhFrameAgainstLibgcc : public ::testing::Test {
   }
 };
 
+// The last pair of walks; compared later, because a signal handler may not allocate.
+std::uintptr_t ehFrames[kMaxFrames];
+std::uintptr_t libgccFrames[kMaxFrames];
+Walk ehWalk;
+Walk libgccWalk;
+
 [[gnu::noinline]] void entryOfBoth() {
-  std::uintptr_t mine[kMaxFrames];
-  std::uintptr_t theirs[kMaxFrames];
-  const Walk ours = walkEhFrame(__builtin_frame_address(0), mine, kMaxFrames);
-  const Walk libgcc = walkLibgcc(__builtin_frame_address(0), theirs, kMaxFrames);
-  EXPECT_EQ(Frames(mine, mine + ours.count), Frames(theirs, theirs + libgcc.count));
-  EXPECT_GT(ours.count, 3u);
+  ehWalk = walkEhFrame(__builtin_frame_address(0), ehFrames, kMaxFrames);
+  libgccWalk = walkLibgcc(__builtin_frame_address(0), libgccFrames, kMaxFrames);
   __asm__ volatile("");
+}
+
+void expectBothAgree() {
+  EXPECT_EQ(Frames(ehFrames, ehFrames + ehWalk.count), Frames(libgccFrames, libgccFrames + libgccWalk.count));
+  EXPECT_GT(ehWalk.count, 3u);
+  ehWalk = libgccWalk = {};
 }
 
 int compareThroughLibc(const void* a, const void* b) {
   entryOfBoth();
+  expectBothAgree();
   return *static_cast<const int*>(a) - *static_cast<const int*>(b);
 }
 
@@ -187,6 +201,7 @@ void onSignal(int) {
 TEST_F(EhFrameAgainstLibgcc, ThroughASignalHandler) {
   std::signal(SIGUSR1, onSignal);
   std::raise(SIGUSR1);
+  expectBothAgree();
 }
 
 TEST_F(EhFrameAgainstLibgcc, ThroughASignalHandlerOnItsOwnStack) {
@@ -202,6 +217,7 @@ TEST_F(EhFrameAgainstLibgcc, ThroughASignalHandlerOnItsOwnStack) {
   std::raise(SIGUSR2);
   own.ss_flags = SS_DISABLE;
   sigaltstack(&own, nullptr);
+  expectBothAgree();
 }
 
 TEST_F(EhFrameAgainstLibgcc, ThroughARealignedStack) {
@@ -215,7 +231,10 @@ TEST_F(EhFrameAgainstLibgcc, ThroughARealignedStack) {
 
 // A second walk takes its rules from the cache.
 TEST_F(EhFrameAgainstLibgcc, CachedRulesGiveTheSameStack) {
-  for (int i = 0; i < 3; ++i) entryOfBoth();
+  for (int i = 0; i < 3; ++i) {
+    entryOfBoth();
+    expectBothAgree();
+  }
 }
 
 ucontext_t mainContext;
