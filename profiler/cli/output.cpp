@@ -3,7 +3,7 @@
 #include <cerrno>
 #include <chrono>
 #include <cstdio>
-#include <cstring>
+#include <system_error>
 #include <unistd.h>
 
 #include "CLI/CLI.hpp"
@@ -87,7 +87,8 @@ int write(const std::string& format, const report::Document& document) {
   const bool written =
       std::fwrite(text->data(), 1, text->size(), stdout) == text->size() && std::fflush(stdout) == 0;
   if (written || errno == EPIPE) return kClean;  // `| head` has seen enough
-  return fail(absl::UnavailableError(absl::StrCat("standard output: ", std::strerror(errno))));
+  return fail(
+      absl::UnavailableError(absl::StrCat("standard output: ", std::generic_category().message(errno))));
 }
 
 }  // namespace heapprof::cli

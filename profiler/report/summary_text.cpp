@@ -33,7 +33,8 @@ std::string headline(const model::Snapshot& snapshot) {
 // All lines in the unit of the total, so that they can be added up by eye.
 std::string inUnit(double bytes, const std::string& unit, bool plus = false) {
   model::Scaled one = model::scale(1, unit, "bytes");
-  return absl::StrFormat(plus ? "%+.2f%s" : "%.2f%s", bytes / one.value, unit);
+  const double value = bytes / one.value;
+  return plus ? absl::StrFormat("%+.2f%s", value, unit) : absl::StrFormat("%.2f%s", value, unit);
 }
 
 std::string bar(double share) {

@@ -95,7 +95,7 @@ std::string scopeOf(Dwarf_Die declaration) {
         const std::string part = name != nullptr ? name
                                  : isNamespace   ? "(anonymous namespace)"
                                                  : "{unnamed type}";
-        scope = part + "::" + scope;
+        scope.insert(0, part + "::");
         break;
       }
       default:
