@@ -1,4 +1,5 @@
-/* A program of somebody else: links the installed library, keeps something, writes a dump of it to argv[1]. */
+/* A program of somebody else: links the installed library, keeps something, writes a dump of it to argv[1].
+ */
 #include <heapprof/heapprof.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -110,6 +110,12 @@ std::uint64_t Counted::mostFrequent() const {
   return best;
 }
 
+double Counted::mean() const {
+  std::uint64_t sum = 0;
+  for (const auto& [instructions, times] : callsByInstructions) sum += instructions * times;
+  return static_cast<double>(sum) / static_cast<double>(calls());
+}
+
 double Counted::shareAbove(std::uint64_t limit) const {
   std::uint64_t above = 0;
   for (const auto& [instructions, times] : callsByInstructions) {

@@ -15,6 +15,7 @@ struct Counted {
   std::map<std::uint64_t, std::uint64_t> callsByInstructions;  // a histogram
   std::uint64_t calls() const;
   std::uint64_t mostFrequent() const;
+  double mean() const;
   double shareAbove(std::uint64_t instructions) const;
 };
 

@@ -11,6 +11,7 @@
 
 #include "runtime/base/random.h"
 #include "runtime/entry/malloc_family.h"
+#include "runtime/heap/samples.h"
 #include "runtime/sampling/read.h"
 #include "runtime/sampling/sampler.h"
 #include "tests/runtime/sampling/law_harness.h"
@@ -102,6 +103,7 @@ class Oracle {
 
 std::map<SiteKey, Sums> recordedSums() {
   std::map<SiteKey, Sums> all;
+  heap::settleSamples();
   forEachSite(
       [](void* context, const Site& site) {
         Sums& sum = (*static_cast<std::map<SiteKey, Sums>*>(context))[{site.allocatedSize, site.kind}];
