@@ -52,18 +52,35 @@ TEST_F(Load, ReportsProgressThatRisesToTheEnd) {
   }
 }
 
+// Reading asks as the bytes come, so as often each time.
 TEST_F(Load, StopsAtWhateverCallSaysNo) {
   const std::string path = write(test::wildColumns(5, {.samples = 50000}));
   std::size_t calls = 0;
-  LoadOptions count;
+  LoadOptions count{.symbolize = false, .progress = {}};
   count.progress = [&calls](absl::string_view, double) { return ++calls > 0; };
   ASSERT_TRUE(loadSnapshot(path, count).ok());
   for (std::size_t stopAt = 1; stopAt <= calls; ++stopAt) {
     std::size_t call = 0;
-    LoadOptions options;
+    LoadOptions options{.symbolize = false, .progress = {}};
     options.progress = [&](absl::string_view, double) { return ++call < stopAt; };
     EXPECT_EQ(loadSnapshot(path, options).status().code(), absl::StatusCode::kCancelled) << stopAt;
     EXPECT_EQ(call, stopAt) << "not asked again after it said no";
+  }
+}
+
+// The search for symbols asks as time passes, so each phase's first call is all that surely comes.
+TEST_F(Load, StopsInEachPhaseThatIsToldNo) {
+  const std::string path = write(test::wildColumns(5, {.samples = 50000}));
+  for (const absl::string_view unwanted : {"reading", "symbols", "done"}) {
+    bool refused = false;
+    LoadOptions options;
+    options.progress = [&](absl::string_view phase, double) {
+      EXPECT_FALSE(refused) << "asked again after it said no to " << unwanted;
+      refused = phase == unwanted;
+      return !refused;
+    };
+    EXPECT_EQ(loadSnapshot(path, options).status().code(), absl::StatusCode::kCancelled) << unwanted;
+    EXPECT_TRUE(refused) << unwanted;
   }
 }
 
