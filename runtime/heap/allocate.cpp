@@ -30,7 +30,7 @@ void install(Heap& heap, std::uint8_t c, Chain chain) noexcept {
   std::uint64_t& until = heap.untilSample[c];
   const std::uint32_t count = chain.count < until ? chain.count : static_cast<std::uint32_t>(until);
   if (until != sampling::kNever) until -= count;
-  heap.installed[c] = static_cast<std::uint16_t>(count);
+  if (!isMedium(c)) heap.installed[c] = static_cast<std::uint16_t>(count);
   heap.allocated[c] += count;
   if (count == 0) {
     heap.bins[c] = nullptr;
@@ -67,6 +67,7 @@ void* refill(Heap& heap, std::uint8_t c, const Request& request) noexcept {
     --heap.untilSample[c];
   }
   ++heap.allocated[c];
+  if (isMedium(c) && !sampled) mediumBinWasEmpty(heap, c);
   Slab* slab = heap.current[c];
   install(heap, c, rest);
   if (request.zero) std::memset(object, 0, chain.fresh ? sizeof(void*) : request.bytes);

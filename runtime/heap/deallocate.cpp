@@ -23,18 +23,13 @@ Slab* slabOfObject(const void* pointer) noexcept {
   return slab->kind == SlabKind::kInterior ? slabAt(slab->link) : slab;
 }
 
-void freeLocally(Slab* slab, void* pointer) noexcept {
-  pushLocal(*slab, pointer);
-  if (--slab->countdown == 0) countdownEnded(slab);
-}
-
 void freeRemotely(Slab* slab, void* pointer) noexcept {
   Heap* heap = heldHeap();
   if (heap == nullptr && threadMayHold()) {
     heap = acquire();
     // The adopted heap may be the very one that the object belongs to.
     if (heap != nullptr && heap == ownerOf(slab->owner.load(std::memory_order_relaxed))) {
-      freeLocally(slab, pointer);
+      freeToSlab(slab, pointer);
       return;
     }
   }
@@ -46,7 +41,7 @@ void freeRemotely(Slab* slab, void* pointer) noexcept {
 }
 
 [[gnu::noinline]] void deallocateRare(Slab* slab, std::uint64_t owner, void* pointer) noexcept {
-  if (slab->kind == SlabKind::kSlab && ownerOf(owner) == heldHeap()) return freeLocally(slab, pointer);
+  if (slab->kind == SlabKind::kSlab && ownerOf(owner) == heldHeap()) return freeToSlab(slab, pointer);
   // Before anything else: once the object is in another thread's list, its address may be handed out again.
   if (mayBeSampled(slab, pointer)) forgetSample(slab, pointer);
   if (slab->kind == SlabKind::kLarge) {
@@ -69,11 +64,10 @@ std::size_t foreignSize(void* pointer) noexcept {
 }  // namespace
 
 void deallocateIn(Slab* slab, void* pointer) noexcept {
-  // Most that come here lie in a further granule of a medium slab of ours.
-  if (slab->kind == SlabKind::kInterior) slab = slabMap.table + slab->link;
   const std::uint64_t owner = slab->owner.load(std::memory_order_relaxed);
-  if (owner == reinterpret_cast<std::uint64_t>(self)) [[likely]]
-    return freeLocally(slab, pointer);
+  if (owner == (reinterpret_cast<std::uint64_t>(self) | kMediumOwner)) [[likely]]
+    return freeMedium(*static_cast<Heap*>(self), slab, pointer);
+  if (slab->kind == SlabKind::kInterior) slab = slabAt(slab->link);
   deallocateRare(slab, owner, pointer);
 }
 

@@ -3,8 +3,8 @@
 //
 // Invariant: a held heap is touched by its thread only, a pooled one only under the pool lock (pool.h); the
 // exceptions are `inbox` (any thread pushes) and relaxed reads for dumps. bins[c] holds free objects of
-// current[c] only. `self` is the thread's heap, or the constant empty heap, whose bins are empty, so that the
-// fast path needs no "is there one?".
+// current[c] only; of a medium class (medium.cpp): of any slab of the heap. `self` is the thread's heap, or
+// the constant empty heap, whose bins are empty, so that the fast path needs no "is there one?".
 #pragma once
 
 #include <atomic>
@@ -16,6 +16,8 @@
 #include "runtime/heap/slab.h"
 
 namespace heapprof::heap {
+
+inline constexpr std::uint64_t kMostSpares = 32;
 
 // What malloc's fast path reads.
 struct HeapFront {
@@ -54,8 +56,9 @@ struct Heap : HeapFront {
   pages::Granule partial[kMaxClasses];   // first of the list through Slab::link
   std::uint64_t allocated[kMaxClasses];  // objects put into bins or handed out; cumulative
   std::uint64_t freed[kMaxClasses];      // objects seen to have come back; cumulative
-  std::uint16_t
-      installed[kMaxClasses];  // put into the bin at its last filling: the bin holds at most that many
+  // Put into the bin at its last filling: the bin holds at most that many. Medium classes: how many freed
+  // objects the bin may keep, at most kMostSpares.
+  std::uint16_t installed[kMaxClasses];
   GranuleStock stock;
   RemoteCache remoteCache;
   base::Random random;

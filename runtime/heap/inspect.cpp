@@ -59,21 +59,34 @@ constexpr std::uint64_t lesser(std::uint64_t a, std::uint64_t b) noexcept {
   return a < b ? a : b;
 }
 
-// Objects in the bin. The owner may be taking them meanwhile, and programs overwrite what they took, so every
-// link is checked before it is followed; memory of ours is always readable.
-std::uint64_t countBin(const Heap& heap, std::uint8_t c, const Slab* slab) noexcept {
-  const std::uint64_t most = peek16(&heap.installed[c]);
-  const std::uintptr_t start = startOf(slab);
-  const std::uintptr_t bytes = kSizeClasses[c].granules * pages::kGranuleBytes;
-  std::uint64_t count = 0;
-  void* at = peekPointer(&heap.bins[c]);
-  while (at != nullptr && count < most) {
-    const std::uintptr_t offset = reinterpret_cast<std::uintptr_t>(at) - start;
-    if (offset >= bytes || offset % kSizeClasses[c].size != 0) break;
-    ++count;
+// The slab of this class and heap in which an object starts at the address, or null.
+const Slab* slabOfBinned(const Heap& heap, std::uint8_t c, const void* object) noexcept {
+  const Slab* slab = findSlab(object);
+  if (slab == nullptr) return nullptr;
+  SlabView view = look(slab);
+  if (view.kind == SlabKind::kInterior) {
+    slab = slabAt(view.link);
+    view = look(slab);
+  }
+  if (view.kind != SlabKind::kSlab || view.sizeClass != c || ownerOf(view.owner) != &heap) return nullptr;
+  const std::uintptr_t offset = reinterpret_cast<std::uintptr_t>(object) - startOf(slab);
+  return offset % kSizeClasses[c].size == 0 ? slab : nullptr;
+}
+
+// Objects in the bin, of one slab or (null) of all. The owner may be taking them meanwhile, and programs
+// overwrite what they took, so every link is checked before it is followed; memory of ours is always
+// readable.
+std::uint64_t countBin(const Heap& heap, std::uint8_t c, const Slab* only) noexcept {
+  const std::uint64_t most = isMedium(c) ? kMostSpares : peek16(&heap.installed[c]);
+  std::uint64_t seen = 0;
+  std::uint64_t counted = 0;
+  for (void* at = peekPointer(&heap.bins[c]); at != nullptr && seen < most; ++seen) {
+    const Slab* slab = slabOfBinned(heap, c, at);
+    if (slab == nullptr) break;
+    if (only == nullptr || slab == only) ++counted;
     at = peekPointer(static_cast<void* const*>(at));
   }
-  return count;
+  return counted;
 }
 
 Extent slabExtent(const Slab* slab, const SlabView& view) noexcept {
@@ -92,7 +105,8 @@ Extent slabExtent(const Slab* slab, const SlabView& view) noexcept {
   extent.outstanding = lesser(view.handed > came ? view.handed - came : 0, extent.carved);
   if (heap != nullptr) {
     extent.owner = heap->number;
-    if (view.state == SlabState::kCurrent) extent.cached = countBin(*heap, view.sizeClass, slab);
+    if (view.state == SlabState::kCurrent || isMedium(view.sizeClass))
+      extent.cached = countBin(*heap, view.sizeClass, slab);
     extent.exact = !heap->held.load(std::memory_order_relaxed) || heap == heldHeap();
   }
   extent.cached = lesser(extent.cached, extent.outstanding);
@@ -164,11 +178,7 @@ void walkRegion(const pages::Region& region, void (*visit)(void*, const Extent&)
 
 std::uint64_t cachedBytesOf(const Heap& heap) noexcept {
   std::uint64_t bytes = peekSize(&heap.remoteCache.bytes);
-  for (std::uint8_t c = 0; c < kClasses; ++c) {
-    const auto* slab =
-        static_cast<const Slab*>(peekPointer(reinterpret_cast<void* const*>(&heap.current[c])));
-    if (slab != nullptr) bytes += countBin(heap, c, slab) * kSizeClasses[c].size;
-  }
+  for (std::uint8_t c = 0; c < kClasses; ++c) bytes += countBin(heap, c, nullptr) * kSizeClasses[c].size;
   return bytes;
 }
 

@@ -89,6 +89,11 @@ Stripe& stripeOf(const Slab* slab) noexcept {
 // release: pairs with the acquire in holdsSamples().
 void setFilter(Slab& slab, std::uint64_t bits) noexcept {
   slab.filter.store(bits, std::memory_order_release);
+  if (slab.kind != SlabKind::kSlab) return;
+  const pages::Granule first = granuleOf(&slab);
+  for (std::uint32_t i = 1; i < kSizeClasses[slab.sizeClass].granules; ++i) {
+    slabAt(first + i)->filter.store(bits, std::memory_order_release);
+  }
 }
 
 void refilter(Slab& slab) noexcept {

@@ -92,6 +92,10 @@ inline constexpr std::size_t kClasses = detail::kTable.count;
 inline constexpr const std::array<SizeClass, kMaxClasses>& kSizeClasses = detail::kTable.rows;
 static_assert(kClasses < kMaxClasses && kSizeClasses[kClasses - 1].size == kLargestClass);
 
+constexpr bool isMedium(std::size_t sizeClass) noexcept {
+  return kSizeClasses[sizeClass].size > kLargestSmall;
+}
+
 // The slow, obvious way; the lookup tables are made of it.
 constexpr std::uint8_t searchClass(std::size_t bytes) noexcept {
   std::uint8_t index = 0;

@@ -59,7 +59,8 @@ struct RemoteWord {
 };
 
 struct alignas(64) Slab {
-  // Heap pointer, or 0 (large spans, unused). Written by the owner when the slab is made and ended.
+  // Heap pointer, with kMediumOwner for slabs of medium classes, or 0 (large spans, unused). Written by the
+  // owner when the slab is made and ended.
   std::atomic<std::uint64_t> owner;
   union {
     void* localFree;
@@ -106,8 +107,11 @@ inline std::uint64_t filterBit(const void* object) noexcept {
   return std::uint64_t{1} << ((address * 0x9e3779b97f4a7c15u) >> 58);
 }
 
+// In the owner word: free()'s compare with the heap fails, and the object goes to the bin (medium.cpp).
+inline constexpr std::uint64_t kMediumOwner = 1;
+
 inline Heap* ownerOf(std::uint64_t word) noexcept {
-  return reinterpret_cast<Heap*>(word);
+  return reinterpret_cast<Heap*>(word & ~kMediumOwner);
 }
 
 }  // namespace heapprof::heap

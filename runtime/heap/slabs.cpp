@@ -205,9 +205,21 @@ Chain takeRemote(Slab& slab) noexcept {
   return {reinterpret_cast<void*>(startOf(&slab) + (std::uintptr_t{word.head} << 3)), word.count, false};
 }
 
+// The first of the list alone: the others' first lines have long left the cache.
+Chain takeOne(Slab& slab) noexcept {
+  if (holdsSamples(slab)) [[unlikely]]
+    notice(slab);
+  void* object = slab.localFree;
+  slab.localFree = nextObject(object);
+  ++slab.handed;
+  slab.clean = static_cast<std::uint16_t>(slab.carved - slab.handed);
+  return {object, 1, false};
+}
+
 Chain takeLocal(Heap& heap, Slab& slab) noexcept {
   if (slab.localFree == nullptr) return {};
   fold(heap, slab, kNeverEnds);
+  if (isMedium(slab.sizeClass)) return takeOne(slab);
   const auto count = static_cast<std::uint32_t>(slab.carved - slab.handed);
   const Chain chain = {detach(slab), count, false};
   slab.handed = slab.carved;
@@ -280,6 +292,10 @@ Slab* makeSlab(Heap& heap, std::uint8_t sizeClass) noexcept {
       Slab& interior = *slabAt(first + i);
       interior.kind = SlabKind::kInterior;
       interior.link = first;
+      // What a free of the owner's reads.
+      interior.sizeClass = sizeClass;
+      interior.filter.store(0, std::memory_order_relaxed);
+      interior.owner.store(reinterpret_cast<std::uint64_t>(&heap) | kMediumOwner, std::memory_order_relaxed);
     }
   }
   Slab& slab = *slabAt(first);
@@ -293,8 +309,27 @@ Slab* makeSlab(Heap& heap, std::uint8_t sizeClass) noexcept {
   slab.kind = SlabKind::kSlab;
   slab.pushPending = slab.kept = false;
   slab.zeroed = zeroed;
-  slab.owner.store(reinterpret_cast<std::uint64_t>(&heap), std::memory_order_relaxed);
+  slab.owner.store(reinterpret_cast<std::uint64_t>(&heap) | (isMedium(sizeClass) ? kMediumOwner : 0),
+                   std::memory_order_relaxed);
   return &slab;
+}
+
+// Among the list's first few: the emptier ones get the time to come free.
+Slab& fullestOf(pages::Granule first) noexcept {
+  constexpr int kSeen = 8;
+  Slab* fullest = nullptr;
+  int most = -1;
+  pages::Granule at = first;
+  for (int seen = 0; at != pages::kNoGranule && seen < kSeen; ++seen) {
+    Slab* slab = slabAt(at);
+    const int out = slab->handed - (slab->armed - slab->countdown) - loadRemote(*slab).count;
+    if (out > most) {
+      fullest = slab;
+      most = out;
+    }
+    at = slab->link;
+  }
+  return *fullest;
 }
 
 Slab* nextSlab(Heap& heap, std::uint8_t sizeClass) noexcept {
@@ -303,7 +338,7 @@ Slab* nextSlab(Heap& heap, std::uint8_t sizeClass) noexcept {
     flushRemoteCache(heap);
   }
   if (heap.partial[sizeClass] == pages::kNoGranule) return makeSlab(heap, sizeClass);
-  Slab& slab = *slabAt(heap.partial[sizeClass]);
+  Slab& slab = isMedium(sizeClass) ? fullestOf(heap.partial[sizeClass]) : *slabAt(heap.partial[sizeClass]);
   unlinkPartial(heap, slab);
   return &slab;
 }
@@ -374,6 +409,7 @@ void drainInbox(Heap& heap) noexcept {
 void surrender(Heap& heap) noexcept {
   flushRemoteCache(heap);
   for (std::uint8_t c = 0; c < kClasses; ++c) {
+    if (isMedium(c)) emptyMediumBin(heap, c);
     Slab* slab = heap.current[c];
     if (slab == nullptr) continue;
     Chain bin = {heap.bins[c], 0, false};

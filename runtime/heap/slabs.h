@@ -31,6 +31,14 @@ void surrender(Heap& heap) noexcept;
 // Empty slabs and spare granules go back to the page layer.
 void dropKept(Heap& heap) noexcept;
 
+// medium.cpp: the bins of medium classes.
+// `slab`: the descriptor of whichever granule the object starts in.
+void freeMedium(Heap& heap, Slab* slab, void* object) noexcept;
+void mediumBinWasEmpty(Heap& heap, std::uint8_t sizeClass) noexcept;
+void emptyMediumBin(Heap& heap, std::uint8_t sizeClass) noexcept;
+// An owner's free of any class, straight to the slab.
+void freeToSlab(Slab* slab, void* object) noexcept;
+
 // Frees of another heap's objects.
 void cacheRemoteFree(Heap& heap, Slab* slab, void* object) noexcept;
 void flushRemoteCache(Heap& heap) noexcept;

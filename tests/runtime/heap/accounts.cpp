@@ -28,17 +28,21 @@ class SlabCheck {
   std::size_t walk(const void* object, char place) {
     std::size_t length = 0;
     for (; object != nullptr && complaint_.empty(); object = *static_cast<void* const*>(object), ++length) {
-      const std::uintptr_t offset = reinterpret_cast<std::uintptr_t>(object) - start_;
-      const std::size_t index = offset / row_.size;
-      if (offset % row_.size != 0 || index >= slab_.carved) {
-        complain("a list leads to an address that is no object");
-      } else if (where_[index] != 0) {
-        complain(std::string("an object is in list '") + where_[index] + "' and in '" + place + "'");
-      } else {
-        where_[index] = place;
-      }
+      note(object, place);
     }
     return length;
+  }
+  // The same for a medium class's bin, in which other slabs' objects lie between those of this one.
+  std::size_t noteMine(const void* object) {
+    std::size_t mine = 0;
+    for (std::size_t seen = 0; object != nullptr; object = *static_cast<void* const*>(object)) {
+      require(++seen <= heap::kMostSpares, "a medium bin is longer than it may be");
+      if (!complaint_.empty()) break;
+      if (reinterpret_cast<std::uintptr_t>(object) - start_ >= row_.granules * pages::kGranuleBytes) continue;
+      note(object, 'b');
+      ++mine;
+    }
+    return mine;
   }
   void require(bool condition, const std::string& what) {
     if (!condition) complain(what);
@@ -50,6 +54,17 @@ class SlabCheck {
   const std::string& complaint() const { return complaint_; }
 
  private:
+  void note(const void* object, char place) {
+    const std::uintptr_t offset = reinterpret_cast<std::uintptr_t>(object) - start_;
+    const std::size_t index = offset / row_.size;
+    if (offset % row_.size != 0 || index >= slab_.carved) {
+      complain("a list leads to an address that is no object");
+    } else if (where_[index] != 0) {
+      complain(std::string("an object is in list '") + where_[index] + "' and in '" + place + "'");
+    } else {
+      where_[index] = place;
+    }
+  }
   void complain(const std::string& what) {
     if (complaint_.empty()) complaint_ = "slab of class " + std::to_string(row_.size) + ": " + what;
   }
@@ -71,7 +86,12 @@ std::string checkSlab(const Slab& slab, const std::set<void*>& live, SlabCounts*
   const void* remoteHead =
       remote.count == 0 ? nullptr : reinterpret_cast<void*>(start + std::uintptr_t{remote.head} * 8);
   const std::size_t remoteLength = check.walk(remoteHead, 'r');
-  const std::size_t bin = slab.state == SlabState::kCurrent ? check.walk(home.bins[slab.sizeClass], 'b') : 0;
+  std::size_t bin = 0;
+  if (heap::isMedium(slab.sizeClass)) {
+    bin = check.noteMine(home.bins[slab.sizeClass]);
+  } else if (slab.state == SlabState::kCurrent) {
+    bin = check.walk(home.bins[slab.sizeClass], 'b');
+  }
   const std::size_t since = slab.armed - slab.countdown;
   const std::size_t out = slab.handed - since;
   check.require(slab.carved <= row.capacity, "more carved than there is room");

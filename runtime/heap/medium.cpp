@@ -1,0 +1,86 @@
+// Medium classes: the bin keeps what was freed last, of whichever slab, and hands it out first. Such an
+// object's pages are the likeliest to be cached and mapped, and its slab's descriptor is not looked at twice.
+//
+// Invariant: an object in the bin counts as handed out by its slab and as one of the objects that may go
+// before the next sample (`untilSample`), as objects do that refill installs; it is no sample. The k-th from
+// the end of the bin holds k in its second word.
+#include "runtime/base/fatal.h"
+#include "runtime/heap/samples.h"
+#include "runtime/heap/slab_map.h"
+#include "runtime/heap/slabs.h"
+#include "runtime/sampling/sampler.h"
+
+namespace heapprof::heap {
+namespace {
+
+// A bin may keep this part of what its class has out, and one object of a size that is often alone.
+constexpr unsigned kSpareShift = 2;
+constexpr std::uint32_t kOftenAlone = 64 * 1024;
+
+std::size_t& depthOf(void* object) noexcept {
+  return static_cast<std::size_t*>(object)[1];
+}
+
+Slab* firstOf(Slab* slab) noexcept {
+  return slab->kind == SlabKind::kInterior ? slabAt(slab->link) : slab;
+}
+
+// As if it had not been in the bin.
+void giveToSlab(Heap& heap, std::uint8_t c, void* object) noexcept {
+  --heap.allocated[c];
+  --heap.freed[c];
+  if (heap.untilSample[c] != sampling::kNever) ++heap.untilSample[c];
+  freeToSlab(firstOf(findSlab(object)), object);
+}
+
+}  // namespace
+
+void freeToSlab(Slab* slab, void* object) noexcept {
+  pushLocal(*slab, object);
+  if (--slab->countdown == 0) lookAt(*ownerOf(slab->owner.load(std::memory_order_relaxed)), slab);
+}
+
+void freeMedium(Heap& heap, Slab* slab, void* object) noexcept {
+  const std::uint8_t c = slab->sizeClass;
+  void*& bin = heap.bins[c];
+  void* head = bin;
+  if (head == object) [[unlikely]]
+    base::fatal("free() of an object that has just been freed (double free)");
+  const std::size_t depth = head == nullptr ? 0 : depthOf(head);
+  std::uint64_t& until = heap.untilSample[c];
+  if (depth >= heap.installed[c]) {
+    // More comes back than is asked for: less is kept.
+    if (depth > 1) {
+      heap.installed[c] = static_cast<std::uint16_t>(depth - 1);
+      bin = nextObject(head);
+      giveToSlab(heap, c, head);
+    }
+    return freeToSlab(firstOf(slab), object);
+  }
+  if (until == 0 || heap.drawnInterval[c] != sampling::intervalBytes())
+    return freeToSlab(firstOf(slab), object);
+  if (mayBeSampled(slab, object)) forgetSample(firstOf(slab), object);
+  nextObject(object) = head;
+  depthOf(object) = depth + 1;
+  bin = object;
+  if (until != sampling::kNever) --until;
+  ++heap.allocated[c];
+  ++heap.freed[c];
+}
+
+void mediumBinWasEmpty(Heap& heap, std::uint8_t c) noexcept {
+  const std::uint64_t share = (heap.allocated[c] - heap.freed[c]) >> kSpareShift;
+  const std::uint64_t least = kSizeClasses[c].size <= kOftenAlone ? 1 : 0;
+  const std::uint64_t most = share < least ? least : share > kMostSpares ? kMostSpares : share;
+  std::uint16_t& limit = heap.installed[c];
+  limit = static_cast<std::uint16_t>(limit < most ? limit + 1u : most);
+}
+
+void emptyMediumBin(Heap& heap, std::uint8_t c) noexcept {
+  while (void* object = heap.bins[c]) {
+    heap.bins[c] = nextObject(object);
+    giveToSlab(heap, c, object);
+  }
+}
+
+}  // namespace heapprof::heap
