@@ -43,9 +43,16 @@ namespace heapprof::entry {
 // malloc for sizes whose class takes a longer look-up; off the fast path.
 [[gnu::always_inline]] inline void* allocateMedium(std::size_t bytes) noexcept {
   if (bytes <= heap::kFastLimit || bytes > heap::kLargestClass) return nullptr;
-  void*& bin = heap::self->bins[heap::classFor(bytes)];
-  void* object = bin;
-  if (object != nullptr) bin = heap::nextObject(object);
+  const std::uint8_t c = heap::classFor(bytes);
+  void* object = heap::self->bins[c];
+  if (object == nullptr) return nullptr;
+  if (bytes > heap::kLargestSmall) {
+    std::uint64_t& until = static_cast<heap::Heap*>(heap::self)->untilSample[c];
+    if (until == 0) [[unlikely]]
+      return nullptr;
+    until -= until != sampling::kNever;
+  }
+  heap::self->bins[c] = heap::nextObject(object);
   return object;
 }
 

@@ -19,9 +19,17 @@ constexpr std::size_t kLendingClasses = 3;
 
 constinit std::atomic<bool> initialised{false};
 
+// The objects of a class that has more out than this lie outside the cache, those on its slabs' lists too.
+constexpr std::uint64_t kCacheBytes = std::uint64_t{1} << 20;
+
+bool listsAreCold(const Heap& heap, std::uint8_t c) noexcept {
+  return (heap.allocated[c] - heap.freed[c]) * kSizeClasses[c].size >= kCacheBytes;
+}
+
 void draw(Heap& heap, std::uint8_t c, std::uint64_t interval) noexcept {
   heap.untilSample[c] = sampling::objectsUntilSample(heap.random, kSizeClasses[c].size, interval);
   heap.drawnInterval[c] = interval;
+  heap.approaching[c] = false;
 }
 
 // Puts as much of the chain into the bin as may be handed out before the next sample; the rest goes back to
@@ -30,7 +38,7 @@ void install(Heap& heap, std::uint8_t c, Chain chain) noexcept {
   std::uint64_t& until = heap.untilSample[c];
   const std::uint32_t count = chain.count < until ? chain.count : static_cast<std::uint32_t>(until);
   if (until != sampling::kNever) until -= count;
-  if (!isMedium(c)) heap.installed[c] = static_cast<std::uint16_t>(count);
+  heap.installed[c] = static_cast<std::uint16_t>(count);
   heap.allocated[c] += count;
   if (count == 0) {
     heap.bins[c] = nullptr;
@@ -46,40 +54,67 @@ void install(Heap& heap, std::uint8_t c, Chain chain) noexcept {
   putBack(heap, c, rest);
 }
 
-// The bin is empty: one object for the caller, a batch for the bin. The call that finds no object left before
-// the next sample is the sample.
+// One object is handed out. True: it is the sample.
 //
 // A changed interval: the bin was cut at the sample that its draw held, so that draw also decides about the
 // object this call hands out; the new interval begins behind it. Anything else would drop samples that were
-// due (runtime/sampling/README.md). Only from and to "off" nothing is owed.
-void* refill(Heap& heap, std::uint8_t c, const Request& request) noexcept {
-  const std::uint64_t interval = sampling::intervalBytes();
-  if ((heap.drawnInterval[c] == 0) != (interval == 0)) draw(heap, c, interval);
-  const Chain chain = takeObjects(heap, c);
-  if (chain.count == 0) return nullptr;
-  void* object = chain.head;
-  const Chain rest = {chain.count > 1 ? nextObject(object) : nullptr, chain.count - 1, chain.fresh};
-  const std::uint64_t drawn = heap.drawnInterval[c];
+// due (runtime/sampling/README.md). Only from and to "off" nothing is owed. Objects that are taken one by
+// one, because a sample is nearer than the end of their list, are such a bin.
+bool countDown(Heap& heap, std::uint8_t c, std::uint64_t interval) noexcept {
   const bool sampled = heap.untilSample[c] == 0;
-  if (sampled || drawn != interval) {
+  if (sampled || (heap.drawnInterval[c] != interval && !heap.approaching[c])) {
     draw(heap, c, interval);
   } else if (heap.untilSample[c] != sampling::kNever) {
     --heap.untilSample[c];
   }
+  return sampled;
+}
+
+// The bin is empty: one object for the caller, a batch for the bin. The call that finds no object left before
+// the next sample is the sample.
+void* refill(Heap& heap, std::uint8_t c, const Request& request) noexcept {
+  const std::uint64_t interval = sampling::intervalBytes();
+  if ((heap.drawnInterval[c] == 0) != (interval == 0)) draw(heap, c, interval);
+  const std::uint64_t until = heap.untilSample[c];
+  const bool mayWalk = until == sampling::kNever || !listsAreCold(heap, c);
+  const Chain chain = takeObjects(heap, c, mayWalk ? sampling::kNever : until + 1);
+  if (chain.count == 0) return nullptr;
+  if (chain.alone) heap.approaching[c] = true;
+  void* object = chain.head;
+  const Chain rest = {chain.count > 1 ? nextObject(object) : nullptr, chain.count - 1, chain.fresh};
+  const std::uint64_t drawn = heap.drawnInterval[c];
+  const bool sampled = countDown(heap, c, interval);
   ++heap.allocated[c];
-  if (isMedium(c) && !sampled) mediumBinWasEmpty(heap, c);
   Slab* slab = heap.current[c];
   install(heap, c, rest);
   if (request.zero) std::memset(object, 0, chain.fresh ? sizeof(void*) : request.bytes);
   // Last, when the heap is whole again: taking a stack may allocate.
   if (sampled) {
     addSample(slab, {object, request.bytes, kSizeClasses[c].size, request.alignment, request.kind, drawn},
-              request.frame);
+              request.frame, listsAreCold(heap, c));
   }
   return object;
 }
 
+// The same for a medium class, whose gap is counted down object by object (entry/fast_path.h does it too).
+void* fromMediumClass(Heap& heap, std::uint8_t c, const Request& request) noexcept {
+  const std::uint64_t interval = sampling::intervalBytes();
+  if ((heap.drawnInterval[c] == 0) != (interval == 0)) draw(heap, c, interval);
+  const Chain chain = takeMedium(heap, c);
+  if (chain.count == 0) return nullptr;
+  const std::uint64_t drawn = heap.drawnInterval[c];
+  const bool sampled = countDown(heap, c, interval);
+  if (request.zero) std::memset(chain.head, 0, chain.fresh ? sizeof(void*) : request.bytes);
+  if (sampled) {
+    addSample(slabOfMedium(chain.head),
+              {chain.head, request.bytes, kSizeClasses[c].size, request.alignment, request.kind, drawn},
+              request.frame, listsAreCold(heap, c));
+  }
+  return chain.head;
+}
+
 void* fromClass(Heap& heap, std::uint8_t c, const Request& request) noexcept {
+  if (isMedium(c)) return fromMediumClass(heap, c, request);
   void* object = heap.bins[c];
   if (object == nullptr) return refill(heap, c, request);
   heap.bins[c] = nextObject(object);

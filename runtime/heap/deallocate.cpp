@@ -41,9 +41,9 @@ void freeRemotely(Slab* slab, void* pointer) noexcept {
 }
 
 [[gnu::noinline]] void deallocateRare(Slab* slab, std::uint64_t owner, void* pointer) noexcept {
-  if (slab->kind == SlabKind::kSlab && ownerOf(owner) == heldHeap()) return freeToSlab(slab, pointer);
   // Before anything else: once the object is in another thread's list, its address may be handed out again.
   if (mayBeSampled(slab, pointer)) forgetSample(slab, pointer);
+  if (slab->kind == SlabKind::kSlab && ownerOf(owner) == heldHeap()) return freeToSlab(slab, pointer);
   if (slab->kind == SlabKind::kLarge) {
     freeLarge(slab, pointer);
   } else if (slab->kind == SlabKind::kSlab) {
@@ -67,6 +67,11 @@ void deallocateIn(Slab* slab, void* pointer) noexcept {
   const std::uint64_t owner = slab->owner.load(std::memory_order_relaxed);
   if (owner == (reinterpret_cast<std::uint64_t>(self) | kMediumOwner)) [[likely]]
     return freeMedium(*static_cast<Heap*>(self), slab, pointer);
+  if (owner == (reinterpret_cast<std::uint64_t>(self) | kWatchedOwner)) {
+    if (mayBeSampled(slab, pointer)) [[unlikely]]
+      forgetSample(slab, pointer);
+    return freeToSlab(slab, pointer);
+  }
   if (slab->kind == SlabKind::kInterior) slab = slabAt(slab->link);
   deallocateRare(slab, owner, pointer);
 }

@@ -52,6 +52,7 @@ struct Heap : HeapFront {
   // drawn.
   std::uint64_t untilSample[kMaxClasses];
   std::uint64_t drawnInterval[kMaxClasses];
+  bool approaching[kMaxClasses];  // the draw stands, whatever the interval becomes: see countDown()
   Slab* current[kMaxClasses];
   pages::Granule partial[kMaxClasses];   // first of the list through Slab::link
   std::uint64_t allocated[kMaxClasses];  // objects put into bins or handed out; cumulative

@@ -26,7 +26,7 @@ void maybeSample(base::Random& random, Slab* slab, const Request& request, std::
   if (interval == 0 || !sampling::drawLarge(random, drawnBytes, interval)) return;
   void* pointer = reinterpret_cast<void*>(startOf(slab));
   addSample(slab, {pointer, request.bytes, largeBytes(slab), request.alignment, request.kind, interval},
-            request.frame);
+            request.frame, false);
 }
 
 // A block that was not sampled at its old size gets the chance of what it grew by, at the interval of its

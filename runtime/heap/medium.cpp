@@ -1,9 +1,9 @@
 // Medium classes: the bin keeps what was freed last, of whichever slab, and hands it out first. Such an
 // object's pages are the likeliest to be cached and mapped, and its slab's descriptor is not looked at twice.
 //
-// Invariant: an object in the bin counts as handed out by its slab and as one of the objects that may go
-// before the next sample (`untilSample`), as objects do that refill installs; it is no sample. The k-th from
-// the end of the bin holds k in its second word.
+// Invariant: an object in the bin counts as handed out by its slab; it is no sample. The k-th from the end of
+// the bin holds k in its second word. Unlike the bins of small classes these owe nothing to the sampler: the
+// gap is counted down as objects are handed out.
 #include "runtime/base/fatal.h"
 #include "runtime/heap/samples.h"
 #include "runtime/heap/slab_map.h"
@@ -25,12 +25,20 @@ Slab* firstOf(Slab* slab) noexcept {
   return slab->kind == SlabKind::kInterior ? slabAt(slab->link) : slab;
 }
 
+// Found empty: more is kept.
+void raiseLimit(Heap& heap, std::uint8_t c) noexcept {
+  const std::uint64_t share = (heap.allocated[c] - heap.freed[c]) >> kSpareShift;
+  const std::uint64_t least = kSizeClasses[c].size <= kOftenAlone ? 1 : 0;
+  const std::uint64_t most = share < least ? least : share > kMostSpares ? kMostSpares : share;
+  std::uint16_t& limit = heap.installed[c];
+  limit = static_cast<std::uint16_t>(limit < most ? limit + 1u : most);
+}
+
 // As if it had not been in the bin.
 void giveToSlab(Heap& heap, std::uint8_t c, void* object) noexcept {
   --heap.allocated[c];
   --heap.freed[c];
-  if (heap.untilSample[c] != sampling::kNever) ++heap.untilSample[c];
-  freeToSlab(firstOf(findSlab(object)), object);
+  freeToSlab(slabOfMedium(object), object);
 }
 
 }  // namespace
@@ -46,8 +54,9 @@ void freeMedium(Heap& heap, Slab* slab, void* object) noexcept {
   void* head = bin;
   if (head == object) [[unlikely]]
     base::fatal("free() of an object that has just been freed (double free)");
+  if (mayBeSampled(slab, object)) [[unlikely]]
+    forgetSample(firstOf(slab), object);
   const std::size_t depth = head == nullptr ? 0 : depthOf(head);
-  std::uint64_t& until = heap.untilSample[c];
   if (depth >= heap.installed[c]) {
     // More comes back than is asked for: less is kept.
     if (depth > 1) {
@@ -57,23 +66,28 @@ void freeMedium(Heap& heap, Slab* slab, void* object) noexcept {
     }
     return freeToSlab(firstOf(slab), object);
   }
-  if (until == 0 || heap.drawnInterval[c] != sampling::intervalBytes())
-    return freeToSlab(firstOf(slab), object);
-  if (mayBeSampled(slab, object)) forgetSample(firstOf(slab), object);
+  // The bin runs dry, so that the new interval is seen.
+  if (heap.drawnInterval[c] != sampling::intervalBytes()) return freeToSlab(firstOf(slab), object);
   nextObject(object) = head;
   depthOf(object) = depth + 1;
   bin = object;
-  if (until != sampling::kNever) --until;
   ++heap.allocated[c];
   ++heap.freed[c];
 }
 
-void mediumBinWasEmpty(Heap& heap, std::uint8_t c) noexcept {
-  const std::uint64_t share = (heap.allocated[c] - heap.freed[c]) >> kSpareShift;
-  const std::uint64_t least = kSizeClasses[c].size <= kOftenAlone ? 1 : 0;
-  const std::uint64_t most = share < least ? least : share > kMostSpares ? kMostSpares : share;
-  std::uint16_t& limit = heap.installed[c];
-  limit = static_cast<std::uint16_t>(limit < most ? limit + 1u : most);
+Slab* slabOfMedium(const void* object) noexcept {
+  return firstOf(findSlab(object));
+}
+
+Chain takeMedium(Heap& heap, std::uint8_t c) noexcept {
+  if (void* object = heap.bins[c]) {
+    heap.bins[c] = nextObject(object);
+    return {object, 1, false};
+  }
+  raiseLimit(heap, c);
+  const Chain chain = takeObjects(heap, c, 1);
+  heap.allocated[c] += chain.count;
+  return chain;
 }
 
 void emptyMediumBin(Heap& heap, std::uint8_t c) noexcept {

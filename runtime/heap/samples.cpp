@@ -125,7 +125,17 @@ bool moveToTable(HashTable& table, Slab& slab) noexcept {
   return true;
 }
 
-bool link(Stripe& stripe, Slab& slab, const void* object, sampling::RecordId id) noexcept {
+void setWatched(Slab& slab, bool watched) noexcept {
+  if (slab.kind != SlabKind::kSlab || isMedium(slab.sizeClass)) return;
+  if (watched) {
+    slab.owner.fetch_or(kWatchedOwner, std::memory_order_relaxed);
+  } else {
+    slab.owner.fetch_and(~kWatchedOwner, std::memory_order_relaxed);
+  }
+}
+
+bool link(Stripe& stripe, Slab& slab, const void* object, sampling::RecordId id, bool watch) noexcept {
+  if (slab.samples == 0 && watch) setWatched(slab, true);
   if ((slab.samples & kHashed) == 0 && listLength(slab) >= kListed) moveToTable(stripe.table, slab);
   if ((slab.samples & kHashed) != 0) {
     if (!stripe.table.insert(object, id)) return false;
@@ -165,6 +175,7 @@ void unlink(Stripe& stripe, Slab& slab, const void* object, sampling::RecordId i
     sampling::setNextInSlab(before, sampling::nextInSlab(id));
     refilter(slab);
   }
+  if (slab.samples == 0) setWatched(slab, false);
 }
 
 bool forgetLocked(Stripe& stripe, Slab& slab, const void* object) noexcept {
@@ -196,14 +207,14 @@ void settle(Slab& slab) noexcept {
 
 }  // namespace
 
-void addSample(Slab* slab, const sampling::Allocation& allocation, const void* frame) noexcept {
+void addSample(Slab* slab, const sampling::Allocation& allocation, const void* frame, bool watch) noexcept {
   const sampling::RecordId id = sampling::record(allocation, frame);
   if (id == 0) return;
   Stripe& stripe = stripeOf(slab);
   bool linked = false;
   {
     base::MutexGuard guard(stripe.lock);
-    linked = link(stripe, *slab, allocation.address, id);
+    linked = link(stripe, *slab, allocation.address, id, watch);
   }
   if (!linked) sampling::forget(id, false);
 }
@@ -235,7 +246,7 @@ void settleSamples() noexcept {
     const pages::Granule end = region.first + region.committed.load(std::memory_order_acquire);
     for (pages::Granule at = region.first; at < end; ++at) {
       Slab* slab = slabAt(at);
-      if (holdsSamples(*slab)) settle(*slab);
+      if (listMayHoldSamples(*slab)) settle(*slab);
     }
   }
 }
@@ -246,11 +257,12 @@ bool resizeSample(Slab* slab, const void* object, std::size_t requested, std::si
   base::MutexGuard guard(stripe.lock);
   const sampling::RecordId id = find(stripe, *slab, object);
   if (id == 0) return false;
+  const bool watch = (slab->owner.load(std::memory_order_relaxed) & kWatchedOwner) != 0;
   // The record is unlinked first: a sample that is thinned away is gone when resize returns.
   unlink(stripe, *slab, object, id);
   const sampling::RecordId stays = sampling::resize(id, requested, allocated, random);
   if (stays != 0) {
-    if (!link(stripe, *slab, object, stays)) sampling::forget(stays, false);
+    if (!link(stripe, *slab, object, stays, watch)) sampling::forget(stays, false);
   }
   return true;
 }

@@ -30,9 +30,19 @@ inline bool mayBeSampled(const Slab* slab, const void* object) noexcept {
   return (slab->filter.load(std::memory_order_relaxed) & filterBit(object)) != 0;
 }
 
+// Frees by its owner notice samples at once; elsewhere whoever takes objects from the list looks it through.
+// Watching costs each free of the slab a slower way, looking a cache miss an object: where the slabs of a
+// class fit the cache, the list is cheaper (README).
+inline bool isWatched(const Slab& slab) noexcept {
+  return (slab.owner.load(std::memory_order_relaxed) & (kMediumOwner | kWatchedOwner)) != 0;
+}
+inline bool listMayHoldSamples(const Slab& slab) noexcept {
+  return holdsSamples(slab) && !isWatched(slab);
+}
+
 // Makes the object a sample: takes the stack, keeps the record. The object must be the caller's own and not
-// sampled.
-void addSample(Slab* slab, const sampling::Allocation& allocation, const void* frame) noexcept;
+// sampled. `watch`: whether a small slab without samples is to be watched from now on.
+void addSample(Slab* slab, const sampling::Allocation& allocation, const void* frame, bool watch) noexcept;
 
 // The object dies. Does nothing where it is no sample.
 void forgetSample(Slab* slab, const void* object) noexcept;

@@ -10,7 +10,8 @@
 //   empty  <=>  no bin is filled from it and handed - F = R
 //   unless it is current: countdown + (remote.wakeAt - R) <= (handed - F - R) + 1, or a push is under way:
 //   who brings the last object back, locally or not, makes the owner look. No slab is ever empty unnoticed.
-//   no sampled object is among the last `clean` of localFree: these were looked through (samples.h)
+//   no sampled object is among the last `clean` of localFree: these were looked through; none at all if the
+//   slab is watched (samples.h)
 // Owner: the heap in `owner`; only the thread that holds it writes the owner's fields; others: see below.
 // clang-format on
 #pragma once
@@ -59,8 +60,8 @@ struct RemoteWord {
 };
 
 struct alignas(64) Slab {
-  // Heap pointer, with kMediumOwner for slabs of medium classes, or 0 (large spans, unused). Written by the
-  // owner when the slab is made and ended.
+  // Heap pointer and, below, kMediumOwner for slabs of medium classes; or 0 (large spans, unused). Written by
+  // the owner when the slab is made and ended; kWatchedOwner comes and goes under the sample lock.
   std::atomic<std::uint64_t> owner;
   union {
     void* localFree;
@@ -110,8 +111,11 @@ inline std::uint64_t filterBit(const void* object) noexcept {
 // In the owner word: free()'s compare with the heap fails, and the object goes to the bin (medium.cpp).
 inline constexpr std::uint64_t kMediumOwner = 1;
 
+// In the owner word of a small slab that is watched: the compare fails here too, and a free is looked up.
+inline constexpr std::uint64_t kWatchedOwner = 2;
+
 inline Heap* ownerOf(std::uint64_t word) noexcept {
-  return reinterpret_cast<Heap*>(word & ~kMediumOwner);
+  return reinterpret_cast<Heap*>(word & ~(kMediumOwner | kWatchedOwner));
 }
 
 }  // namespace heapprof::heap

@@ -45,7 +45,7 @@ void notice(Slab& slab) noexcept {
 void* detach(Slab& slab) noexcept {
   const std::uint32_t newest = static_cast<std::uint32_t>(slab.carved - slab.handed) - slab.clean;
   slab.clean = 0;
-  if (holdsSamples(slab)) [[unlikely]]
+  if (listMayHoldSamples(slab)) [[unlikely]]
     return detachFrees(slab, newest);
   void* head = slab.localFree;
   slab.localFree = nullptr;
@@ -207,21 +207,22 @@ Chain takeRemote(Slab& slab) noexcept {
 
 // The first of the list alone: the others' first lines have long left the cache.
 Chain takeOne(Slab& slab) noexcept {
-  if (holdsSamples(slab)) [[unlikely]]
+  if (listMayHoldSamples(slab)) [[unlikely]]
     notice(slab);
   void* object = slab.localFree;
   slab.localFree = nextObject(object);
   ++slab.handed;
   slab.clean = static_cast<std::uint16_t>(slab.carved - slab.handed);
-  return {object, 1, false};
+  return {object, 1, false, true};
 }
 
-Chain takeLocal(Heap& heap, Slab& slab) noexcept {
+// All of the list if that is at most `most` objects: finding the place of a cut means a cache miss an object.
+Chain takeLocal(Heap& heap, Slab& slab, std::uint64_t most) noexcept {
   if (slab.localFree == nullptr) return {};
   fold(heap, slab, kNeverEnds);
-  if (isMedium(slab.sizeClass)) return takeOne(slab);
   const auto count = static_cast<std::uint32_t>(slab.carved - slab.handed);
-  const Chain chain = {detach(slab), count, false};
+  if (isMedium(slab.sizeClass) || count > most) return takeOne(slab);
+  const Chain chain = {detach(slab), count};
   slab.handed = slab.carved;
   return chain;
 }
@@ -242,13 +243,15 @@ Chain carve(Slab& slab) noexcept {
   return {reinterpret_cast<void*>(first), count, slab.zeroed};
 }
 
-Chain takeFrom(Heap& heap, Slab& slab) noexcept {
-  Chain chain = takeLocal(heap, slab);
-  if (chain.count == 0) {
-    chain = takeRemote(slab);
-    heap.freed[slab.sizeClass] += chain.count;
-  }
-  return chain.count != 0 ? chain : carve(slab);
+Chain takeFrom(Heap& heap, Slab& slab, std::uint64_t most) noexcept {
+  Chain chain = takeLocal(heap, slab, most);
+  if (chain.count != 0) return chain;
+  chain = takeRemote(slab);
+  if (chain.count == 0) return carve(slab);
+  heap.freed[slab.sizeClass] += chain.count;
+  if (chain.count <= most) return chain;
+  putBack(heap, slab.sizeClass, chain);
+  return takeOne(slab);
 }
 
 // Lays the class's current slab aside as full. False: something has just come back.
@@ -345,7 +348,7 @@ Slab* nextSlab(Heap& heap, std::uint8_t sizeClass) noexcept {
 
 }  // namespace
 
-Chain takeObjects(Heap& heap, std::uint8_t sizeClass) noexcept {
+Chain takeObjects(Heap& heap, std::uint8_t sizeClass, std::uint64_t most) noexcept {
   for (;;) {
     Slab* slab = heap.current[sizeClass];
     if (slab == nullptr) {
@@ -354,7 +357,7 @@ Chain takeObjects(Heap& heap, std::uint8_t sizeClass) noexcept {
       makeCurrent(heap, *slab);
     }
     do {
-      const Chain chain = takeFrom(heap, *slab);
+      const Chain chain = takeFrom(heap, *slab, most);
       if (chain.count != 0) return chain;
     } while (!parkCurrent(heap, *slab));
   }
@@ -385,7 +388,7 @@ void putBack(Heap& heap, std::uint8_t sizeClass, Chain chain) noexcept {
 
 void lookAt(Heap& heap, Slab* slab) noexcept {
   fold(heap, *slab, kNeverEnds);
-  if (holdsSamples(*slab)) [[unlikely]]
+  if (listMayHoldSamples(*slab)) [[unlikely]]
     notice(*slab);
   if (slab->state == SlabState::kCurrent) return;
   if (slab->state == SlabState::kFull) linkPartial(heap, *slab);
@@ -419,6 +422,7 @@ void surrender(Heap& heap) noexcept {
     heap.allocated[c] -= bin.count;
     // Their part of the gap was not used: without this, threads that come and go would be sampled for it.
     if (heap.untilSample[c] != sampling::kNever) heap.untilSample[c] += bin.count;
+    heap.approaching[c] = false;
     putBack(heap, c, bin);
     heap.current[c] = nullptr;
     fold(heap, *slab, kNeverEnds);

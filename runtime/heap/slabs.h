@@ -12,10 +12,12 @@ struct Chain {
   void* head = nullptr;
   std::uint32_t count = 0;
   bool fresh = false;  // memory never used since the kernel zeroed it, but for the links
+  bool alone = false;  // the list was too long to be taken
 };
 
-// At least one object of the class, from wherever it is cheapest; count 0: out of memory.
-Chain takeObjects(Heap& heap, std::uint8_t sizeClass) noexcept;
+// At least one object of the class, from wherever it is cheapest; count 0: out of memory. No list longer than
+// `most` (at least 1) is taken, though 4 KiB of fresh objects may be.
+Chain takeObjects(Heap& heap, std::uint8_t sizeClass, std::uint64_t most) noexcept;
 // True when takeObjects would find some without a new slab (what is in the inbox not counted).
 bool hasFree(const Heap& heap, std::uint8_t sizeClass) noexcept;
 // Puts objects of the class's current slab back.
@@ -34,7 +36,8 @@ void dropKept(Heap& heap) noexcept;
 // medium.cpp: the bins of medium classes.
 // `slab`: the descriptor of whichever granule the object starts in.
 void freeMedium(Heap& heap, Slab* slab, void* object) noexcept;
-void mediumBinWasEmpty(Heap& heap, std::uint8_t sizeClass) noexcept;
+Chain takeMedium(Heap& heap, std::uint8_t sizeClass) noexcept;  // one object, or none: out of memory
+Slab* slabOfMedium(const void* object) noexcept;
 void emptyMediumBin(Heap& heap, std::uint8_t sizeClass) noexcept;
 // An owner's free of any class, straight to the slab.
 void freeToSlab(Slab* slab, void* object) noexcept;

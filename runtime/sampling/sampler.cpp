@@ -80,7 +80,7 @@ RecordId makeRecord(const Allocation& allocation, const void* frame) noexcept {
   captureStack(frame, depth.load(kRelaxed), &captured);
   const Stack* stack = stacks.intern(captured.frames, captured.count, captured.failure);
   if (stack == nullptr) return 0;
-  SiteNode* site = sites.find(stack, allocation.allocated, allocation.kind);
+  SiteNode* site = sites.find(stack, allocation.allocated, allocation.kind, allocation.interval);
   if (site == nullptr) return 0;
   const RecordId id = records.take();
   if (id == 0) return 0;
@@ -163,7 +163,7 @@ RecordId resize(RecordId id, std::size_t requested, std::size_t allocated, base:
       return 0;
     }
   }
-  SiteNode* site = sites.find(fields.site->stack, allocated, fields.kind);
+  SiteNode* site = sites.find(fields.site->stack, allocated, fields.kind, fields.interval);
   if (site == nullptr) {
     giveRecord(id, Departure::kResized);
     countLost(fields.interval);

@@ -14,9 +14,15 @@ std::size_t lifetimeBucket(std::uint64_t nanos) noexcept {
   return bucket < kLifetimeBuckets ? bucket : kLifetimeBuckets - 1;
 }
 
+// An exponential takes as long as the rest of a sample's sums.
+Weight weightAt(const SiteNode& site, std::uint64_t interval) noexcept {
+  return interval == site.weightInterval ? site.weight : weightOf(site.allocatedSize, interval);
+}
+
 }  // namespace
 
-SiteNode* SiteTable::find(const Stack* stack, std::uint64_t allocatedSize, Kind kind) noexcept {
+SiteNode* SiteTable::find(const Stack* stack, std::uint64_t allocatedSize, Kind kind,
+                          std::uint64_t interval) noexcept {
   std::uint64_t hash = mix(0, reinterpret_cast<std::uintptr_t>(stack));
   hash = mix(mix(hash, allocatedSize), static_cast<std::uint64_t>(kind));
   const Trie::Found found = trie_.findOrInsert(
@@ -31,6 +37,8 @@ SiteNode* SiteTable::find(const Stack* stack, std::uint64_t allocatedSize, Kind 
         site->stack = stack;
         site->allocatedSize = allocatedSize;
         site->kind = kind;
+        site->weightInterval = interval;
+        site->weight = weightOf(allocatedSize, interval);
         site->id = lastId_.fetch_add(1, kRelaxed) + 1;
         return site;
       });
@@ -54,7 +62,7 @@ void SiteTable::keepShareAtPeak(SiteNode& site) noexcept {
 }
 
 void SiteTable::born(SiteNode& site, const SampledObject& object, std::uint64_t now) noexcept {
-  const Weight weight = weightOf(object.allocated, object.interval);
+  const Weight weight = weightAt(site, object.interval);
   const auto allocated = static_cast<double>(object.allocated);
   const double bytes = weight.objects * allocated;
   const double variance = weight.variance * allocated * allocated;
@@ -82,7 +90,7 @@ void SiteTable::born(SiteNode& site, const SampledObject& object, std::uint64_t 
 
 void SiteTable::gone(SiteNode& site, const SampledObject& object, Departure why,
                      std::uint64_t ageNanos) noexcept {
-  const Weight weight = weightOf(object.allocated, object.interval);
+  const Weight weight = weightAt(site, object.interval);
   const auto allocated = static_cast<double>(object.allocated);
   const double bytes = weight.objects * allocated;
 
@@ -100,7 +108,7 @@ void SiteTable::gone(SiteNode& site, const SampledObject& object, Departure why,
 
 void SiteTable::requestedChanged(SiteNode& site, const SampledObject& before,
                                  std::uint64_t requested) noexcept {
-  const double objects = weightOf(before.allocated, before.interval).objects;
+  const double objects = weightAt(site, before.interval).objects;
   addDouble(site.liveRequested,
             objects * (static_cast<double>(requested) - static_cast<double>(before.requested)));
 }

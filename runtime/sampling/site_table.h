@@ -24,6 +24,8 @@ struct SiteNode : TrieNode {
   std::uint64_t id;
   std::uint64_t allocatedSize;
   Kind kind;
+  std::uint64_t weightInterval;  // what `weight` is for: in force when the site was made
+  Weight weight;
   std::atomic<std::uint64_t> rawAllocations, rawFrees, rawLive;
   std::atomic<double> allocObjects, allocBytes, varianceAlloc;
   std::atomic<double> liveObjects, liveBytes, liveRequested, varianceLive;
@@ -53,8 +55,8 @@ class SiteTable {
  public:
   constexpr explicit SiteTable(Arena& arena) noexcept : arena_(arena) {}
 
-  // Null when memory ends.
-  SiteNode* find(const Stack* stack, std::uint64_t allocatedSize, Kind kind) noexcept;
+  // Null when memory ends. `interval`: whose weights a new site remembers.
+  SiteNode* find(const Stack* stack, std::uint64_t allocatedSize, Kind kind, std::uint64_t interval) noexcept;
 
   void born(SiteNode& site, const SampledObject& object, std::uint64_t now) noexcept;
   void gone(SiteNode& site, const SampledObject& object, Departure why, std::uint64_t ageNanos) noexcept;

@@ -70,8 +70,8 @@ TEST(FastPath, IsCountedTheSameWhileSignalsComeFromOutside) {
   }
 }
 
-// The owner's free asks nothing of a slab that holds samples: its list is looked through later. What sampling
-// costs malloc and free together, looks and samples included, in instructions a call.
+// The owner's free asks nothing of a slab of a small class that holds samples: its list is looked through
+// later. What sampling costs malloc and free together, looks and samples included, in instructions a call.
 TEST(FastPath, FreesIntoASlabWithSamplesTakeNoMore) {
   double off = 0;
   for (const char* interval : {"0", "512k", "64k", "4k"}) {

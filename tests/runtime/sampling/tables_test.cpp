@@ -168,7 +168,7 @@ TEST(Sites, SumsPeaksAndLifetimesAgreeWithTheOracle) {
     if (grow) {
       const std::uint64_t size = std::uint64_t{8} << (random.next() % 18);
       SiteNode* site = table.find(intern(stacks, framesFor(random.next() % 40)), size,
-                                  random.next() % 2 == 0 ? Kind::kMalloc : Kind::kNew);
+                                  random.next() % 2 == 0 ? Kind::kMalloc : Kind::kNew, 16384);
       const SampledObject object{size - random.next() % 8, size, std::uint64_t{4096} << (random.next() % 8)};
       table.born(*site, object, now);
       oracle.add(site, object, 1);
@@ -223,7 +223,7 @@ TEST(Sites, NothingLiveIsExactlyZero) {
   static Arena arena;
   static StackTable stacks(arena);
   static SiteTable table(arena);
-  SiteNode* site = table.find(intern(stacks, {1}), 48, Kind::kMalloc);
+  SiteNode* site = table.find(intern(stacks, {1}), 48, Kind::kMalloc, 4096);
   for (int i = 0; i < 1000; ++i)
     table.born(*site, {41, 48, std::uint64_t{4099} + static_cast<std::uint64_t>(i)}, 1);
   for (int i = 999; i >= 0; --i) {
@@ -242,8 +242,8 @@ TEST(Sites, ResetForgetsTheCumulativeAndKeepsTheLive) {
   static Arena arena;
   static StackTable stacks(arena);
   static SiteTable table(arena);
-  SiteNode* site = table.find(intern(stacks, {1}), 64, Kind::kMalloc);
-  SiteNode* other = table.find(intern(stacks, {2}), 64, Kind::kMalloc);
+  SiteNode* site = table.find(intern(stacks, {1}), 64, Kind::kMalloc, 4096);
+  SiteNode* other = table.find(intern(stacks, {2}), 64, Kind::kMalloc, 4096);
   for (int i = 0; i < 10; ++i) table.born(*site, {64, 64, 1}, 1);
   table.born(*other, {64, 64, 1}, 2);
   for (int i = 0; i < 7; ++i) table.gone(*site, {64, 64, 1}, Departure::kDied, 5);
@@ -279,7 +279,7 @@ TEST(Sites, ThreadsLoseNothing) {
       base::Random random(static_cast<std::uint64_t>(t));
       for (int i = 0; i < kRounds; ++i) {
         const std::uint64_t size = 16 * (1 + random.next() % 4);
-        SiteNode* site = table.find(intern(stacks, framesFor(random.next() % 8)), size, Kind::kMalloc);
+        SiteNode* site = table.find(intern(stacks, framesFor(random.next() % 8)), size, Kind::kMalloc, 4096);
         table.born(*site, {size, size, 1}, 1);
         if (i % 2 == 0) table.gone(*site, {size, size, 1}, Departure::kDied, 1);
       }
