@@ -42,8 +42,11 @@ bool ready() noexcept {
   return true;
 }
 
-// Makes `granules` more free in one piece, aligned. False: the kernel refuses.
-bool growRegion(Region& region, std::uint32_t granules, std::uint32_t alignment) noexcept {
+enum class Growth : std::uint8_t { kDone, kNoRoom, kRefused };
+
+// Makes `granules` more free in one piece, aligned. kRefused: the region has room, but the kernel gives no
+// memory for it.
+Growth growRegion(Region& region, std::uint32_t granules, std::uint32_t alignment) noexcept {
   const std::uint32_t from = region.committed.load(std::memory_order_relaxed);
   std::uint32_t needed = granules + (alignment > kUnitGranules ? alignment : 0);
   if (&region == &regionAt(0) && from == 0) needed += kUnitGranules;
@@ -52,9 +55,10 @@ bool growRegion(Region& region, std::uint32_t granules, std::uint32_t alignment)
   if (alignment <= kUnitGranules)
     needed = needed > (tail & ~(kUnitGranules - 1)) ? needed - (tail & ~(kUnitGranules - 1)) : 0;
   if (needed == 0) needed = kUnitGranules;
-  if (needed > region.granules) return false;
+  const std::uint32_t left = (region.granules - from) & ~(kUnitGranules - 1);
+  if (needed > left) return Growth::kNoRoom;
   const std::uint32_t got = commitMore(region, needed);
-  if (got == 0) return false;
+  if (got == 0) return Growth::kRefused;
   Granule first = region.first + from;
   std::uint32_t fresh = got;
   if (first == kNoGranule) {  // unit 0 is never handed out: its number means "none"
@@ -62,20 +66,25 @@ bool growRegion(Region& region, std::uint32_t granules, std::uint32_t alignment)
     fresh -= kUnitGranules;
   }
   if (fresh > 0) book.extents.give(first, fresh);
-  return true;
+  return Growth::kDone;
 }
 
 Granule takeRun(std::uint32_t granules, std::uint32_t alignment) noexcept {
   const bool isLong = granules > kUnitGranules && alignment == 1;
   Granule first = isLong ? book.extents.takeWarm(granules) : book.extents.take(granules, alignment);
+  bool refused = false;
   for (std::size_t i = 0; first == kNoGranule && i < regionCount(); ++i) {
-    if (growRegion(regionAt(i), granules, alignment)) first = book.extents.take(granules, alignment);
+    const Growth growth = growRegion(regionAt(i), granules, alignment);
+    if (growth == Growth::kDone) first = book.extents.take(granules, alignment);
+    refused |= growth == Growth::kRefused;
   }
   if (first != kNoGranule) return first;
+  // Memory is short, not address space: it would be refused in another region too, which would stay behind.
+  if (refused) return kNoGranule;
   const std::uint32_t slack = alignment > kUnitGranules ? alignment : 0;
   if (granules + slack < granules) return kNoGranule;
   Region* region = reserveAnotherRegion(granules + slack);
-  if (region == nullptr || !growRegion(*region, granules, alignment)) return kNoGranule;
+  if (region == nullptr || growRegion(*region, granules, alignment) != Growth::kDone) return kNoGranule;
   return book.extents.take(granules, alignment);
 }
 

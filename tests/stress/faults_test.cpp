@@ -5,6 +5,7 @@
 //
 // The parent never calls the allocator: each child starts with an untouched one, so its start-up is under
 // test as well.
+#include <cerrno>
 #include <cstdio>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -36,6 +37,19 @@ struct Scenario {
   bool threads;
 };
 
+// More than the first region holds: a further one is reserved, with its tables. Only the ends are touched.
+void askBeyondTheRegion(Report* report) {
+  constexpr std::size_t kBytes = std::size_t{1} << 40;
+  errno = 0;
+  auto* p = static_cast<unsigned char*>(family().malloc(kBytes));
+  if (p == nullptr) {
+    if (errno != ENOMEM) std::snprintf(report->error, sizeof report->error, "1 TiB: null, errno %d", errno);
+    return;
+  }
+  p[0] = p[kBytes - 1] = 1;
+  family().free(p);
+}
+
 // Sizes from every layer, growth and shrinkage, then a hundred random steps; the order is fixed by the seed.
 void walk(Worker& worker) {
   for (std::size_t bytes : {1u, 100u, 1000u, 5000u, 20000u, 100000u, 300000u, 3000000u, 9000000u}) {
@@ -52,6 +66,7 @@ int runScenario(const Scenario& scenario, os::Fake& fake, std::uint64_t seed, Re
   const WorkerLimits limits{.largest = 2 << 20, .heldBytes = 48 << 20, .heldBlocks = 2000, .mayFail = true};
   Worker worker(seed, limits);
   walk(worker);
+  askBeyondTheRegion(report);
   if (scenario.threads) {
     std::vector<Block> handed;
     Block block;

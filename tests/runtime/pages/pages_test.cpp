@@ -196,6 +196,23 @@ TEST(Pages, FailureOfTheKernelIsEnomemAndPassesOver) {
   for (const Span& s : spans) release(s.first, s.granules);
 }
 
+TEST(Pages, ARefusalOfMemoryTakesNoFurtherAddressSpace) {
+  ASSERT_TRUE(initialise());
+  const std::size_t before = regionCount();
+  os::Fake fake;
+  fake.failNth(os::CallKind::kCommit, 1, ~std::uint64_t{0} / 2);
+  std::vector<Span> spans;  // until what is accessible already is used up
+  for (Span span = allocate(64); span.first != kNoGranule; span = allocate(64)) spans.push_back(span);
+  for (std::uint32_t granules : {100u, 1000u, 10'000u}) EXPECT_EQ(allocate(granules).first, kNoGranule);
+  EXPECT_EQ(regionCount(), before);
+  EXPECT_EQ(fake.callsOf(os::CallKind::kReserve), 0u);
+  fake.failNth(os::CallKind::kCommit, 0);
+  const Span span = allocate(10'000);
+  EXPECT_NE(span.first, kNoGranule);
+  release(span.first, span.granules);
+  for (const Span& s : spans) release(s.first, s.granules);
+}
+
 TEST(Pages, AFailedDiscardLeavesTheBooksRight) {
   os::Fake fake;
   const Span span = allocate(80);
