@@ -26,7 +26,12 @@ std::string loadUntil(const Deadline& deadline, std::uint64_t salt) {
   std::string problem;
   while (!deadline.passed() && problem.empty()) {
     const std::size_t index = random.next();
-    void* handle = dlopen(modulePath(index).c_str(), random.next() % 2 == 0 ? RTLD_NOW : RTLD_LAZY);
+    const int binding = random.next() % 2 == 0 ? RTLD_NOW : RTLD_LAZY;
+    void* handle = nullptr;
+    {
+      const tests::LinkerCall order;
+      handle = dlopen(modulePath(index).c_str(), binding);
+    }
     if (handle == nullptr) return dlerror();
     loads++;
     const auto allocate = reinterpret_cast<ModuleAllocate>(dlsym(handle, "stressModuleAllocate"));
@@ -36,7 +41,10 @@ std::string loadUntil(const Deadline& deadline, std::uint64_t salt) {
       if (p == nullptr) return "null without need";
       kept.push_back({p, {bytes, static_cast<unsigned char>(index % 4 + 1)}});
     }
-    dlclose(handle);
+    {
+      const tests::LinkerCall order;
+      dlclose(handle);
+    }
     while (kept.size() > 100) {
       const std::size_t at = random.next() % kept.size();
       const auto [p, content] = kept[at];

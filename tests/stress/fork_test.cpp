@@ -31,6 +31,7 @@ int useHeapInChild(const std::vector<Block>& inherited, std::uint64_t seed, bool
       _exit(worker.failed() ? kOwnBlockBroken : kGood);
     }
     if (!waitFor(grandchild, kHangSeconds / 2).empty()) return kGrandchildFailed;
+    tally().forks++;
   }
   worker.freeAll();
   return worker.failed() ? kOwnBlockBroken : kGood;
@@ -40,7 +41,8 @@ int useHeapInChild(const std::vector<Block>& inherited, std::uint64_t seed, bool
 // there too.
 std::string forkUntil(const Deadline& deadline, std::uint64_t salt, std::uint64_t* count) {
   Worker worker(seedFor(salt), {.largest = 60000, .heldBytes = 2 << 20, .heldBlocks = 500});
-  while (!deadline.passed() && !worker.failed()) {
+  // Twice at least, however slow: a second child comes of a process that has already had one.
+  while ((!deadline.passed() || *count < 2) && !worker.failed()) {
     for (int i = 0; i < 200; i++) worker.step();
     const pid_t child = fork();
     if (child < 0) return "fork failed";
@@ -91,6 +93,13 @@ TEST_P(Fork, SeveralThreadsMayForkAtOnce) {
 }
 
 TEST_P(Fork, AThreadOfTheChildMayAllocate) {
+#if defined(HEAPPROF_TEST_TSAN)
+  // In a child forked among threads TSan ignores every access and still lists the parent's threads; it ends
+  // the child
+  // ("dup thread with used id") once libc gives a new thread the stack, so the id, of one that is not there.
+  // Its flag die_after_fork=0 only silences the earlier refusal.
+  GTEST_SKIP() << "ThreadSanitizer does not support new threads in a child forked among threads";
+#endif
   std::atomic<bool> stop{false};
   std::string hammerError;
   std::thread hammer([&] {

@@ -14,17 +14,7 @@
 
 #include "runtime/base/random.h"
 #include "tests/conformance/family.h"
-
-#if defined(__SANITIZE_THREAD__)
-#define HEAPPROF_TEST_TSAN 1
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define HEAPPROF_TEST_TSAN 1
-#endif
-#endif
-#if defined(HEAPPROF_TEST_TSAN) || defined(__SANITIZE_ADDRESS__)
-#define HEAPPROF_TEST_SANITIZED 1
-#endif
+#include "tests/sanitizers.h"
 
 namespace heapprof::stress {
 
@@ -34,7 +24,7 @@ struct Tally {
   std::atomic<std::uint64_t> operations{0}, verifiedBlocks{0}, verifiedBytes{0}, threads{0}, forks{0},
       loads{0}, signals{0}, faults{0};
 };
-Tally& tally() noexcept;
+Tally& tally() noexcept;  // one for this process and its children
 
 // Seed of this test: the base seed mixed with `salt`. The base is printed at start and with every failure.
 std::uint64_t seedFor(std::uint64_t salt) noexcept;

@@ -22,6 +22,7 @@
 #include "runtime/sampling/read.h"
 #include "runtime/sampling/sampler.h"
 #include "runtime/sampling/unwind.h"
+#include "tests/sanitizers.h"
 
 namespace heapprof::sampling {
 namespace {
@@ -169,11 +170,18 @@ TEST(Hazards, DlopenStormsWhileOthersSample) {
         for (int t = 0; t < 2; ++t) {
           threads.emplace_back([&] {
             while (!stop.load()) {
-              void* plugin = dlopen(HEAPPROF_TEST_PLUGIN, RTLD_NOW | RTLD_LOCAL);
+              void* plugin = nullptr;
+              {
+                const heapprof::tests::LinkerCall order;
+                plugin = dlopen(HEAPPROF_TEST_PLUGIN, RTLD_NOW | RTLD_LOCAL);
+              }
               if (plugin == nullptr) _exit(9);
               auto call = reinterpret_cast<int (*)(int (*)(void*), void*)>(dlsym(plugin, "pluginCall"));
               if (call(sampleInPlugin, &stop) != 1) _exit(8);
-              dlclose(plugin);
+              {
+                const heapprof::tests::LinkerCall order;
+                dlclose(plugin);
+              }
               rounds.fetch_add(1);
             }
           });
