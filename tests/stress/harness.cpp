@@ -5,7 +5,9 @@
 #include <cstdlib>
 #include <cstring>
 #include <ctime>
+#include <new>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -43,9 +45,14 @@ void onAlarm(int) {
 
 }  // namespace
 
+// Shared with children, so that what they did counts.
 Tally& tally() noexcept {
-  static Tally instance;
-  return instance;
+  static Tally* const instance = [] {
+    void* shared = mmap(nullptr, sizeof(Tally), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (shared == MAP_FAILED) std::abort();
+    return new (shared) Tally;
+  }();
+  return *instance;
 }
 
 std::uint64_t seedFor(std::uint64_t salt) noexcept {
@@ -102,6 +109,7 @@ namespace {
 
 class Summary : public ::testing::Environment {
   void SetUp() override {
+    tally();  // before the first fork
     signal(SIGALRM, onAlarm);
     std::printf("[stress] allocator %s, seed %llu, STRESS_SECONDS %.1f\n", family().name,
                 static_cast<unsigned long long>(baseSeed()), runSeconds());
