@@ -84,6 +84,20 @@ absl::StatusOr<model::Table> diffTotals(const model::Query& query);
 // Columns: id, label, bytes (known or not, with standard error), base, change, fraction, help.
 absl::StatusOr<model::Table> waterfall(const model::Query& query);
 
+// Fragmentation: what the heap's resident memory is besides live objects, and who pins it (frag_shares.h has
+// the rule). Filters choose which stacks are listed, not what is shared out.
+struct FragResult {
+  model::Table levels;  // id, label, bytes, fraction (of the heap's resident bytes), help
+  model::Table
+      stacks;  // pins, comes_back, slab, page, holds, slack, objects, owner, stack: most pinned first
+  model::Table classes;    // class_size, free, slack, live_fraction, slabs, live_objects, capacity, resident
+  model::Table occupancy;  // huge pages by how full of live bytes they are
+  model::Table pages;   // the huge pages with most free: start, free, live_fraction, ..., owner of most of it
+  double resident = 0;  // of the heap
+  double live = 0;
+};
+absl::StatusOr<FragResult> fragmentation(const model::Query& query, const Cancel& cancel = {});
+
 struct Finding {
   std::string id;       // "unattributed", "free_slots", "growth", ...
   std::string title;    // one sentence with its figure

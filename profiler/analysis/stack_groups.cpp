@@ -74,11 +74,15 @@ FrameNames::FrameNames(const StackView& view, const NodeTable& nodes)
   }
 }
 
-const std::string& FrameNames::owner(const std::vector<std::uint32_t>& frames) const {
-  for (std::uint32_t frame : frames) {
-    if (!plumbing_[frame]) return names_[frame];
+std::size_t FrameNames::ownerIndex(const std::vector<std::uint32_t>& frames) const {
+  for (std::size_t i = 0; i < frames.size(); ++i) {
+    if (!plumbing_[frames[i]]) return i;
   }
-  return names_[frames.back()];
+  return frames.size() - 1;
+}
+
+const std::string& FrameNames::owner(const std::vector<std::uint32_t>& frames) const {
+  return names_[frames[ownerIndex(frames)]];
 }
 
 std::string FrameNames::joined(const std::vector<std::uint32_t>& frames) const {

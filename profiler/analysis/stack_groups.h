@@ -35,6 +35,7 @@ class FrameNames {
   const std::string& operator[](std::uint32_t node) const { return names_[node]; }
   // The first frame from the leaf that is not plumbing; the outermost where all are.
   const std::string& owner(const std::vector<std::uint32_t>& frames) const;
+  std::size_t ownerIndex(const std::vector<std::uint32_t>& frames) const;
   // All frames, one a line, leaf first.
   std::string joined(const std::vector<std::uint32_t>& frames) const;
 

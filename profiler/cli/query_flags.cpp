@@ -20,6 +20,10 @@ void QueryFlags::addFilters(CLI::App& app) {
                  absl::StrCat("same as -sample_index=", kMetricFlags[i]))
         ->group("Metric");
   }
+  addStackFilters(app);
+}
+
+void QueryFlags::addStackFilters(CLI::App& app) {
   auto filter = [&app](const char* name, auto& value, const char* help) {
     return app.add_option(name, value, help)->group("Filters (regular expressions)");
   };

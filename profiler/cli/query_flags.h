@@ -33,9 +33,10 @@ struct QueryFlags {
   std::string symbolize = "local";
   std::string format = "text";
 
-  void addFilters(CLI::App& app);   // metric, filters, granularity, symbols
-  void addSorting(CLI::App& app);   // order, cut-offs, units
-  void addBaseline(CLI::App& app);  // -base, -diff_base, -normalize
+  void addFilters(CLI::App& app);       // metric, filters, granularity, symbols
+  void addStackFilters(CLI::App& app);  // the same without the metric, for verbs that have theirs
+  void addSorting(CLI::App& app);       // order, cut-offs, units
+  void addBaseline(CLI::App& app);      // -base, -diff_base, -normalize
   void addFormat(CLI::App& app);
 
   // Loads `path` and the baseline, if one is named.

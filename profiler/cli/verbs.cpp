@@ -15,6 +15,8 @@ absl::Span<const Verb> verbs() {
        "heapprof info service.1.pb.gz", "text,json", kUsual, addInfoFlags, runInfo},
       {"top", Group::kUnderstand, "functions by what they hold: pprof's top",
        "heapprof top -cum -focus=Cache service.1.pb.gz", "text,json", kUsual, addTopFlags, runTop},
+      {"frag", Group::kUnderstand, "memory that holds no data, and who pins it",
+       "heapprof frag --pages service.1.pb.gz", "text,json", kUsual, addFragFlags, runFrag},
       {"diff", Group::kCompare, "what grew between two dumps, by stack, with errors",
        "heapprof diff service.1.pb.gz service.2.pb.gz", "text,json", kUsual, addDiffFlags, runDiff},
       {"symbolize", Group::kConvert, "put names into a dump so that it can travel",

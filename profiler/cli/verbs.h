@@ -11,6 +11,8 @@ void addInfoFlags(CLI::App& app);
 int runInfo();
 void addSummaryFlags(CLI::App& app);
 int runSummary();
+void addFragFlags(CLI::App& app);
+int runFrag();
 void addTopFlags(CLI::App& app);
 int runTop();
 void addDiffFlags(CLI::App& app);

@@ -1,38 +1,18 @@
 #include "profiler/report/diff_text.h"
 
-#include <algorithm>
 #include <cmath>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 
 #include "profiler/model/units.h"
+#include "profiler/report/stack_lines.h"
 #include "profiler/report/text.h"
 
 namespace heapprof::report {
 namespace {
 
-constexpr std::size_t kFramesShown = 6;
-
 using Rows = std::vector<std::vector<std::string>>;
-
-std::string errorText(const model::Column& column, double error) {
-  if (std::isnan(error)) return "";
-  if (error == 0) return "exact";
-  model::Column cell;
-  cell.unit = column.unit;
-  cell.values = {error};
-  return absl::StrCat("± ", model::cellText(cell, 0));
-}
-
-std::string valueText(const model::Column& like, double value, bool plus) {
-  model::Column cell;
-  cell.unit = like.unit;
-  cell.isSigned = plus;
-  cell.values = {value};
-  return model::cellText(cell, 0);
-}
 
 // The sum of the metric, then the totals: those a person asks for first, or all of them.
 std::string totalsText(const DiffView& view) {
@@ -60,30 +40,6 @@ std::string totalsText(const DiffView& view) {
                  {Align::kLeft, Align::kRight, Align::kLeft, Align::kRight, Align::kRight, Align::kLeft});
 }
 
-// "caller < its caller < ... < main": from the owner outwards, the middle left out where it is long.
-std::string shortStack(const std::string& stack, const std::string& owner) {
-  std::vector<std::string> frames = absl::StrSplit(stack, '\n');
-  auto at = std::find(frames.begin(), frames.end(), owner);
-  if (at != frames.end()) frames.erase(frames.begin(), at + 1);
-  if (frames.size() > kFramesShown) {
-    const std::size_t left = frames.size() - kFramesShown;
-    frames.erase(frames.begin() + kFramesShown - 1, frames.end() - 1);
-    frames.insert(frames.end() - 1, absl::StrCat("(", left, " more)"));
-  }
-  return absl::StrJoin(frames, " < ");
-}
-
-std::string stackLines(const DiffView& view, std::size_t row, absl::string_view indent) {
-  const std::string& stack = view.stacks->find("stack")->texts[row];
-  if (!view.fullStacks) {
-    const std::string text = shortStack(stack, view.stacks->find("owner")->texts[row]);
-    return text.empty() ? "" : absl::StrCat(indent, "< ", text, "\n");
-  }
-  std::string out;
-  for (absl::string_view frame : absl::StrSplit(stack, '\n')) absl::StrAppend(&out, indent, frame, "\n");
-  return out;
-}
-
 std::string stacksText(const DiffView& view) {
   const model::Table& table = *view.stacks;
   const model::Column& state = *table.find("state");
@@ -98,8 +54,7 @@ std::string stacksText(const DiffView& view) {
       ++same;
     } else if (shown.size() < view.rows) {
       shown.push_back(row);
-      const double error = row < change.standardError.size() ? change.standardError[row] : std::nan("");
-      rows.push_back({state.texts[row], model::cellText(change, row), errorText(change, error),
+      rows.push_back({state.texts[row], model::cellText(change, row), errorAt(change, row),
                       absl::StrCat(model::cellText(*table.find("base"), row), " -> ",
                                    model::cellText(*table.find("new"), row)),
                       model::cellText(objects, row), table.find("owner")->texts[row]});
@@ -117,7 +72,9 @@ std::string stacksText(const DiffView& view) {
     std::vector<std::string> each = absl::StrSplit(lines, '\n');
     absl::StrAppend(&out, each[0], "\n");
     for (std::size_t i = 0; i < shown.size(); ++i) {
-      absl::StrAppend(&out, each[i + 1], "\n", stackLines(view, shown[i], "        "));
+      absl::StrAppend(&out, each[i + 1], "\n",
+                      stackLines(table.find("stack")->texts[shown[i]], table.find("owner")->texts[shown[i]],
+                                 view.fullStacks, "        "));
     }
   }
   if (more > 0) {

@@ -16,6 +16,7 @@
 
 #include "formats/pprof/write_profile.h"
 #include "profiler/cli/verb.h"
+#include "tests/profiler/support/laid_heap.h"
 #include "tests/profiler/support/snapshot_maker.h"
 
 namespace heapprof::cli {
@@ -37,6 +38,9 @@ class Command : public testing::Test {
     std::filesystem::create_directories(folder_);
     ASSERT_TRUE(formats::writeProfile(test::wildColumns(4), path("a.pb.gz")).ok());
     ASSERT_TRUE(formats::writeProfile(test::wildColumns(6), path("b.pb.gz")).ok());
+    test::LaidHeap heap;
+    heap.slabs.assign(20, {{"kept", "kept", "held"}});
+    ASSERT_TRUE(formats::writeProfile(heap.dump(1, 1).columns, path("heap.pb.gz")).ok());
   }
   void TearDown() override { std::filesystem::remove_all(folder_); }
 
@@ -65,8 +69,10 @@ class Command : public testing::Test {
   std::filesystem::path folder_;
 };
 
-// Files for the verb's positional arguments: one, or two where it compares.
+// Files for the verb's positional arguments: one, or two where it compares; with pages where it asks for
+// them.
 std::string filesFor(const Verb& verb) {
+  if (std::string(verb.name) == "frag") return "heap.pb.gz";
   return verb.group == Group::kCompare ? "a.pb.gz b.pb.gz" : "a.pb.gz";
 }
 

@@ -1,0 +1,54 @@
+// `heapprof frag FILE`: what the heap's memory is besides live objects, who pins it, what would come back.
+#include <limits>
+
+#include "CLI/CLI.hpp"
+
+#include "profiler/analysis/analyses.h"
+#include "profiler/cli/output.h"
+#include "profiler/cli/query_flags.h"
+#include "profiler/cli/verbs.h"
+#include "profiler/report/frag_text.h"
+
+namespace heapprof::cli {
+namespace {
+
+QueryFlags flags;
+std::string file;
+bool fullStacks = false, hugePages = false;
+
+}  // namespace
+
+void addFragFlags(CLI::App& app) {
+  app.add_option("FILE", file, "a dump")->required();
+  flags.nodeCount = 10;
+  flags.addStackFilters(app);
+  app.add_option("--nodecount", flags.nodeCount, "show at most so many rows a table; 0: all")
+      ->capture_default_str();
+  app.add_flag("--stacks", fullStacks, "print whole stacks");
+  app.add_flag("--pages", hugePages, "list the huge pages with most free, and who holds them");
+  flags.addFormat(app);
+}
+
+int runFrag() {
+  absl::StatusOr<model::Query> query = flags.toQuery(file);
+  if (!query.ok()) return fail(query.status());
+  absl::StatusOr<analysis::FragResult> result = analysis::fragmentation(*query);
+  if (!result.ok()) return fail(result.status());
+
+  report::Document document;
+  document.verb = "frag";
+  document.facts = {
+      report::numberFact("resident", "Heap, resident", model::Unit::kBytes, result->resident),
+      report::numberFact("live", "Live objects", model::Unit::kBytes, result->live),
+  };
+  report::FragView view{query->snapshot.get(), &*result, 0, fullStacks, hugePages};
+  view.rows = flags.nodeCount <= 0 ? std::numeric_limits<std::size_t>::max()
+                                   : static_cast<std::size_t>(flags.nodeCount);
+  document.text = [&view] { return report::fragText(view); };
+  if (flags.format != "text") {
+    document.tables = {result->levels, result->stacks, result->classes, result->occupancy, result->pages};
+  }
+  return write(flags.format, document);
+}
+
+}  // namespace heapprof::cli

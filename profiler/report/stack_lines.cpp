@@ -1,0 +1,62 @@
+#include "profiler/report/stack_lines.h"
+
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+
+#include "profiler/model/units.h"
+
+namespace heapprof::report {
+namespace {
+
+constexpr std::size_t kFramesShown = 6;
+
+}  // namespace
+
+std::string valueText(const model::Column& like, double value, bool plus) {
+  model::Column cell;
+  cell.unit = like.unit;
+  cell.isSigned = plus;
+  cell.values = {value};
+  return model::cellText(cell, 0);
+}
+
+std::string errorText(const model::Column& column, double error) {
+  if (std::isnan(error)) return "";
+  if (error == 0) return "exact";
+  return absl::StrCat("± ", valueText(column, error));
+}
+
+std::string errorAt(const model::Column& column, std::size_t row) {
+  if (!column.isKnown(row)) return "";
+  return errorText(column, row < column.standardError.size() ? column.standardError[row] : std::nan(""));
+}
+
+std::string shortStack(const std::string& stack, const std::string& owner) {
+  std::vector<std::string> frames = absl::StrSplit(stack, '\n');
+  auto at = std::find(frames.begin(), frames.end(), owner);
+  if (at != frames.end()) frames.erase(frames.begin(), at + 1);
+  if (frames.size() > kFramesShown) {
+    const std::size_t left = frames.size() - kFramesShown;
+    frames.erase(frames.begin() + kFramesShown - 1, frames.end() - 1);
+    frames.insert(frames.end() - 1, absl::StrCat("(", left, " more)"));
+  }
+  return absl::StrJoin(frames, " < ");
+}
+
+std::string stackLines(const std::string& stack, const std::string& owner, bool full,
+                       absl::string_view indent) {
+  if (!full) {
+    const std::string text = shortStack(stack, owner);
+    return text.empty() ? "" : absl::StrCat(indent, "< ", text, "\n");
+  }
+  std::string out;
+  for (absl::string_view frame : absl::StrSplit(stack, '\n')) absl::StrAppend(&out, indent, frame, "\n");
+  return out;
+}
+
+}  // namespace heapprof::report

@@ -1,0 +1,26 @@
+// Pieces that all listings of stacks share: an error as "± 1.2MB", a stack on one line or on many.
+// Invariant: pure; a stack is text with one frame a line, leaf first, as analyses give it.
+#pragma once
+
+#include <string>
+
+#include "absl/strings/string_view.h"
+
+#include "profiler/model/table.h"
+
+namespace heapprof::report {
+
+// "± 3kB", "exact" for 0, "" where none is known; in the column's unit.
+std::string errorText(const model::Column& column, double error);
+// Of a row of the column.
+std::string errorAt(const model::Column& column, std::size_t row);
+std::string valueText(const model::Column& like, double value, bool plus = false);
+
+// "caller < its caller < ... < main": from the owner outwards, the middle left out where it is long.
+std::string shortStack(const std::string& stack, const std::string& owner);
+
+// A line "< ..." or, with `full`, a line a frame; each begins with `indent`. "" where the owner is all.
+std::string stackLines(const std::string& stack, const std::string& owner, bool full,
+                       absl::string_view indent);
+
+}  // namespace heapprof::report
