@@ -41,6 +41,35 @@ struct TopResult {
 };
 absl::StatusOr<TopResult> top(const model::Query& query, const Cancel& cancel = {});
 
+// pprof's `tree` and `peek`: the functions with who calls them and whom they call.
+struct TreeResult {
+  TopResult top;       // the whole graph, for headers and units
+  model::Table rows;   // the listed functions, as top's table
+  model::Table calls;  // row (of rows), function, direction, name, weight, weight_fraction, inline_state
+};
+// `regex` as peek's: only functions whose name matches are listed, and none is an error; "": all.
+absl::StatusOr<TreeResult> tree(const model::Query& query, absl::string_view regex = "",
+                                const Cancel& cancel = {});
+
+// Samples one by one as pprof's merge leaves them; `merged` is that profile, for headers.
+struct SamplesResult {
+  model::Table table;
+  model::Query merged;
+  double total = 0;
+  std::string unit, metric;
+};
+// value, labels, stack: texts of several lines.
+absl::StatusOr<SamplesResult> traces(const model::Query& query, const Cancel& cancel = {});
+// What samples hold by label: key, value, sum, key_total.
+absl::StatusOr<SamplesResult> tags(const model::Query& query, const Cancel& cancel = {});
+
+// The profile as it is, merged and filtered: pprof's -raw.
+struct RawResult {
+  model::Table samples, locations, mappings;
+  model::SnapshotPtr merged;
+};
+absl::StatusOr<RawResult> raw(const model::Query& query, const Cancel& cancel = {});
+
 // A call tree in arrays, root 0, children contiguous and sorted by |total| falling. With a baseline every
 // node of either side exists once, with both sides' figures.
 struct CallTree {

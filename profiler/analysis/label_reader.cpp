@@ -5,34 +5,16 @@
 #include "absl/strings/str_cat.h"
 
 namespace heapprof::analysis {
-namespace {
-
-struct Label {
-  absl::string_view key, text, unit;
-  std::int64_t number = 0;
-  bool isText = false;
-};
-
-template <typename Visit>
-void forEachLabel(const model::Snapshot& snapshot, std::size_t row, const Visit& visit) {
-  const formats::SampleColumns& samples = snapshot.columns().samples;
-  const formats::LabelColumns& labels = samples.labels;
-  for (std::uint64_t i = samples.labelBegin[row]; i < samples.labelBegin[row + 1]; ++i) {
-    const bool isText = labels.str[i] != 0;
-    if (!isText && labels.num[i] == 0 && labels.unit[i] == 0) continue;
-    visit(Label{snapshot.text(labels.key[i]), snapshot.text(labels.str[i]), snapshot.text(labels.unit[i]),
-                labels.num[i], isText});
-  }
-}
-
-}  // namespace
-
 LabelReader::LabelReader(const model::Snapshot& snapshot, const model::Snapshot* baseline,
                          const CompiledFilters& filters)
     : sides_{&snapshot, baseline}, filters_(filters) {
-  if (!filters.hasTags()) return;
-  learnUnits(snapshot);
-  if (baseline != nullptr) learnUnits(*baseline);
+  if (filters.hasTags()) learnUnits();
+}
+
+void LabelReader::learnUnits() {
+  for (const model::Snapshot* side : sides_) {
+    if (side != nullptr) learnUnits(*side);
+  }
 }
 
 void LabelReader::learnUnits(const model::Snapshot& snapshot) {

@@ -11,7 +11,7 @@ void addTo(std::int64_t& sum, std::int64_t value) {
   sum = static_cast<std::int64_t>(static_cast<std::uint64_t>(sum) + static_cast<std::uint64_t>(value));
 }
 
-struct Call {
+struct Weighed {
   std::int64_t weight = 0;
   bool inlined = true;
   std::uint64_t lastSample = 0;  // a call is counted once a sample
@@ -45,12 +45,9 @@ absl::StatusOr<NodeSums> sumNodes(const StackView& view, const NodeTable& nodes)
   return sums;
 }
 
-absl::StatusOr<std::vector<InlineState>> inlineStates(const StackView& view, const NodeTable& nodes,
-                                                      const std::vector<std::uint8_t>& kept,
-                                                      std::int64_t edgeCutoff) {
-  std::vector<InlineState> states(nodes.size(), InlineState::kCalled);
-  if (!nodes.hasInlines()) return states;
-  absl::flat_hash_map<std::uint64_t, Call> calls;
+absl::StatusOr<std::vector<Call>> sumCalls(const StackView& view, const NodeTable& nodes,
+                                           const std::vector<std::uint8_t>& kept, std::int64_t edgeCutoff) {
+  absl::flat_hash_map<std::uint64_t, Weighed> weighed;
   std::uint64_t serial = 0;
   absl::Status walked = view.forEach([&](const StackSample& sample) {
     ++serial;
@@ -61,7 +58,7 @@ absl::StatusOr<std::vector<InlineState>> inlineStates(const StackView& view, con
         const std::uint32_t node = frames[frame];
         if (!kept[node]) continue;
         if (parent != kNone && parent != node) {
-          Call& call = calls[(std::uint64_t{parent} << 32) | node];
+          Weighed& call = weighed[(std::uint64_t{parent} << 32) | node];
           if (call.lastSample != serial) {
             call.lastSample = serial;
             addTo(call.weight, sample.value);
@@ -73,13 +70,29 @@ absl::StatusOr<std::vector<InlineState>> inlineStates(const StackView& view, con
     }
   });
   if (!walked.ok()) return walked;
-  std::vector<std::uint8_t> inlined(nodes.size(), 0), called(nodes.size(), 0);
-  for (const auto& [key, call] : calls) {
+  std::vector<Call> calls;
+  for (const auto& [key, call] : weighed) {
     if (std::llabs(call.weight) < edgeCutoff) continue;
-    const std::uint32_t node = static_cast<std::uint32_t>(key);
-    (call.inlined ? inlined : called)[node] = 1;
+    calls.push_back(
+        {static_cast<std::uint32_t>(key >> 32), static_cast<std::uint32_t>(key), call.weight, call.inlined});
   }
-  for (std::size_t i = 0; i < states.size(); ++i) {
+  return calls;
+}
+
+absl::StatusOr<std::vector<InlineState>> inlineStates(const StackView& view, const NodeTable& nodes,
+                                                      const std::vector<std::uint8_t>& kept,
+                                                      std::int64_t edgeCutoff) {
+  if (!nodes.hasInlines()) return std::vector<InlineState>(nodes.size(), InlineState::kCalled);
+  absl::StatusOr<std::vector<Call>> calls = sumCalls(view, nodes, kept, edgeCutoff);
+  if (!calls.ok()) return calls.status();
+  return inlineStatesOf(*calls, nodes.size());
+}
+
+std::vector<InlineState> inlineStatesOf(const std::vector<Call>& calls, std::size_t nodeCount) {
+  std::vector<InlineState> states(nodeCount, InlineState::kCalled);
+  std::vector<std::uint8_t> inlined(nodeCount, 0), called(nodeCount, 0);
+  for (const Call& call : calls) (call.inlined ? inlined : called)[call.to] = 1;
+  for (std::size_t i = 0; i < nodeCount; ++i) {
     if (inlined[i]) states[i] = called[i] ? InlineState::kPartial : InlineState::kInline;
   }
   return states;

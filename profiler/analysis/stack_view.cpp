@@ -180,7 +180,7 @@ bool StackView::load(std::size_t index, StackSample* sample, std::vector<std::ui
       sample->variance *= scale_ * scale_;
     }
   }
-  if (sample->value == 0) return false;
+  if (sample->value == 0 && mode_ != Mode::kEverySample) return false;
   unionStack(sample->side, sample->row, stack);
   return plan_->apply(stack) && (!filters_.hasTags() || labels_->passes(sample->side, sample->row));
 }

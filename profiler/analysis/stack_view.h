@@ -3,7 +3,8 @@
 //
 // Invariant: built once, immutable, holds its snapshots. Values are exact integers (pprof's own arithmetic).
 // kSubtract gives the base's values negated and equal stacks of both sides as one, as -base does; with
-// -diff_base they stay apart; kSideBySide gives both sides as they are.
+// -diff_base they stay apart; kSideBySide gives both sides as they are; kEverySample gives samples of value
+// 0, too (other metrics of theirs have values).
 #pragma once
 
 #include <cstdint>
@@ -34,13 +35,14 @@ class LabelReader;
 
 class StackView {
  public:
-  enum class Mode { kSubtract, kSideBySide };
+  enum class Mode { kSubtract, kSideBySide, kEverySample };
 
   static absl::StatusOr<std::unique_ptr<StackView>> make(const model::Query& query, Mode mode,
                                                          const Cancel& cancel);
   ~StackView();
 
-  // Calls visit(const StackSample&) for each sample that passes the filters and whose value is not 0.
+  // Calls visit(const StackSample&) for each sample that passes the filters and, but with kEverySample, whose
+  // value is not 0.
   template <typename Visit>
   absl::Status forEach(Visit&& visit) const {
     std::vector<std::uint32_t> stack;
@@ -70,6 +72,7 @@ class StackView {
   const LocationUnion& locations() const { return union_; }
   LocationUnion& locations() { return union_; }
   const FramePlan& plan() const { return *plan_; }
+  LabelReader& labels() { return *labels_; }
   std::vector<std::string> notes() const { return plan_->notes(); }
 
  private:

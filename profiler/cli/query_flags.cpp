@@ -102,7 +102,8 @@ absl::StatusOr<model::Query> QueryFlags::toQuery(const std::string& path) const 
   query.cumulative = cum;
   if (divideBy == 0)
     return absl::InvalidArgumentError("-divide_by=0: zero divisor specified; give another number");
-  query.nodeCount = trim && nodeCount > 0 ? static_cast<std::size_t>(nodeCount) : 0;
+  const std::size_t rows = nodeCount < 0 ? defaultNodeCount : static_cast<std::size_t>(nodeCount);
+  query.nodeCount = trim ? rows : 0;
   query.nodeFraction = trim ? nodeFraction : 0;
   query.edgeFraction = trim ? edgeFraction : 0;
   query.unit = unit;
@@ -124,6 +125,17 @@ absl::StatusOr<model::Query> QueryFlags::toQuery(const std::string& path) const 
     query.baselineMode = base.empty() ? model::BaselineMode::kDiffBase : model::BaselineMode::kBase;
   }
   return query;
+}
+
+model::Table divided(model::Table table, const model::Query& query) {
+  if (query.divideBy == 1) return table;
+  for (model::Column& column : table.columns) {
+    if (column.unit == model::Unit::kText || column.unit == model::Unit::kFraction || column.id == "row")
+      continue;
+    for (double& value : column.values) value /= query.divideBy;
+    for (double& error : column.standardError) error /= query.divideBy;
+  }
+  return table;
 }
 
 }  // namespace heapprof::cli

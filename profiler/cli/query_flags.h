@@ -8,6 +8,7 @@
 #include "absl/status/statusor.h"
 
 #include "profiler/model/query.h"
+#include "profiler/model/table.h"
 
 namespace CLI {
 class App;
@@ -23,7 +24,8 @@ struct QueryFlags {
   bool functions = false, fileFunctions = false, files = false, lines = false, addresses = false;
   bool noInlines = false;
   bool cum = false, flat = false;
-  long nodeCount = -1;
+  long nodeCount = -1;  // not given: defaultNodeCount
+  std::size_t defaultNodeCount = 0;
   double nodeFraction = 0.005, edgeFraction = 0.001;
   bool trim = true;
   std::string unit = "minimum";
@@ -43,5 +45,8 @@ struct QueryFlags {
   absl::StatusOr<model::Query> toQuery(const std::string& path) const;
   bool wantsSymbols() const { return symbolize != "none" && symbolize != "no"; }
 };
+
+// -divide_by is a matter of printing in pprof; a program that reads the figures wants them divided, too.
+model::Table divided(model::Table table, const model::Query& query);
 
 }  // namespace heapprof::cli

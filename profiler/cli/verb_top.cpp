@@ -13,15 +13,6 @@ namespace {
 QueryFlags flags;
 std::string file;
 
-// -divide_by is a matter of printing in pprof; a program that reads the figures wants them divided, too.
-void divide(model::Table& table, double divisor) {
-  for (model::Column& column : table.columns) {
-    if (column.unit == model::Unit::kText || column.unit == model::Unit::kFraction) continue;
-    for (double& value : column.values) value /= divisor;
-    for (double& error : column.standardError) error /= divisor;
-  }
-}
-
 }  // namespace
 
 void addTopFlags(CLI::App& app) {
@@ -51,8 +42,7 @@ int runTop() {
   document.notes = result->table.notes;
   document.text = [&query, &result] { return report::topText(*query, *result); };
   if (flags.format != "text") {
-    document.tables.push_back(result->table);
-    if (query->divideBy != 1) divide(document.tables.back(), query->divideBy);
+    document.tables.push_back(divided(result->table, *query));
   }
   return write(flags.format, document);
 }

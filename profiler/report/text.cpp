@@ -13,11 +13,6 @@
 namespace heapprof::report {
 namespace {
 
-std::size_t characters(absl::string_view text) {
-  return static_cast<std::size_t>(std::count_if(
-      text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
-}
-
 std::string factText(const Fact& fact) {
   if (fact.unit == model::Unit::kText) return fact.text;
   if (!fact.value) return "unknown";
@@ -29,6 +24,11 @@ std::string factText(const Fact& fact) {
 }
 
 }  // namespace
+
+std::size_t characters(absl::string_view text) {
+  return static_cast<std::size_t>(std::count_if(
+      text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
+}
 
 std::string padded(absl::string_view text, std::size_t width, Align align) {
   const std::size_t length = characters(text);

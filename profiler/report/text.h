@@ -17,6 +17,7 @@ enum class Align { kLeft, kRight };
 std::string aligned(const std::vector<std::vector<std::string>>& rows, const std::vector<Align>& alignment,
                     absl::string_view indent = "");
 
+std::size_t characters(absl::string_view text);
 std::string padded(absl::string_view text, std::size_t width, Align align);
 
 // A table with its titles; numbers right, text left.

@@ -12,6 +12,7 @@
 #include "CLI/CLI.hpp"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
 
 #include "formats/pprof/write_profile.h"
@@ -70,9 +71,10 @@ class Command : public testing::Test {
 };
 
 // Files for the verb's positional arguments: one, or two where it compares; with pages where it asks for
-// them.
+// them; peek's expression before it.
 std::string filesFor(const Verb& verb) {
   if (std::string(verb.name) == "frag") return "heap.pb.gz";
+  if (std::string(verb.name) == "peek") return "main a.pb.gz";
   return verb.group == Group::kCompare ? "a.pb.gz b.pb.gz" : "a.pb.gz";
 }
 
@@ -96,9 +98,8 @@ TEST_F(Command, EveryVerbRefusesAFlagItDoesNotKnowAndAFileThatIsNotThere) {
   for (const Verb& verb : verbs()) {
     if (verb.group == Group::kRecord) continue;
     expectRefused(absl::StrCat(verb.name, " --no_such_flag ", filesFor(verb)), "--no_such_flag");
-    expectRefused(
-        absl::StrCat(verb.name, " ", verb.group == Group::kCompare ? "none.pb.gz none.pb.gz" : "none.pb.gz"),
-        "none.pb.gz");
+    expectRefused(absl::StrCat(verb.name, " ", absl::StrReplaceAll(filesFor(verb), {{"a.pb", "none.pb"}})),
+                  "none.pb.gz");
     expectRefused(verb.name, "");
   }
 }
