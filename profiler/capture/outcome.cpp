@@ -64,11 +64,6 @@ std::vector<std::string> whyNoDump(const Target& target, const Ended& ended, con
                                    ", which ran without sampling; add ", target.name, " to it"));
     return reasons;
   }
-  if (asked.sample == "0") {
-    reasons.push_back(
-        "--sample 0 turns sampling off, and then nothing is dumped at exit; --sample 512k is the default");
-    return reasons;
-  }
   if (ended.signal != 0) {
     reasons.push_back(bySignal(target, ended, asked));
     return reasons;
@@ -87,11 +82,15 @@ std::vector<std::string> whyNoDump(const Target& target, const Ended& ended, con
                                    " starts other programs; none of them left a dump: heapprof run on the "
                                    "program itself tells more"));
   }
-  reasons.push_back(
-      absl::StrCat("nothing was sampled (it allocated less than about ", asked.sample,
-                   "; try --sample 4k), or it left by _exit(), which runs no exit handlers "
-                   "(--dump exit+signal:USR2 and a kill -USR2 help then), or libheapprof could not "
-                   "write, which it said in a line above"));
+  // With sampling off a dump at exit needs no samples.
+  const std::string unsampled = asked.sample == "0"
+                                    ? ""
+                                    : absl::StrCat("nothing was sampled (it allocated less than about ",
+                                                   asked.sample, "; try --sample 4k), or ");
+  reasons.push_back(absl::StrCat(unsampled,
+                                 "it left by _exit(), which runs no exit handlers (--dump exit+signal:USR2 "
+                                 "and a kill -USR2 help then), or libheapprof could not write, which it said "
+                                 "in a line above"));
   return reasons;
 }
 

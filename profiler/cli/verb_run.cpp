@@ -171,7 +171,8 @@ void addRunFlags(CLI::App& app) {
   Flags& given = flags();
   given.app = &app;
   app.prefix_command();  // the command's own flags are not ours
-  app.add_option("--sample", given.sample, "mean bytes between samples; 1: every allocation")
+  app.add_option("--sample", given.sample,
+                 "mean bytes between samples; 1: every allocation, 0: a dump without stacks")
       ->capture_default_str();
   app.add_option("-o,--output", given.output, "folder for dumps, or a template with %e %h %p %t %n");
   app.add_option("--dump", given.dump, "when: exit, term, signal:USR2, joined by +")->capture_default_str();

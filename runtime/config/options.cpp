@@ -186,7 +186,10 @@ void parseItem(Text item, bool quiet, Options* out, Findings* findings) noexcept
     findings->help = true;
     return;
   }
-  if (hasValue && store(*row, value, out)) return;
+  if (hasValue && store(*row, value, out)) {
+    if (row->type == OptionType::kTriggers) out->dump.isWritten = true;
+    return;
+  }
   ++findings->complaints;
   store(*row, textOf(row->defaultText), out);
   if (!quiet) complainAboutValue(*row, value);

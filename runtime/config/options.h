@@ -17,6 +17,7 @@ struct DumpTriggers {
   bool atExit = false;
   bool atTermination = false;  // SIGINT and SIGTERM, where their disposition is the default
   int signal = 0;              // 0: none
+  bool isWritten = false;      // dump= stands in HEAPPROF; else these are its defaults
 };
 
 inline constexpr std::size_t kPathBytes = 512;
@@ -35,6 +36,10 @@ struct Options {
   std::uint64_t reserveBytes = 0;                        // 0: chosen from RAM and RLIMIT_AS
   bool background = true;                                // the helper thread for signal dumps
   bool log = true;
+
+  // dump= and sample=0, both written: a dump without stacks is what was asked for. Otherwise a process that
+  // was never sampled ends without a file.
+  bool dumpsWithoutSamples() const noexcept { return active && sampleBytes == 0 && dump.isWritten; }
 };
 
 // Reads the environment on the first call. Never allocates.

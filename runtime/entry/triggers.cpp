@@ -36,12 +36,16 @@ __attribute__((destructor(101))) void atExit() noexcept {
     introspect::abandonFile();
     return;
   }
-  if (options.active && options.dump.atExit && sampling::statistics().recordsEver != 0) {
+  if (options.active && options.dump.atExit && hasSomethingToDump()) {
     introspect::dumpToTemplate(introspect::Reason::kExit);
   }
 }
 
 }  // namespace
+
+bool hasSomethingToDump() noexcept {
+  return sampling::statistics().recordsEver != 0 || config::options().dumpsWithoutSamples();
+}
 
 void startRecording() noexcept {
   if (started.exchange(true, std::memory_order_acq_rel)) {

@@ -12,6 +12,10 @@ namespace heapprof::entry {
 // Reads options, starts sampling and triggers. The constructor calls it; further calls do nothing.
 void startRecording() noexcept;
 
+// Whether a dump that no one is waiting for, at exit or at a deadly signal, would say something: something
+// was sampled, or a dump without samples was asked for. Shells between programs leave no files that way.
+bool hasSomethingToDump() noexcept;
+
 // triggers_signal.cpp
 void installSignalTriggers() noexcept;
 void signalTriggersInChild() noexcept;

@@ -17,7 +17,6 @@
 #include "runtime/introspect/dump.h"
 #include "runtime/introspect/text.h"
 #include "runtime/os/os.h"
-#include "runtime/sampling/read.h"
 
 namespace heapprof::entry {
 namespace {
@@ -128,7 +127,7 @@ bool nobodyElseIsLeft() noexcept {
 void serve(std::uint32_t asked) noexcept {
   const int death = static_cast<int>(asked >> kDeathShift);
   if (death != 0) {
-    if (sampling::statistics().recordsEver != 0) {
+    if (hasSomethingToDump()) {
       introspect::dumpToTemplate(introspect::Reason::kFatalSignal);
     }
     dieOf(death);

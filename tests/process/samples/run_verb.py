@@ -104,6 +104,12 @@ class Run(unittest.TestCase):
         self.assertEqual(done.returncode, 0)
         self.assertIn("no profile: nothing was sampled", done.stderr)
 
+    def test_sampling_turned_off_still_says_where_rss_went(self):
+        done = self.run_under("--sample", "0", "--", f"{SAMPLES}/leak")
+        self.assertEqual(done.returncode, 0)
+        self.assertEqual(len(self.dumps()), 1, done.stderr)
+        self.assertIn("live objects", done.stderr)
+
     def test_killed_program(self):
         done = self.run_under("--", "sh", "-c", "kill -KILL $$")
         self.assertEqual(done.returncode, 137)

@@ -81,6 +81,15 @@ TEST(Options, SampleWithoutDumpDumpsAtExit) {
   EXPECT_FALSE(parsed("sample=1,dump=none").options.dump.atExit);
 }
 
+TEST(Options, ADumpWithoutSamplesHasToBeWrittenInSoManyWords) {
+  EXPECT_TRUE(parsed("sample=0,dump=exit").options.dumpsWithoutSamples());
+  EXPECT_TRUE(parsed("dump=term,sample=0").options.dumpsWithoutSamples());
+  EXPECT_FALSE(parsed("sample=0").options.dumpsWithoutSamples());
+  EXPECT_FALSE(parsed("sample=0,dump=later").options.dumpsWithoutSamples());
+  EXPECT_FALSE(parsed("sample=64k,dump=exit").options.dumpsWithoutSamples());
+  EXPECT_FALSE(parsed("sample=0,dump=exit,only=others").options.dumpsWithoutSamples());
+}
+
 TEST(Options, AWrongKeyIsNamedWithTheNearest) {
   const Parsed p = parsed("smaple=64k,depth=9");
   EXPECT_EQ(p.complaints, 1);

@@ -199,6 +199,25 @@ TEST(Triggers, ASignalDumpNeedsNoSamples) {
   EXPECT_GT(profile.heapSnapshot.totals().live_bytes(), 1000000u);
 }
 
+TEST(Triggers, WithSamplingOffADumpAtTheEndIsWrittenWhenBothWereWritten) {
+  for (const bool byTermination : {false, true}) {
+    const Scratch scratch;
+    Victim victim(scratch, byTermination ? "wait" : "return",
+                  byTermination ? "sample=0,dump=term" : "sample=0,dump=exit");
+    if (byTermination) {
+      victim.waitReady();
+      kill(victim.pid(), SIGTERM);
+    }
+    victim.end();
+    EXPECT_EQ(victim.errors(), "");
+    ASSERT_THAT(scratch.files(), ElementsAre("d.1"));
+    const auto profile = readDump(scratch.path("d.1"));
+    EXPECT_EQ(profile.samples.size(), 0u);
+    EXPECT_FALSE(profile.heapSnapshot.header().has_sampling_interval_bytes());
+    EXPECT_GT(profile.heapSnapshot.totals().live_bytes(), 1000000u);
+  }
+}
+
 TEST(Triggers, WithoutABackgroundThreadSignalsAreRefusedInOneLine) {
   const Scratch scratch;
   Victim victim(scratch, "wait", "sample=4k,dump=signal:USR2+term,background=0");
