@@ -1,10 +1,11 @@
-#include <cmath>
+#include <algorithm>
 
 #include "absl/strings/str_cat.h"
 
 #include "profiler/analysis/analyses.h"
 #include "profiler/analysis/waterfall_lines.h"
 #include "profiler/model/columns.h"
+#include "profiler/model/units.h"
 
 namespace heapprof::analysis {
 namespace {
@@ -19,6 +20,32 @@ absl::Status needsHeap(const model::Snapshot& snapshot) {
       "another tool); record one with: heapprof run -- CMD"));
 }
 
+// What a reader must know of one dump or of both; with a baseline each note says which dump it speaks of.
+std::vector<std::string> notesOf(const Waterfall& now, const Waterfall* before) {
+  std::vector<std::string> notes;
+  const auto counted = [](const Waterfall& fall) { return model::bytesText(*fall.countedLive); };
+  constexpr absl::string_view kSplit = "; sampling says how much of it was requested and how much is slack";
+  const bool both = before != nullptr && before->countedLive && now.countedLive;
+  if (both) {
+    notes.push_back(absl::StrCat("live objects are counted, ", counted(*before), " before and ", counted(now),
+                                 " now", kSplit));
+  } else if (now.countedLive) {
+    notes.push_back(absl::StrCat("live objects are counted, ", counted(now), before ? " now" : "", kSplit));
+  }
+  const std::vector<std::string> old = before == nullptr ? std::vector<std::string>() : before->notes;
+  for (const std::string& note : now.notes) {
+    const bool ofBoth = std::find(old.begin(), old.end(), note) != old.end();
+    notes.push_back(before == nullptr ? note
+                                      : absl::StrCat(ofBoth ? "both dumps: " : "the new dump: ", note));
+  }
+  for (const std::string& note : old) {
+    if (std::find(now.notes.begin(), now.notes.end(), note) == now.notes.end()) {
+      notes.push_back(absl::StrCat("the baseline: ", note));
+    }
+  }
+  return notes;
+}
+
 }  // namespace
 
 absl::StatusOr<model::Table> waterfall(const model::Query& query) {
@@ -28,14 +55,19 @@ absl::StatusOr<model::Table> waterfall(const model::Query& query) {
   if (usable.ok() && compare) usable = needsHeap(*query.baseline);
   if (!usable.ok()) return usable;
 
-  const Waterfall now = waterfallOf(*query.snapshot);
+  // One dump that cannot tell requested from slack, and both are compared by what the allocator counted.
+  const auto splits = [](const model::Snapshot& snapshot) {
+    return snapshot.heap().totals().has_requested_bytes();
+  };
+  const bool split = !compare || splits(*query.snapshot) == splits(*query.baseline);
+  const Waterfall now = waterfallOf(*query.snapshot, split);
   Waterfall before;
-  if (compare) before = waterfallOf(*query.baseline);
+  if (compare) before = waterfallOf(*query.baseline, split);
 
   model::Table table;
   table.id = "waterfall";
   table.title = "Where RSS went";
-  table.notes = now.notes;
+  table.notes = notesOf(now, compare ? &before : nullptr);
   using model::numberColumn, model::textColumn, model::Unit;
   model::Column id = textColumn("id", "Id", "the line's stable name");
   model::Column label = textColumn("label", "Line", "what the bytes are");

@@ -65,12 +65,13 @@ constexpr Field kFields[] = {
 };
 
 // Requested and slack are what the dump says; the live objects that they split are counted, not sampled.
-void addLiveLines(const model::Snapshot& snapshot, Waterfall* out) {
+void addLiveLines(const model::Snapshot& snapshot, bool split, Waterfall* out) {
   const heapprof::Totals& totals = snapshot.heap().totals();
   WaterfallLine requested = kRequested, slack = kSlack, live = kLive;
   if (totals.has_live_bytes()) live.bytes = static_cast<double>(totals.live_bytes());
-  if (!totals.has_requested_bytes()) {
+  if (!totals.has_requested_bytes() || !split) {
     out->lines.push_back(live);
+    if (totals.has_requested_bytes()) return;
     const bool sampled = snapshot.heap().header().has_sampling_interval_bytes();
     out->notes.push_back(
         sampled
@@ -86,10 +87,7 @@ void addLiveLines(const model::Snapshot& snapshot, Waterfall* out) {
     slack.bytes = static_cast<double>(totals.internal_slack_bytes());
     slack.error = requested.error;
   }
-  if (live.bytes) {
-    out->notes.push_back(absl::StrCat("live objects are counted, ", model::bytesText(*live.bytes),
-                                      "; sampling says how much of it was requested and how much is slack"));
-  }
+  out->countedLive = live.bytes;
   out->lines.push_back(requested);
   out->lines.push_back(slack);
 }
@@ -103,11 +101,11 @@ const WaterfallLine* Waterfall::find(absl::string_view id) const {
   return nullptr;
 }
 
-Waterfall waterfallOf(const model::Snapshot& snapshot) {
+Waterfall waterfallOf(const model::Snapshot& snapshot, bool split) {
   const heapprof::Totals& totals = snapshot.heap().totals();
   Waterfall out;
   if (totals.has_kernel_rss_bytes()) out.kernelRss = static_cast<double>(totals.kernel_rss_bytes());
-  addLiveLines(snapshot, &out);
+  addLiveLines(snapshot, split, &out);
   for (const Field& field : kFields) {
     out.lines.push_back(field.line);
     if ((totals.*field.has)()) out.lines.back().bytes = static_cast<double>((totals.*field.get)());

@@ -26,10 +26,13 @@ struct WaterfallLine {
 struct Waterfall {
   std::vector<WaterfallLine> lines;  // the last is "unattributed"
   absl::optional<double> kernelRss;
+  absl::optional<double> countedLive;  // what requested and slack split by sampling; unset where they do not
   std::vector<std::string> notes;
   const WaterfallLine* find(absl::string_view id) const;
 };
 
-Waterfall waterfallOf(const model::Snapshot& snapshot);
+// `split` false: live objects as one line even where sampling says what of them was requested, so that they
+// can be compared with a dump that does not know.
+Waterfall waterfallOf(const model::Snapshot& snapshot, bool split = true);
 
 }  // namespace heapprof::analysis

@@ -98,6 +98,45 @@ TEST(Waterfall, ChangeIsKnownWhereBothSidesAre) {
   EXPECT_FALSE(table.find("base")->isKnown(at.at("metadata")));
 }
 
+heapprof::Totals& sampledTotals(SnapshotMaker& maker, std::uint64_t live) {
+  heapprof::Totals& totals = fullTotals(maker);
+  totals.set_live_bytes(live);
+  totals.set_requested_bytes(live * 3 / 4);
+  totals.set_internal_slack_bytes(live / 4);
+  return totals;
+}
+
+TEST(Waterfall, NotesOfAComparisonSpeakOfBothDumps) {
+  SnapshotMaker now, base;
+  sampledTotals(now, 400 << 10);
+  sampledTotals(base, 100 << 10).clear_dirty_bytes();
+  model::Query query = queryOf(now);
+  EXPECT_THAT(waterfall(query)->notes,
+              testing::ElementsAre(testing::StartsWith("live objects are counted, 400kB; ")));
+  query.baseline = base.make();
+  query.baselineMode = model::BaselineMode::kDiffBase;
+  EXPECT_THAT(
+      waterfall(query)->notes,
+      testing::ElementsAre(testing::StartsWith("live objects are counted, 100kB before and 400kB now; "),
+                           "the baseline: not known to the dump: dirty free pages"));
+}
+
+TEST(Waterfall, ASampledDumpComparesWithOneThatWasNotByItsLiveObjects) {
+  SnapshotMaker now, base;
+  sampledTotals(now, 400000);
+  fullTotals(base).set_live_bytes(300000);
+  model::Query query = queryOf(now);
+  query.baseline = base.make();
+  query.baselineMode = model::BaselineMode::kDiffBase;
+  const model::Table table = *waterfall(query);
+  const auto at = lines(table);
+  EXPECT_FALSE(at.contains("requested"));
+  EXPECT_EQ(table.find("change")->values[at.at("live")], 100000);
+  const model::Column& was = *table.find("base");
+  EXPECT_EQ(std::accumulate(was.values.begin(), was.values.end(), 0.0), 1000000) << "the kernel's figure";
+  EXPECT_THAT(table.notes, testing::Contains(testing::StartsWith("the baseline: sampling was off")));
+}
+
 TEST(Waterfall, OfStacksAloneSaysHowToRecordOne) {
   const absl::Status status = waterfall(queryOf(SnapshotMaker())).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
