@@ -41,10 +41,11 @@ QString formatBytes(double bytes, bool isSigned) {
 
 QString formatBytesWithError(double bytes, double error, bool isSigned) {
   const auto whole = [](double value) { return std::llround(std::fabs(value)); };
-  const std::string unit = model::scale(whole(bytes), "bytes", "auto").unit;
+  const std::string unit = model::bytesUnit(bytes);
   const bool sameUnit = whole(bytes) != 0 && model::scale(whole(error), "bytes", unit).value >= 0.005;
   return formatBytes(bytes, isSigned) + QStringLiteral(" ± ") +
-         QString::fromStdString(model::scaledLabel(whole(error), "bytes", sameUnit ? unit : "auto"));
+         QString::fromStdString(sameUnit ? model::scaledLabel(whole(error), "bytes", unit)
+                                         : model::bytesText(std::fabs(error)));
 }
 
 QString formatCount(double count, bool isSigned) {

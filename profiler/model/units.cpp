@@ -1,6 +1,7 @@
 #include "profiler/model/units.h"
 
 #include <cmath>
+#include <iterator>
 #include <vector>
 
 #include "absl/strings/ascii.h"
@@ -116,8 +117,19 @@ std::string percentage(std::int64_t value, std::int64_t total) {
   return absl::StrFormat("%5.2g%%", ratio);
 }
 
+std::string bytesUnit(double bytes) {
+  constexpr double kRoundsToOne = 0.995 * 1024;
+  constexpr const char* kUnits[] = {"kB", "MB", "GB", "TB", "PB"};
+  const Scaled scaled = scale(std::llround(bytes), "bytes", "auto");
+  if (std::fabs(scaled.value) < kRoundsToOne) return scaled.unit;
+  for (std::size_t i = 0; i + 1 < std::size(kUnits); ++i) {
+    if (scaled.unit == kUnits[i]) return kUnits[i + 1];
+  }
+  return scaled.unit;
+}
+
 std::string bytesText(double bytes, bool plus) {
-  std::string text = scaledLabel(std::llround(bytes), "bytes", "auto");
+  std::string text = scaledLabel(std::llround(bytes), "bytes", bytesUnit(bytes));
   return plus && bytes > 0 && text != "0" ? absl::StrCat("+", text) : text;
 }
 

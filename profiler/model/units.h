@@ -30,7 +30,11 @@ std::string scaledLabel(std::int64_t value, absl::string_view from, absl::string
 // Of the absolute value, 5 characters wide and a percent sign: " 1.23%", "  100%", "0.012%".
 std::string percentage(std::int64_t value, std::int64_t total);
 
-// scaledLabel() for bytes with a unit chosen by itself; `plus` writes a sign before growth.
+// The unit of bytesText(): pprof's choice, but the next one where that would be written as 1: 1023.93kB is 1MB to
+// a reader. Bytes themselves are never rounded.
+std::string bytesUnit(double bytes);
+
+// scaledLabel() for bytes in bytesUnit(); `plus` writes a sign before growth.
 std::string bytesText(double bytes, bool plus = false);
 
 // A cell of a table for a person: unit, sign, "unknown"; with "± error" when `withError` and there is one.

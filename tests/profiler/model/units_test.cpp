@@ -24,6 +24,16 @@ TEST(ScaledLabel, TakesTheLargestUnitThatLeavesOneOrMore) {
   EXPECT_EQ(scaledLabel(42, "count", "auto"), "42");
 }
 
+TEST(BytesText, AFigureThatRoundsToTheNextUnitIsWrittenInIt) {
+  EXPECT_EQ(bytesText(1023.75 * 1024), "1MB");
+  EXPECT_EQ(bytesText(-1023.75 * 1024), "-1MB");
+  EXPECT_EQ(bytesText(1018 * 1024), "1018kB");  // 0.994MB
+  EXPECT_EQ(bytesText(1023.9 * 1024 * 1024, true), "+1GB");
+  EXPECT_EQ(bytesText(1023), "1023B");  // bytes are counted, not rounded
+  EXPECT_EQ(bytesText(1023.99 * 0x1p50), "1023.99PB");
+  EXPECT_EQ(scaledLabel(1048320, "bytes", "auto"), "1023.75kB");  // pprof's own
+}
+
 TEST(ScaledLabel, WhatRoundsToNothingIsAPlainZero) {
   EXPECT_EQ(scaledLabel(1, "bytes", "mb"), "0");
   EXPECT_EQ(scaledLabel(-1, "bytes", "mb"), "0");
