@@ -40,12 +40,8 @@ QString formatBytes(double bytes, bool isSigned) {
 }
 
 QString formatBytesWithError(double bytes, double error, bool isSigned) {
-  const auto whole = [](double value) { return std::llround(std::fabs(value)); };
-  const std::string unit = model::bytesUnit(bytes);
-  const bool sameUnit = whole(bytes) != 0 && model::scale(whole(error), "bytes", unit).value >= 0.005;
   return formatBytes(bytes, isSigned) + QStringLiteral(" ± ") +
-         QString::fromStdString(sameUnit ? model::scaledLabel(whole(error), "bytes", unit)
-                                         : model::bytesText(std::fabs(error)));
+         QString::fromStdString(model::bytesErrorText(bytes, std::fabs(error)));
 }
 
 QString formatCount(double count, bool isSigned) {

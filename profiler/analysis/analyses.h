@@ -143,6 +143,9 @@ absl::StatusOr<std::vector<Finding>> findings(const model::Query& query);
 // "" where the dump does not say.
 std::string programName(const model::Snapshot& snapshot);
 
+// Why the dump was taken: "on a signal", "at exit"; "" where it does not say.
+std::string dumpReason(const model::Snapshot& snapshot);
+
 // What the dump holds, when and how it was taken, what it could not know: rows of (group, name, value).
 absl::StatusOr<model::Table> info(const model::SnapshotPtr& snapshot);
 

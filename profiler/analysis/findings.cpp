@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -51,6 +52,10 @@ struct Scene {
   Waterfall fall;  // empty without a heap snapshot
   double rss = 0;  // 0: unknown
 
+  std::string metric() const {
+    const absl::optional<std::size_t> type = snapshot.sampleType(query.metric);
+    return type ? snapshot.sampleTypeNames()[*type] : query.metric;
+  }
   absl::optional<double> bytes(absl::string_view id) const {
     const WaterfallLine* line = fall.find(id);
     return line == nullptr ? absl::nullopt : line->bytes;
@@ -67,6 +72,8 @@ absl::Status growth(const Scene& scene, Findings* out) {
   if (!held.ok()) return held.status();
   const model::Column& change = *held->find("change");
   const model::Column& base = *held->find("base");
+  const model::Column& now = *held->find("held");
+  const double all = std::accumulate(now.values.begin(), now.values.end(), 0.0);
   const model::Column& stacks = *held->find("stacks");
   const model::Column& name = *held->find("name");
   std::size_t told = 0;
@@ -78,8 +85,10 @@ absl::Status growth(const Scene& scene, Findings* out) {
                     absl::StrCat(name.texts[row], " holds ", bytesText(change.values[row]),
                                  " more than in the baseline"),
                     absl::StrCat(model::cellText(change, row, true), " on ", stacks.values[row],
-                                 stacks.values[row] == 1 ? " stack; it held " : " stacks; it held ",
-                                 base.values[row] == 0 ? "nothing" : bytesText(base.values[row]), " before."),
+                                 stacks.values[row] == 1 ? " stack: from " : " stacks: from ",
+                                 base.values[row] == 0 ? "nothing" : bytesText(base.values[row]), " to ",
+                                 bytesText(now.values[row]), ", ", percent(now.values[row], all), " of ",
+                                 scene.metric(), " now."),
                     change.values[row],
                     absl::StrCat("heapprof diff -focus='", escapedRegex(name.texts[row]), "' ",
                                  shellQuoted(scene.query.baseline->path()), " ", scene.file),
@@ -99,10 +108,14 @@ absl::Status largestHolder(const Scene& scene, Findings* out) {
   double total = 0;
   for (const OwnerShare& owner : *owners) total += owner.bytes;
   if (first.unit != model::Unit::kBytes || first.bytes <= 0) return absl::OkStatus();
+  for (const Finding& told : *out) {  // that it grew says what it holds, too
+    if (told.id == "growth" && absl::StartsWith(told.title, absl::StrCat(first.name, " holds ")))
+      return absl::OkStatus();
+  }
   out->push_back(
       {"largest_holder",
-       absl::StrCat(first.name, " holds ", bytesText(first.bytes), ", ", percent(first.bytes, total),
-                    " of what is sampled"),
+       absl::StrCat(first.name, " holds ", bytesText(first.bytes), ", ", percent(first.bytes, total), " of ",
+                    scene.metric()),
        absl::StrCat("Its objects come from ", first.stacks, first.stacks == 1 ? " stack." : " stacks."),
        first.bytes, absl::StrCat("heapprof top -cum -focus='", escapedRegex(first.name), "' ", scene.file),
        "flame"});

@@ -1,5 +1,7 @@
+#include <algorithm>
 #include <ctime>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/time/time.h"
@@ -16,12 +18,27 @@ using model::bytesText;
 class InfoRows {
  public:
   void add(absl::string_view group, absl::string_view name, absl::string_view value) {
+    value = absl::StripAsciiWhitespace(value);  // a command line is padded with blanks by who renames itself
     if (value.empty()) return;
     group_.texts.emplace_back(group);
     name_.texts.emplace_back(name);
     value_.texts.emplace_back(value);
   }
+  // Each group in one piece, in the order in which they began.
   model::Table table() && {
+    std::vector<std::string> groups;
+    for (const std::string& group : group_.texts) {
+      if (std::find(groups.begin(), groups.end(), group) == groups.end()) groups.push_back(group);
+    }
+    model::Column* const columns[] = {&group_, &name_, &value_};
+    std::vector<std::string> sorted[3];
+    for (const std::string& group : groups) {
+      for (std::size_t row = 0; row < group_.texts.size(); ++row) {
+        if (group_.texts[row] != group) continue;
+        for (int i = 0; i < 3; ++i) sorted[i].push_back(columns[i]->texts[row]);
+      }
+    }
+    for (int i = 0; i < 3; ++i) columns[i]->texts = std::move(sorted[i]);
     model::Table table;
     table.id = "info";
     table.title = "What the dump holds";
@@ -35,6 +52,10 @@ class InfoRows {
   model::Column value_ = model::textColumn("value", "Value", "as text");
 };
 
+std::string count(std::uint64_t number) {
+  return model::countText(static_cast<double>(number));
+}
+
 std::string timeText(std::uint64_t nanos) {
   if (nanos == 0) return "";
   return absl::FormatTime("%Y-%m-%d %H:%M:%S%Ez", absl::FromUnixNanos(static_cast<std::int64_t>(nanos)),
@@ -43,33 +64,6 @@ std::string timeText(std::uint64_t nanos) {
 
 std::string durationText(std::uint64_t nanos) {
   return nanos == 0 ? "" : model::scaledLabel(static_cast<std::int64_t>(nanos), "ns", "auto");
-}
-
-std::string reasonText(heapprof::DumpReason reason) {
-  switch (reason) {
-    case heapprof::EXIT:
-      return "at exit";
-    case heapprof::SIGNAL:
-      return "by signal";
-    case heapprof::API:
-      return "by heapprof_dump()";
-    case heapprof::INTERVAL:
-      return "by interval";
-    case heapprof::GROWTH:
-      return "by growth";
-    case heapprof::PEAK:
-      return "at a peak";
-    case heapprof::NEAR_LIMIT:
-      return "near the memory limit";
-    case heapprof::CONTROL:
-      return "by control";
-    case heapprof::FATAL_SIGNAL:
-      return "at INT or TERM";
-    case heapprof::GENERATED:
-      return "made by a generator, not by a program";
-    default:
-      return "unknown";
-  }
 }
 
 absl::string_view availabilityText(heapprof::Availability state) {
@@ -97,15 +91,17 @@ void aboutFile(const model::Snapshot& snapshot, InfoRows* rows) {
             snapshot.hasHeapSnapshot()
                 ? absl::StrCat("heapprof dump, format ", snapshot.heap().header().format_version())
                 : "pprof profile of another tool: stacks only");
-  rows->add("file", "samples",
-            absl::StrCat(columns.samples.size(), " in ", columns.locations.size(), " locations, ",
-                         columns.functions.size(), " functions, ", columns.mappings.size(), " mappings"));
+  rows->add("file", "stacks",
+            absl::StrCat(count(columns.samples.size()), " stacks over ", count(columns.locations.size()),
+                         " places in ", count(columns.functions.size()), " functions, ",
+                         count(columns.mappings.size()), " mappings"));
   std::vector<std::string> types;
   for (std::size_t i = 0; i < columns.sampleTypes.size(); ++i) {
     types.push_back(absl::StrCat(snapshot.text(columns.sampleTypes[i].type), "/", snapshot.sampleTypeUnit(i),
                                  i == snapshot.sampleType("").value_or(i + 1) ? " (default)" : ""));
   }
   rows->add("file", "metrics", absl::StrJoin(types, ", "));
+  if (snapshot.hasHeapSnapshot()) return;  // which says the same itself, and more exactly
   for (formats::StringIndex comment : columns.comments) rows->add("file", "comment", snapshot.text(comment));
   if (columns.timeNanos > 0)
     rows->add("file", "taken", timeText(static_cast<std::uint64_t>(columns.timeNanos)));
@@ -127,17 +123,17 @@ void aboutCapture(const model::Snapshot& snapshot, InfoRows* rows) {
   const heapprof::Header& header = snapshot.heap().header();
   rows->add("capture", "runtime", snapshot.snapshotText(header.runtime_version()));
   rows->add("capture", "dumped", timeText(header.dump_time_nanos()));
-  rows->add("capture", "reason", reasonText(header.reason()));
+  rows->add("capture", "reason", dumpReason(snapshot));
   rows->add("capture", "sequence",
             header.sequence() == 0 ? "" : absl::StrCat("dump ", header.sequence(), " of the process"));
   rows->add("capture", "took", durationText(header.dump_duration_nanos()));
   if (header.approximate()) rows->add("capture", "threads", "kept running while it was taken");
-  rows->add(
-      "capture", "sampling",
-      header.has_sampling_interval_bytes()
-          ? absl::StrCat("one sample each ", bytesText(static_cast<double>(header.sampling_interval_bytes())),
-                         header.sampling_interval_bytes() == 1 ? " (exact)" : "")
-          : "off");
+  rows->add("capture", "sampling",
+            header.has_sampling_interval_bytes()
+                ? absl::StrCat("one sample every ",
+                               bytesText(static_cast<double>(header.sampling_interval_bytes())),
+                               header.sampling_interval_bytes() == 1 ? " (exact)" : "")
+                : "off");
   if (header.has_random_seed()) rows->add("capture", "seed", absl::StrCat(header.random_seed()));
   rows->add("capture", "unwinder", snapshot.snapshotText(header.unwinder()));
   std::vector<std::string> options;
@@ -166,16 +162,23 @@ void aboutHeap(const model::Snapshot& snapshot, InfoRows* rows) {
   figure("kernel RSS", totals.has_kernel_rss_bytes(), totals.kernel_rss_bytes());
   figure("peak RSS", totals.has_peak_rss_bytes(), totals.peak_rss_bytes());
   figure("live", totals.has_live_bytes(), totals.live_bytes());
-  if (totals.has_live_objects()) rows->add("heap", "live objects", absl::StrCat(totals.live_objects()));
+  if (totals.has_live_objects()) rows->add("heap", "live objects", count(totals.live_objects()));
   figure("allocated since start", totals.has_cumulative_allocated_bytes(),
          totals.cumulative_allocated_bytes());
-  rows->add(
-      "heap", "parts",
-      absl::StrCat(heap.size_classes().size_size(), " size classes, ", heap.extents().start_delta_size(),
-                   " extents, ", heap.huge_pages().index_delta_size(), " huge pages, ",
-                   heap.samples().address_size(), " live samples, ", heap.stacks().id_size(), " stacks, ",
-                   heap.threads().id_size(), " threads, ", heap.purges().events_size(), " purges, ",
-                   heap.timeline().time_nanos_size(), " seconds of timeline"));
+  std::vector<std::string> parts;
+  const auto part = [&parts](int number, absl::string_view one, absl::string_view many) {
+    if (number > 0)
+      parts.push_back(absl::StrCat(count(static_cast<std::uint64_t>(number)), " ", number == 1 ? one : many));
+  };
+  part(heap.size_classes().size_size(), "size class", "size classes");
+  part(heap.extents().start_delta_size(), "extent", "extents");
+  part(heap.huge_pages().index_delta_size(), "huge page", "huge pages");
+  part(heap.samples().address_size(), "live sample", "live samples");
+  part(heap.stacks().id_size(), "stack", "stacks");
+  part(heap.threads().id_size(), "thread", "threads");
+  part(heap.purges().events_size(), "purge", "purges");
+  part(heap.timeline().time_nanos_size(), "second of timeline", "seconds of timeline");
+  rows->add("heap", "parts", absl::StrJoin(parts, ", "));
 }
 
 // Everything that a reader must not take for zero or for exact.
@@ -206,9 +209,12 @@ void aboutUnknown(const model::Snapshot& snapshot, InfoRows* rows) {
   }
   for (const heapprof::Capability& capability : header.capabilities()) {
     const std::string detail(snapshot.snapshotText(capability.detail()));
-    rows->add(capability.state() == heapprof::WORKS ? "capabilities" : kGroup,
-              snapshot.snapshotText(capability.name()),
-              absl::StrCat(availabilityText(capability.state()), detail.empty() ? "" : ": ", detail));
+    const absl::string_view name = snapshot.snapshotText(capability.name());
+    // Stacks were walked without it: nothing is missing.
+    const bool spared = name == "libunwind" && !snapshot.snapshotText(header.unwinder()).empty();
+    rows->add(capability.state() == heapprof::WORKS || spared ? "capabilities" : kGroup, name,
+              absl::StrCat(availabilityText(capability.state()), spared ? " (not needed)" : "",
+                           detail.empty() ? "" : ": ", detail));
   }
 }
 

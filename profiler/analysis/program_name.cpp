@@ -41,4 +41,31 @@ std::string programName(const model::Snapshot& snapshot) {
   return file.empty() ? called : absl::StrCat(called, " (", file, ")");
 }
 
+std::string dumpReason(const model::Snapshot& snapshot) {
+  switch (snapshot.heap().header().reason()) {
+    case heapprof::EXIT:
+      return "at exit";
+    case heapprof::SIGNAL:
+      return "on a signal";
+    case heapprof::API:
+      return "by heapprof_dump()";
+    case heapprof::INTERVAL:
+      return "by its interval";
+    case heapprof::GROWTH:
+      return "on growth";
+    case heapprof::PEAK:
+      return "at a peak";
+    case heapprof::NEAR_LIMIT:
+      return "near its memory limit";
+    case heapprof::CONTROL:
+      return "on request";
+    case heapprof::FATAL_SIGNAL:
+      return "at SIGINT or SIGTERM";
+    case heapprof::GENERATED:
+      return "by a generator, not by a program";
+    default:
+      return {};
+  }
+}
+
 }  // namespace heapprof::analysis

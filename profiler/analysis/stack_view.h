@@ -73,7 +73,7 @@ class StackView {
   LocationUnion& locations() { return union_; }
   const FramePlan& plan() const { return *plan_; }
   LabelReader& labels() { return *labels_; }
-  std::vector<std::string> notes() const { return plan_->notes(); }
+  std::vector<std::string> notes() const;  // of the filters, and of a dump that could hold no stacks
 
  private:
   static constexpr std::size_t kCancelStride = 1 << 16;

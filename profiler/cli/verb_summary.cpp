@@ -66,7 +66,8 @@ int runSummary() {
   }
   document.tables.push_back(findingsTable(*findings));
   document.text = [&] {
-    return report::summaryText(*query.snapshot, waterfall.ok() ? &*waterfall : nullptr, *findings);
+    return report::summaryText(*query.snapshot, query.baseline.get(), waterfall.ok() ? &*waterfall : nullptr,
+                               *findings);
   };
   return write(format, document);
 }

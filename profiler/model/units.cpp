@@ -1,5 +1,6 @@
 #include "profiler/model/units.h"
 
+#include <algorithm>
 #include <cmath>
 #include <iterator>
 #include <vector>
@@ -77,7 +78,7 @@ std::string errorSuffix(const Column& column, std::size_t row) {
   if (row >= column.standardError.size() || std::isnan(column.standardError[row])) return "";
   double error = column.standardError[row];
   if (error == 0) return " (exact)";
-  return column.unit == Unit::kBytes ? absl::StrCat(" ± ", bytesText(error))
+  return column.unit == Unit::kBytes ? absl::StrCat(" ± ", bytesErrorText(column.values[row], error))
                                      : absl::StrFormat(" ± %.3g", error);
 }
 
@@ -133,6 +134,23 @@ std::string bytesText(double bytes, bool plus) {
   return plus && bytes > 0 && text != "0" ? absl::StrCat("+", text) : text;
 }
 
+std::string bytesErrorText(double bytes, double error) {
+  const std::string unit = bytesUnit(bytes);
+  const bool shows = std::llround(bytes) != 0 && scale(std::llround(error), "bytes", unit).value >= 0.005;
+  return shows ? scaledLabel(std::llround(error), "bytes", unit) : bytesText(error);
+}
+
+std::string countText(double count, int decimals) {
+  std::string digits = absl::StrFormat("%.*f", count == std::floor(count) ? 0 : decimals, count);
+  if (std::fabs(count) < 10000) return digits;
+  const std::size_t start = digits[0] == '-' ? 1 : 0;
+  for (std::size_t at = std::min(digits.find('.'), digits.size()); at > start + 3;) {
+    at -= 3;
+    digits.insert(at, ",");
+  }
+  return digits;
+}
+
 std::string cellText(const Column& column, std::size_t row, bool withError) {
   if (column.isBlank(row)) return {};
   if (!column.isKnown(row)) return "unknown";
@@ -157,8 +175,7 @@ std::string cellText(const Column& column, std::size_t row, bool withError) {
       text = absl::StrFormat("0x%x", static_cast<std::uint64_t>(value));
       break;
     case Unit::kCount:
-      text = value == std::floor(value) ? absl::StrFormat("%s%.0f", sign, value)
-                                        : absl::StrFormat("%s%.2f", sign, value);
+      text = absl::StrCat(sign, countText(value));
       break;
     case Unit::kText:
       break;

@@ -30,12 +30,18 @@ std::string scaledLabel(std::int64_t value, absl::string_view from, absl::string
 // Of the absolute value, 5 characters wide and a percent sign: " 1.23%", "  100%", "0.012%".
 std::string percentage(std::int64_t value, std::int64_t total);
 
-// The unit of bytesText(): pprof's choice, but the next one where that would be written as 1: 1023.93kB is 1MB to
-// a reader. Bytes themselves are never rounded.
+// The unit of bytesText(): pprof's choice, but the next one where that would be written as 1: 1023.93kB is
+// 1MB to a reader. Bytes themselves are never rounded.
 std::string bytesUnit(double bytes);
 
 // scaledLabel() for bytes in bytesUnit(); `plus` writes a sign before growth.
 std::string bytesText(double bytes, bool plus = false);
+
+// "0.93MB" beside "+7.31MB": a standard error in its value's unit, unless it would vanish there.
+std::string bytesErrorText(double bytes, double error);
+
+// A count with its thousands in groups from 10,000 on; `decimals` where it is not whole.
+std::string countText(double count, int decimals = 2);
 
 // A cell of a table for a person: unit, sign, "unknown"; with "± error" when `withError` and there is one.
 std::string cellText(const Column& column, std::size_t row, bool withError = false);

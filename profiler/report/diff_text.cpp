@@ -6,6 +6,7 @@
 #include "absl/strings/str_split.h"
 
 #include "profiler/model/units.h"
+#include "profiler/report/dump_text.h"
 #include "profiler/report/stack_lines.h"
 #include "profiler/report/text.h"
 
@@ -20,7 +21,8 @@ std::string totalsText(const DiffView& view) {
   const model::Column& change = *view.stacks->find("change");
   Rows rows;
   rows.push_back({view.metric, valueText(change, sum.base, false), "->", valueText(change, sum.now, false),
-                  valueText(change, sum.change, true), errorText(change, sum.error.value_or(std::nan("")))});
+                  valueText(change, sum.change, true),
+                  errorText(change, sum.change, sum.error.value_or(std::nan("")))});
   const model::Column& group = *view.totals->find("group");
   const model::Column& name = *view.totals->find("name");
   const model::Column& base = *view.totals->find("base");
@@ -105,8 +107,11 @@ DiffSum diffSum(const model::Table& stacks) {
 }
 
 std::string diffText(const DiffView& view) {
-  return absl::StrCat("base ", view.base->path(), "\nnew  ", view.now->path(), "\n\n", totalsText(view), "\n",
-                      stacksText(view));
+  const std::vector<std::vector<std::string>> dumps = {
+      {"base", view.base->path(), earlierText(*view.base, *view.now)},
+      {"new", view.now->path(), dumpText(*view.now)}};
+  return absl::StrCat(aligned(dumps, {Align::kLeft, Align::kLeft, Align::kLeft}), "\n", totalsText(view),
+                      "\n", stacksText(view));
 }
 
 }  // namespace heapprof::report

@@ -15,6 +15,16 @@ namespace {
 
 constexpr std::size_t kFramesShown = 6;
 
+// Frames without names, and recursion: "[server] x5" for five in a row.
+void joinRuns(std::vector<std::string>* frames) {
+  std::vector<std::string> joined;
+  for (std::size_t i = 0, run = 1; i < frames->size(); i += run) {
+    for (run = 1; i + run < frames->size() && (*frames)[i + run] == (*frames)[i];) ++run;
+    joined.push_back(run == 1 ? (*frames)[i] : absl::StrCat((*frames)[i], " x", run));
+  }
+  *frames = std::move(joined);
+}
+
 }  // namespace
 
 std::string valueText(const model::Column& like, double value, bool plus) {
@@ -25,21 +35,24 @@ std::string valueText(const model::Column& like, double value, bool plus) {
   return model::cellText(cell, 0);
 }
 
-std::string errorText(const model::Column& column, double error) {
+std::string errorText(const model::Column& column, double value, double error) {
   if (std::isnan(error)) return "";
   if (error == 0) return "exact";
+  if (column.unit == model::Unit::kBytes) return absl::StrCat("± ", model::bytesErrorText(value, error));
   return absl::StrCat("± ", valueText(column, error));
 }
 
 std::string errorAt(const model::Column& column, std::size_t row) {
   if (!column.isKnown(row)) return "";
-  return errorText(column, row < column.standardError.size() ? column.standardError[row] : std::nan(""));
+  return errorText(column, column.values[row],
+                   row < column.standardError.size() ? column.standardError[row] : std::nan(""));
 }
 
 std::string shortStack(const std::string& stack, const std::string& owner) {
   std::vector<std::string> frames = absl::StrSplit(stack, '\n');
   auto at = std::find(frames.begin(), frames.end(), owner);
   if (at != frames.end()) frames.erase(frames.begin(), at + 1);
+  joinRuns(&frames);
   if (frames.size() > kFramesShown) {
     const std::size_t left = frames.size() - kFramesShown;
     frames.erase(frames.begin() + kFramesShown - 1, frames.end() - 1);

@@ -10,13 +10,14 @@
 
 namespace heapprof::report {
 
-// "± 3kB", "exact" for 0, "" where none is known; in the column's unit.
-std::string errorText(const model::Column& column, double error);
+// "± 0.93MB" for the error of a value, in its unit; "exact" for 0, "" where none is known.
+std::string errorText(const model::Column& column, double value, double error);
 // Of a row of the column.
 std::string errorAt(const model::Column& column, std::size_t row);
 std::string valueText(const model::Column& like, double value, bool plus = false);
 
-// "caller < its caller < ... < main": from the owner outwards, the middle left out where it is long.
+// "caller < its caller < ... < main": from the owner outwards, the middle left out where it is long,
+// frames in a row that are the same as one: "[server] x5".
 std::string shortStack(const std::string& stack, const std::string& owner);
 
 // A line "< ..." or, with `full`, a line a frame; each begins with `indent`. "" where the owner is all.

@@ -6,34 +6,25 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 
-#include "profiler/analysis/node_table.h"
 #include "profiler/model/units.h"
+#include "profiler/report/dump_text.h"
 #include "profiler/report/text.h"
 
 namespace heapprof::report {
 namespace {
 
 std::string headline(const model::Snapshot& snapshot) {
-  const heapprof::Header& header = snapshot.heap().header();
-  std::string line = analysis::programName(snapshot);
-  if (line.empty()) line = snapshot.path();
-  if (header.pid() != 0) absl::StrAppend(&line, ", pid ", header.pid());
-  if (snapshot.hasHeapSnapshot()) {
-    absl::StrAppend(
-        &line, header.has_sampling_interval_bytes()
-                   ? absl::StrCat(", one sample each ",
-                                  model::bytesText(static_cast<double>(header.sampling_interval_bytes())))
-                   : std::string(", sampling off"));
-  }
-  if (header.reason() == heapprof::GENERATED)
-    absl::StrAppend(&line, ", made by a generator: not a real program");
+  std::string line = dumpText(snapshot);
+  if (snapshot.heap().header().reason() == heapprof::GENERATED)
+    absl::StrAppend(&line, ": not a real program");
   return absl::StrCat(line, "\n");
 }
 
-// All lines in the unit of the total, so that they can be added up by eye.
+// All lines in the unit of the total, so that they can be added up by eye; what would vanish there in its
+// own.
 std::string inUnit(double bytes, const std::string& unit, bool plus = false) {
-  model::Scaled one = model::scale(1, unit, "bytes");
-  const double value = bytes / one.value;
+  const double value = bytes / model::scale(1, unit, "bytes").value;
+  if (std::fabs(value) < 0.005) return model::bytesText(bytes, plus);
   return plus ? absl::StrFormat("%+.2f%s", value, unit) : absl::StrFormat("%.2f%s", value, unit);
 }
 
@@ -44,54 +35,75 @@ std::string bar(double share) {
   return cells == 0 ? "." : std::string(static_cast<std::size_t>(cells), '#');
 }
 
-std::string chart(const model::Table& waterfall) {
+struct Chart {
+  double total = 0, changeTotal = 0;
+  bool hasBase = false;
+  bool known = false;  // the kernel's figure, to which the lines sum
+  std::string text;
+};
+
+Chart chartOf(const model::Table& waterfall) {
   const model::Column& label = *waterfall.find("label");
   const model::Column& bytes = *waterfall.find("bytes");
   const model::Column& share = *waterfall.find("fraction");
   const model::Column& change = *waterfall.find("change");
-  double total = 0;
-  bool compare = false, known = false;
+  Chart chart;
   for (std::size_t row = 0; row < waterfall.rows(); ++row) {
-    if (bytes.isKnown(row)) total += bytes.values[row];
-    compare = compare || change.isKnown(row);
-    known = known || share.isKnown(row);
+    if (bytes.isKnown(row)) chart.total += bytes.values[row];
+    if (change.isKnown(row)) chart.changeTotal += change.values[row];
+    chart.hasBase = chart.hasBase || change.isKnown(row);
+    chart.known = chart.known || share.isKnown(row);
   }
-  const std::string unit = model::scale(std::llround(std::fabs(total)), "bytes", "auto").unit;
+  const std::string unit = model::bytesUnit(chart.total);
   std::vector<std::vector<std::string>> rows;
-  double changeTotal = 0;
   for (std::size_t row = 0; row < waterfall.rows(); ++row) {
-    std::vector<std::string>& cells = rows.emplace_back();
-    cells = {label.texts[row], bytes.isKnown(row) ? inUnit(bytes.values[row], unit) : "unknown", "", "", ""};
-    if (share.isKnown(row)) cells[2] = absl::StrFormat("%.1f%%", share.values[row] * 100);
-    if (compare && change.isKnown(row)) {
-      changeTotal += change.values[row];
-      cells[3] = inUnit(change.values[row], unit, true);
-    }
-    if (share.isKnown(row)) cells[4] = bar(share.values[row]);
+    std::vector<std::string>& cells = rows.emplace_back(6);
+    cells[0] = label.texts[row];
+    cells[1] = bytes.isKnown(row) ? inUnit(bytes.values[row], unit) : "unknown";
     const double error = row < bytes.standardError.size() ? bytes.standardError[row] : std::nan("");
-    if (bytes.isKnown(row) && !std::isnan(error)) absl::StrAppend(&cells[4], " ± ", model::bytesText(error));
+    if (bytes.isKnown(row) && !std::isnan(error)) cells[2] = absl::StrCat("± ", inUnit(error, unit));
+    if (share.isKnown(row))
+      cells[3] =
+          absl::StrFormat("%.1f%%", std::fabs(share.values[row]) < 0.0005 ? 0 : share.values[row] * 100);
+    if (chart.hasBase && change.isKnown(row)) cells[4] = inUnit(change.values[row], unit, true);
+    if (share.isKnown(row)) cells[5] = bar(share.values[row]);
   }
-  rows.push_back({known ? "= kernel RSS" : "= known lines", inUnit(total, unit), known ? "100%" : "",
-                  compare ? inUnit(changeTotal, unit, true) : "", ""});
-  return absl::StrCat(
-      waterfall.title, compare ? " (and its change)" : "", "\n",
-      aligned(rows, {Align::kLeft, Align::kRight, Align::kRight, Align::kRight, Align::kLeft}, "  "));
+  rows.push_back({chart.known ? "= kernel RSS" : "= known lines", inUnit(chart.total, unit), "",
+                  chart.known ? "100%" : "", chart.hasBase ? inUnit(chart.changeTotal, unit, true) : "", ""});
+  chart.text = aligned(
+      rows, {Align::kLeft, Align::kRight, Align::kLeft, Align::kRight, Align::kRight, Align::kLeft}, "  ");
+  return chart;
+}
+
+// The answer before its account: "115.45MB resident, 88.67MB more than the baseline's 26.78MB".
+std::string answer(const Chart& chart) {
+  std::string line = absl::StrCat(model::bytesText(chart.total), chart.known ? " resident" : " known");
+  if (!chart.hasBase) return line;
+  const std::string was = model::bytesText(chart.total - chart.changeTotal);
+  if (chart.changeTotal == 0) return absl::StrCat(line, ", as in the baseline");
+  return absl::StrCat(line, ", ", model::bytesText(std::fabs(chart.changeTotal)),
+                      chart.changeTotal > 0 ? " more" : " less", " than the baseline's ", was);
 }
 
 }  // namespace
 
-std::string summaryText(const model::Snapshot& snapshot, const model::Table* waterfall,
-                        const std::vector<analysis::Finding>& findings) {
+std::string summaryText(const model::Snapshot& snapshot, const model::Snapshot* baseline,
+                        const model::Table* waterfall, const std::vector<analysis::Finding>& findings) {
   std::string out = headline(snapshot);
+  if (baseline != nullptr) {
+    absl::StrAppend(&out, "compared with ", baseline->path(), ": ", earlierText(*baseline, snapshot), "\n");
+  }
   if (waterfall != nullptr) {
-    absl::StrAppend(&out, "\n", chart(*waterfall));
+    const Chart chart = chartOf(*waterfall);
+    absl::StrAppend(&out, "\n", waterfall->title, ": ", answer(chart), "\n", chart.text);
     for (const std::string& note : waterfall->notes) absl::StrAppend(&out, "  note: ", note, "\n");
   }
   if (findings.empty()) {
     absl::StrAppend(&out, "\nNothing stands out.\n");
     return out;
   }
-  absl::StrAppend(&out, "\nFindings, largest first\n");
+  const bool grew = findings.front().id == "growth";
+  absl::StrAppend(&out, "\nFindings, ", grew ? "what grew first" : "largest first", "\n");
   for (std::size_t i = 0; i < findings.size(); ++i) {
     absl::StrAppend(&out, "  ", i + 1, ". ", findings[i].title, "\n     ", findings[i].detail, "\n     $ ",
                     findings[i].command, "\n");

@@ -8,8 +8,8 @@
 
 namespace heapprof::report {
 
-// `waterfall` is null where the dump has no account of RSS.
-std::string summaryText(const model::Snapshot& snapshot, const model::Table* waterfall,
-                        const std::vector<analysis::Finding>& findings);
+// `baseline` is null without one, `waterfall` where the dump has no account of RSS.
+std::string summaryText(const model::Snapshot& snapshot, const model::Snapshot* baseline,
+                        const model::Table* waterfall, const std::vector<analysis::Finding>& findings);
 
 }  // namespace heapprof::report

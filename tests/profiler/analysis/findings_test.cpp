@@ -1,6 +1,7 @@
 // Findings: ranked, few, each with a command that a shell takes; and what `info` says about a dump.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <set>
 
 #include "profiler/analysis/analyses.h"
 #include "tests/profiler/support/snapshot_maker.h"
@@ -70,6 +71,8 @@ TEST(Findings, GrowthIsToldWithItsErrorAndSmallThingsAreNot) {
     EXPECT_GE(finding.bytes, 10 * kMiB) << "below a hundredth of RSS: " << finding.title;
     if (finding.id == "growth")
       EXPECT_THAT(finding.title, testing::HasSubstr("Store::put(int) holds 90MB more"));
+    if (finding.id == "growth") EXPECT_THAT(finding.detail, testing::HasSubstr("from 300MB to 390MB"));
+    EXPECT_NE(finding.id, "largest_holder") << "said by its growth";
   }
 }
 
@@ -105,8 +108,33 @@ TEST(Info, TellsWhatTheDumpIsAndHasNoEmptyRows) {
     EXPECT_FALSE(table->find("value")->texts[row].empty());
     all += table->find("name")->texts[row] + ": " + table->find("value")->texts[row] + "\n";
   }
-  for (const char* part : {"/usr/bin/service", "4711", "by signal", "64kB"})
+  for (const char* part : {"/usr/bin/service", "4711", "on a signal", "64kB"})
     EXPECT_THAT(all, testing::HasSubstr(part));
+}
+
+TEST(Info, EachGroupIsInOnePieceAndWhatWasNotNeededIsNotMissed) {
+  SnapshotMaker maker = service();
+  heapprof::Header& header = *maker.heap().mutable_header();
+  header.set_sampling_interval_bytes(65536);
+  header.set_unwinder(maker.heapText("eh-frame"));
+  header.set_command_line(maker.heapText("service: worker      "));
+  for (const auto& [name, state] :
+       {std::pair("libunwind", heapprof::ABSENT), std::pair("pagemap", heapprof::WORKS),
+        std::pair("smaps_rollup", heapprof::REFUSED)}) {
+    heapprof::Capability& capability = *header.add_capabilities();
+    capability.set_name(maker.heapText(name));
+    capability.set_state(state);
+  }
+  const model::Table table = *info(maker.make());
+  std::vector<std::string> groups, missed;
+  for (std::size_t row = 0; row < table.rows(); ++row) {
+    const std::string& group = table.find("group")->texts[row];
+    if (groups.empty() || groups.back() != group) groups.push_back(group);
+    if (group == "could not know") missed.push_back(table.find("name")->texts[row]);
+    EXPECT_NE(table.find("value")->texts[row].back(), ' ');
+  }
+  EXPECT_EQ(std::set<std::string>(groups.begin(), groups.end()).size(), groups.size());
+  EXPECT_THAT(missed, testing::ElementsAre("smaps_rollup"));
 }
 
 TEST(Info, OfAnotherToolsProfileSaysThatThereAreStacksOnly) {

@@ -34,6 +34,19 @@ TEST(BytesText, AFigureThatRoundsToTheNextUnitIsWrittenInIt) {
   EXPECT_EQ(scaledLabel(1048320, "bytes", "auto"), "1023.75kB");  // pprof's own
 }
 
+TEST(BytesErrorText, StandsInTheUnitOfItsValueUnlessItWouldVanishThere) {
+  EXPECT_EQ(bytesErrorText(7.31 * 0x1p20, 955.72 * 1024), "0.93MB");
+  EXPECT_EQ(bytesErrorText(3 * 0x1p20, 352), "352B");
+  EXPECT_EQ(bytesErrorText(0, 90 * 1024), "90kB");
+}
+
+TEST(CountText, GroupsThousandsFromTenThousandOn) {
+  EXPECT_EQ(countText(9999), "9999");
+  EXPECT_EQ(countText(10000), "10,000");
+  EXPECT_EQ(countText(-1001345), "-1,001,345");
+  EXPECT_EQ(countText(1234567.5), "1,234,567.50");
+}
+
 TEST(ScaledLabel, WhatRoundsToNothingIsAPlainZero) {
   EXPECT_EQ(scaledLabel(1, "bytes", "mb"), "0");
   EXPECT_EQ(scaledLabel(-1, "bytes", "mb"), "0");
@@ -87,7 +100,7 @@ TEST(CellText, CarriesSignUnitAndError) {
   addWithError(change, 2048, 512);
   addWithError(change, -2048, 0);
   addWithError(change, 0, kNoError);
-  EXPECT_EQ(cellText(change, 0, true), "+2kB ± 512B");
+  EXPECT_EQ(cellText(change, 0, true), "+2kB ± 0.50kB");
   EXPECT_EQ(cellText(change, 1, true), "-2kB (exact)");
   EXPECT_EQ(cellText(change, 2, true), "0");
   Column share = numberColumn("s", "S", Unit::kFraction, "");
@@ -100,7 +113,7 @@ TEST(CellText, CarriesSignUnitAndError) {
   addKnown(count, 2.5);
   addKnown(count, 1e15);
   EXPECT_EQ(cellText(count, 0), "2.50");
-  EXPECT_EQ(cellText(count, 1), "1000000000000000");
+  EXPECT_EQ(cellText(count, 1), "1,000,000,000,000,000");
   Column rate = numberColumn("r", "R", Unit::kBytesPerSecond, "", true);
   addKnown(rate, 1024);
   EXPECT_EQ(cellText(rate, 0), "+1kB/s");
