@@ -145,14 +145,13 @@ void freeSlots(const Scene& scene, Findings* out) {
       absl::StrCat(bytesText(*bytes), " (", percent(*bytes, scene.rss), " of RSS) is free room inside slabs"),
       "Objects that stay pin the slabs around them.",
       *bytes,
-      absl::StrCat("heapprof info ", scene.file),
-      "map"};
+      absl::StrCat("heapprof frag ", scene.file),
+      "frag"};
   if (at >= 0) {
     absl::StrAppend(&finding.detail, " Most is in size class ", classes.size(at), ": ",
                     percent(static_cast<double>(classes.live_objects(at)),
                             static_cast<double>(classes.capacity_objects(at))),
                     " of its slots are live.");
-    finding.command = absl::StrCat("heapprof top -tagfocus=bytes=", classes.size(at), "b ", scene.file);
   }
   out->push_back(std::move(finding));
 }
@@ -167,7 +166,7 @@ void bigLines(const Scene& scene, Findings* out) {
     const char* page;
   } kRows[] = {
       {"internal_slack", 0.05, "is lost by rounding requests up to size classes",
-       "Sizes just above a class waste most; compare inuse_requested with inuse_space.", "overview"},
+       "Sizes just above a class waste most; compare inuse_requested with inuse_space.", "frag"},
       {"thread_caches", 0.03, "is kept in thread caches",
        "Many threads, or threads that sleep on full caches.", "overview"},
       {"dirty", 0.05, "is free but not yet given back to the kernel",
