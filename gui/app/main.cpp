@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "gui/view/main_window.h"
+#include "gui/view/page.h"
 #include "gui/view/screenshot.h"
 #include "gui/view/theme.h"
 
@@ -41,6 +42,12 @@ void dropWarnings(QtMsgType type, const QMessageLogContext&, const QString& text
     std::fprintf(stderr, "heapprof-gui: %s\n", qUtf8Printable(text));
 }
 
+QStringList pageIds() {
+  QStringList ids;
+  for (const heapprof::gui::PageRow& row : heapprof::gui::pages()) ids << QLatin1String(row.id);
+  return ids;
+}
+
 void addOptions(QCommandLineParser& parser) {
   parser.setApplicationDescription(QStringLiteral(
       "Explores heap dumps: where resident memory went, who allocated it, and what holds each huge page.\n\n"
@@ -56,7 +63,7 @@ void addOptions(QCommandLineParser& parser) {
       {QStringLiteral("base"), QStringLiteral("compare with this dump"), QStringLiteral("FILE")});
   parser.addOption(
       {QStringLiteral("screenshot"),
-       QStringLiteral("render this page without a display: overview, flame, functions, map, compare, info"),
+       QStringLiteral("render this page without a display: ") + pageIds().join(QStringLiteral(", ")),
        QStringLiteral("PAGE")});
   parser.addOption({QStringLiteral("size"), QStringLiteral("of the screenshot (1280x800)"),
                     QStringLiteral("WxH"), QStringLiteral("1280x800")});

@@ -1,29 +1,13 @@
 #include "gui/model/flame_layout.h"
 
-#include <QHash>
 #include <algorithm>
-#include <cmath>
+
+#include "gui/model/tree_pivot.h"
 
 namespace heapprof::gui {
 
 using analysis::CallTree;
 using Node = CallTree::Node;
-
-namespace {
-
-double weightOf(const CallTree& tree, const Node& node) {
-  return tree.hasBaseline ? std::fabs(node.total) + std::fabs(node.baseTotal) : std::fabs(node.total);
-}
-
-bool hasMatchedAncestor(const CallTree& tree, std::uint32_t node, const std::vector<std::uint8_t>& matched) {
-  while (node != 0) {
-    node = tree.nodes[node].parent;
-    if (matched[node] != 0) return true;
-  }
-  return false;
-}
-
-}  // namespace
 
 FlameLayout layoutFlame(const CallTree& tree) {
   FlameLayout layout;
@@ -114,89 +98,6 @@ FlameMatches matchFrames(const CallTree& tree, const QRegularExpression& express
     }
   }
   return matches;
-}
-
-namespace {
-
-// A tree that grows downwards by name; flattened breadth first at the end, because CallTree wants contiguous
-// children.
-struct Trie {
-  struct Item {
-    Node node;
-    QHash<std::uint32_t, std::uint32_t> children;
-  };
-  std::vector<Item> items{Item{}};
-
-  std::uint32_t child(std::uint32_t parent, const Node& like) {
-    const auto found = items[parent].children.constFind(like.name);
-    if (found != items[parent].children.constEnd()) return *found;
-    const auto row = static_cast<std::uint32_t>(items.size());
-    Item item;
-    item.node.name = like.name;
-    item.node.module = like.module;
-    items.push_back(std::move(item));
-    items[parent].children.insert(like.name, row);
-    return row;
-  }
-};
-
-void addTo(Node& sum, const Node& part, bool isSelf) {
-  sum.total += part.total;
-  sum.baseTotal += part.baseTotal;
-  if (!isSelf) return;
-  sum.self += part.self;
-  sum.baseSelf += part.baseSelf;
-}
-
-void flatten(Trie& trie, CallTree& out) {
-  std::vector<std::uint32_t> source{0};
-  out.nodes.push_back(trie.items[0].node);
-  for (std::size_t at = 0; at < out.nodes.size(); ++at) {
-    std::vector<std::uint32_t> children = {};
-    for (const std::uint32_t row : std::as_const(trie.items[source[at]].children)) children.push_back(row);
-    std::sort(children.begin(), children.end(), [&](std::uint32_t a, std::uint32_t b) {
-      const double left = weightOf(out, trie.items[a].node);
-      const double right = weightOf(out, trie.items[b].node);
-      return left != right ? left > right : trie.items[a].node.name < trie.items[b].node.name;
-    });
-    out.nodes[at].firstChild = static_cast<std::uint32_t>(out.nodes.size());
-    out.nodes[at].childCount = static_cast<std::uint32_t>(children.size());
-    for (const std::uint32_t row : children) {
-      Node node = trie.items[row].node;
-      node.parent = static_cast<std::uint32_t>(at);
-      node.depth = out.nodes[at].depth + 1;
-      out.nodes.push_back(node);
-      source.push_back(row);
-    }
-  }
-}
-
-}  // namespace
-
-CallTree pivotOn(const CallTree& tree, std::uint32_t name) {
-  CallTree out;
-  out.names = tree.names;
-  out.modules = tree.modules;
-  out.unit = tree.unit;
-  out.hasBaseline = tree.hasBaseline;
-  std::vector<std::uint8_t> matched(tree.nodes.size(), 0);
-  for (std::size_t i = 1; i < tree.nodes.size(); ++i) matched[i] = tree.nodes[i].name == name ? 1 : 0;
-  Trie trie;
-  trie.items[0].node.name = tree.nodes.empty() ? 0 : tree.nodes[0].name;
-  trie.items[0].node.module = tree.nodes.empty() ? 0 : tree.nodes[0].module;
-  for (std::uint32_t i = 1; i < tree.nodes.size(); ++i) {
-    if (matched[i] == 0 || hasMatchedAncestor(tree, i, matched)) continue;
-    const Node& hit = tree.nodes[i];
-    addTo(trie.items[0].node, hit, false);
-    std::uint32_t at = trie.child(0, hit);
-    addTo(trie.items[at].node, hit, true);
-    for (std::uint32_t up = hit.parent; up != 0; up = tree.nodes[up].parent) {
-      at = trie.child(at, tree.nodes[up]);
-      addTo(trie.items[at].node, hit, false);
-    }
-  }
-  flatten(trie, out);
-  return out;
 }
 
 std::uint32_t sameNode(const CallTree& from, std::uint32_t node, const CallTree& to) {

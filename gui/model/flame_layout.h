@@ -43,10 +43,6 @@ struct FlameMatches {
 };
 FlameMatches matchFrames(const analysis::CallTree& tree, const QRegularExpression& expression);
 
-// All callers of one function, merged: the function is the only child of the root, its callers its
-// descendants. Of recursive frames the outermost counts.
-analysis::CallTree pivotOn(const analysis::CallTree& tree, std::uint32_t name);
-
 // The node with the same path of names in another tree, or the deepest node of that path that it has.
 std::uint32_t sameNode(const analysis::CallTree& from, std::uint32_t node, const analysis::CallTree& to);
 

@@ -38,6 +38,7 @@ void Loader::load(const QStringList& files, const QString& base) {
   busy_ = true;
   worker_ = QtConcurrent::run(&workers(), [this, job, before = worker_]() mutable {
     before.waitForFinished();  // so that the destructor needs to wait for the last one only
+    giveWay();
     runJob(job);
   });
 }

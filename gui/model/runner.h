@@ -40,7 +40,9 @@ class Runner final : public QObject {
       if (mine == generation_) done(watcher->result());
     });
     watcher->setFuture(QtConcurrent::run(&workers(), [work = std::move(work), stop]() -> Answer {
-      return std::make_shared<const Result>(work([stop] { return stop->load(std::memory_order_relaxed); }));
+      giveWay();
+      return Answer(new Result(work([stop] { return stop->load(std::memory_order_relaxed); })),
+                    [](const Result* result) { dispose([result] { delete result; }); });
     }));
   }
 

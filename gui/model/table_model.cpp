@@ -41,7 +41,8 @@ QString cellToolTip(const Column& column, std::size_t row) {
 // argument.
 bool holdsFunctions(const model::Table& table, const Column& column) {
   if (column.id == "owner" || column.id == "stack") return true;
-  return column.id == "name" && (table.id == "top" || table.id == "owners" || table.id == "unit_stacks");
+  return column.id == "name" &&
+         (table.id == "top" || table.id == "owners" || table.id == "functions" || table.id == "unit_stacks");
 }
 
 QString csvField(QString text) {
@@ -97,8 +98,11 @@ QVariant TableModel::data(const QModelIndex& index, int role) const {
   switch (role) {
     case Qt::DisplayRole:
       return cellText(column, row);
-    case Qt::ToolTipRole:
-      return cellToolTip(column, row);
+    case Qt::ToolTipRole: {
+      const Column* help = table_->find("help");  // what the row as a whole means
+      const QString text = cellToolTip(column, row);
+      return help == nullptr ? text : text + u'\n' + QString::fromStdString(help->texts[row]);
+    }
     case Qt::TextAlignmentRole:
       return QVariant::fromValue(Qt::AlignVCenter |
                                  (column.unit == Unit::kText ? Qt::AlignLeft : Qt::AlignRight));
@@ -110,6 +114,8 @@ QVariant TableModel::data(const QModelIndex& index, int role) const {
       return column.values[row] > 0 ? 1 : column.values[row] < 0 ? -1 : 0;
     case kKnownRole:
       return column.isKnown(row);
+    case kGroupRole:
+      return column.id == "group";
     case kFunctionRole:
       return holdsFunctions(*table_, column);
     default:

@@ -17,6 +17,7 @@ enum TableRole : int {
   kSignRole,                     // -1, 0, 1 in signed columns; invalid in others
   kKnownRole,                    // bool
   kFunctionRole,                 // bool: a function's name or a stack, which may be shortened as such
+  kGroupRole,                    // bool: names the group of its rows, and is written once for all of them
   kRawRole,                      // double or string as computed, for CSV
 };
 

@@ -5,9 +5,17 @@
 #pragma once
 
 #include <QThreadPool>
+#include <functional>
 
 namespace heapprof::gui {
 
 QThreadPool& workers();
+
+// Takes a result apart on a worker: freeing a table of 200,000 stacks would hold the window for 100 ms.
+void dispose(std::function<void()> release);
+
+// Called by each piece of work as it begins: its thread gives way to the window's where processors are few.
+// On a machine of two, two workers made a beat of the event loop wait 70 ms that itself worked 30.
+void giveWay();
 
 }  // namespace heapprof::gui

@@ -14,6 +14,7 @@
 #include <algorithm>
 
 #include "gui/model/session.h"
+#include "gui/model/tree_pivot.h"
 #include "gui/model/units.h"
 #include "gui/view/command_box.h"
 #include "gui/view/flame_view.h"

@@ -20,35 +20,8 @@
 namespace heapprof::gui {
 namespace {
 
-// As many as fit beside five findings on a laptop's screen.
-constexpr std::size_t kHolders = 6;
-
-QString reasonText(heapprof::DumpReason reason) {
-  switch (reason) {
-    case heapprof::EXIT:
-      return QStringLiteral("at exit");
-    case heapprof::SIGNAL:
-      return QStringLiteral("on a signal");
-    case heapprof::API:
-      return QStringLiteral("by heapprof_dump()");
-    case heapprof::INTERVAL:
-      return QStringLiteral("by its interval");
-    case heapprof::GROWTH:
-      return QStringLiteral("on growth");
-    case heapprof::PEAK:
-      return QStringLiteral("at a peak");
-    case heapprof::NEAR_LIMIT:
-      return QStringLiteral("near its memory limit");
-    case heapprof::CONTROL:
-      return QStringLiteral("on request");
-    case heapprof::FATAL_SIGNAL:
-      return QStringLiteral("before it was stopped");
-    case heapprof::GENERATED:
-      return QStringLiteral("by a generator, not a program");
-    default:
-      return {};
-  }
-}
+// Two columns under the chart, which keeps its room on a laptop's screen.
+constexpr std::size_t kHolders = 8;
 
 QString timeText(std::uint64_t nanos) {
   return QDateTime::fromMSecsSinceEpoch(static_cast<qint64>(nanos / 1000000))
@@ -107,7 +80,13 @@ OverviewPage::OverviewPage(Session& session, QWidget* parent) : Page(session, pa
   cards_->setContentsMargins(0, 0, 4, 0);
   cards_->setSpacing(10);
   scroll->setWidget(list);
-  panels->addWidget(left, 3);
+  holders_ = panel(content);
+  auto* leftSide = new QVBoxLayout;
+  leftSide->setSpacing(14);
+  leftSide->addWidget(left, 1);
+  leftSide->addWidget(holders_);
+  holders_->hide();
+  panels->addLayout(leftSide, 3);
   panels->addWidget(scroll, 2);
   column->addLayout(panels, 1);
   setContent(content);
@@ -133,7 +112,8 @@ void OverviewPage::describeDump() {
     if (header.pid() != 0) facts << QStringLiteral("pid %1").arg(header.pid());
     if (header.dump_time_nanos() != 0) {
       facts << QStringLiteral("dumped %1 %2")
-                   .arg(timeText(header.dump_time_nanos()), reasonText(header.reason()));
+                   .arg(timeText(header.dump_time_nanos()),
+                        QString::fromStdString(analysis::dumpReason(*snapshot)));
     }
     facts << (header.has_sampling_interval_bytes()
                   ? QStringLiteral("a sample every %1")
@@ -176,9 +156,16 @@ void OverviewPage::show(const std::shared_ptr<const Answer>& answer) {
   noChart_->setVisible(waterfall_ == nullptr);
   chartNote_->setVisible(!chartNote_->text().isEmpty());
   chart_->setTable(waterfall_, asChange);
+  if (!chart_->bars().empty()) {
+    const double first = chart_->bars().front().to;
+    const double change = chart_->bars().back().to - first;
+    chartTitle_->setText(QStringLiteral("%1: %2").arg(
+        chartTitle_->text(), asChange && change == 0 ? QStringLiteral("it did not")
+                                                     : formatBytes(asChange ? change : first, asChange)));
+  }
   showFindings(answer->findings.ok() ? *answer->findings : std::vector<analysis::Finding>());
-  if (answer->owners.ok()) showHolders(*answer->owners);
   cards_->addStretch(1);
+  showHolders(answer->owners.ok() ? *answer->owners : model::Table());
   showContent();
 }
 
@@ -208,31 +195,43 @@ void OverviewPage::showHolders(const model::Table& owners) {
   const bool asChange = session().hasBaseline();
   const model::Column* held = owners.find(asChange ? "change" : "held");
   const model::Column* name = owners.find("name");
-  if (held == nullptr || name == nullptr || owners.rows() == 0 || held->values[0] == 0) return;
-  auto* card = panel(this);
-  auto* grid = new QGridLayout(card);
-  grid->setContentsMargins(12, 10, 12, 10);
+  const bool has = held != nullptr && name != nullptr && owners.rows() > 0 && held->values[0] != 0;
+  holders_->setVisible(has);
+  delete holderGrid_;  // with its labels
+  holderGrid_ = nullptr;
+  if (!has) return;
+  if (holders_->layout() == nullptr) (new QVBoxLayout(holders_))->setContentsMargins(16, 10, 16, 10);
+  holderGrid_ = new QWidget(holders_);
+  holders_->layout()->addWidget(holderGrid_);
+  auto* grid = new QGridLayout(holderGrid_);
+  grid->setContentsMargins(0, 0, 0, 0);
   grid->setVerticalSpacing(4);
-  auto* heading = new ElidedLabel(card);
-  heading->setObjectName(QStringLiteral("muted"));
+  grid->setHorizontalSpacing(10);
+  auto* heading = new ElidedLabel(holderGrid_);
+  heading->setObjectName(QStringLiteral("h2"));
   heading->setText((asChange ? QStringLiteral("Whose %1 changed most") : QStringLiteral("Who holds most %1"))
                        .arg(session().metricName()));
   heading->setToolTip(
       QStringLiteral("By the first function of a stack that is not allocation plumbing: "
                      "malloc, operator new, xmalloc, containers."));
-  grid->addWidget(heading, 0, 0, 1, 2);
-  for (std::size_t row = 0; row < std::min(owners.rows(), kHolders); ++row) {
+  grid->addWidget(heading, 0, 0, 1, 5);
+  const std::size_t shown = std::min(owners.rows(), kHolders);
+  const auto perColumn = static_cast<int>((shown + 1) / 2);
+  for (std::size_t row = 0; row < shown; ++row) {
     if (held->values[row] == 0) break;
-    auto* function = new ElidedLabel(QString::fromStdString(name->texts[row]), card);
+    const int at = static_cast<int>(row);
+    const int column = at / perColumn * 3;
+    auto* function = new ElidedLabel(QString::fromStdString(name->texts[row]), holderGrid_);
     function->setToolTip(function->text());
-    auto* value = label("", card);
+    auto* value = label("", holderGrid_);
     value->setText(formatValue(held->unit, held->values[row], asChange));
     value->setAlignment(Qt::AlignRight | Qt::AlignVCenter);
-    grid->addWidget(function, static_cast<int>(row) + 1, 0);
-    grid->addWidget(value, static_cast<int>(row) + 1, 1);
+    grid->addWidget(value, at % perColumn + 1, column);
+    grid->addWidget(function, at % perColumn + 1, column + 1);
   }
-  grid->setColumnStretch(0, 1);
-  cards_->addWidget(card);
+  grid->setColumnStretch(1, 1);
+  grid->setColumnMinimumWidth(2, 20);
+  grid->setColumnStretch(4, 1);
 }
 
 Page* createOverviewPage(Session& session, QWidget* parent) {

@@ -46,6 +46,8 @@ class OverviewPage final : public Page {
   WaterfallView* chart_;
   EmptyState* noChart_;
   QVBoxLayout* cards_;
+  QWidget* holders_;
+  QWidget* holderGrid_ = nullptr;
   std::shared_ptr<const model::Table> waterfall_;
 };
 

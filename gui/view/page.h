@@ -19,7 +19,7 @@ struct PageRow {
   const char* title;
   int key;  // Ctrl+1...9
   Needs needs;
-  const char* command;  // the equivalent CLI command: FILE, FILTERS, BASE; [parts] stand with a baseline only
+  const char* command;    // the same on the command line; view/README.md has its words
   const char* emptyText;  // what is missing; after a newline, the exact command that records it
   const char* keys;       // the page's own keys for the help: "key<TAB>what it does" a line
   Page* (*create)(Session& session, QWidget* parent);

@@ -1,5 +1,6 @@
 #include "gui/model/session.h"
 #include "gui/view/flame_page.h"
+#include "gui/view/functions_page.h"
 #include "gui/view/map_page.h"
 #include "gui/view/overview_page.h"
 #include "gui/view/page.h"
@@ -29,6 +30,12 @@ constexpr char kFlameKeys[] =
     "P\tpivot: all callers of the frame\n"
     "right click\tfocus, exclude, pivot, copy";
 constexpr char kTableKeys[] = "click on a header\tsort by that column\ndouble click\tfocus on the function";
+constexpr char kFunctionsKeys[] =
+    "click, arrow keys\tshow its callers and callees\n"
+    "Enter on a caller or callee\tbring it to the front\n"
+    "Left, Right\tclose and open a branch\n"
+    "/ and Enter\tsearch; in a tree, each Enter goes on to the next\n"
+    "double click in the list\tfocus on the function";
 constexpr char kMapKeys[] =
     "click, arrow keys\tinspect a huge page\n"
     "Ctrl+wheel, + and -\tzoom\n"
@@ -46,11 +53,13 @@ const std::vector<PageRow>& pages() {
       {"flame", "Flame graph", 2, Needs::kSamples, "heapprof top -cum FILTERS [-diff_base BASE] FILE",
        kNoSamples, kFlameKeys, createFlamePage},
       {"functions", "Functions", 3, Needs::kSamples, "heapprof top FILTERS [-diff_base BASE] FILE",
-       kNoSamples, kTableKeys, createFunctionsPage},
-      {"map", "Heap map", 4, Needs::kHeapSnapshot, "", kNoHeapSnapshot, kMapKeys, createMapPage},
-      {"compare", "Compare", 5, Needs::kTwoDumps, "heapprof diff FILTERS BASE FILE", kNoBaseline, kTableKeys,
+       kNoSamples, kFunctionsKeys, createFunctionsPage},
+      {"frag", "Fragmentation", 4, Needs::kHeapSnapshot, "heapprof frag STACKS FILE", kNoHeapSnapshot,
+       kTableKeys, createFragmentationPage},
+      {"map", "Heap map", 5, Needs::kHeapSnapshot, "", kNoHeapSnapshot, kMapKeys, createMapPage},
+      {"compare", "Compare", 6, Needs::kTwoDumps, "heapprof diff FILTERS BASE FILE", kNoBaseline, kTableKeys,
        createComparePage},
-      {"info", "About the dump", 6, Needs::kNothing, "heapprof info FILE", "", kTableKeys, createInfoPage},
+      {"info", "About the dump", 7, Needs::kNothing, "heapprof info FILE", "", kTableKeys, createInfoPage},
   };
   return kPages;
 }
@@ -84,8 +93,8 @@ QString commandFor(const PageRow& row, const Session& session) {
   const auto pathOf = [](const model::SnapshotPtr& dump) {
     return shellWord(QString::fromStdString(dump->path()));
   };
-  QStringList filters;
-  if (!session.state().metric.isEmpty()) filters << QLatin1String("-sample_index") << session.state().metric;
+  QStringList metric, filters;
+  if (!session.state().metric.isEmpty()) metric << QLatin1String("-sample_index") << session.state().metric;
   const model::Filters asked = session.query().filters;
   const std::pair<const char*, const std::string*> named[] = {
       {"-focus", &asked.focus}, {"-ignore", &asked.ignore},      {"-hide", &asked.hide},
@@ -105,6 +114,8 @@ QString commandFor(const PageRow& row, const Session& session) {
     else if (word == QLatin1String("BASE"))
       word = pathOf(baseline);
     else if (word == QLatin1String("FILTERS"))
+      word = (metric + filters).join(u' ');
+    else if (word == QLatin1String("STACKS"))
       word = filters.join(u' ');
   }
   words.removeAll(QString());

@@ -10,14 +10,16 @@
 #include <numeric>
 
 #include "gui/model/session.h"
+#include "gui/model/table_change.h"
 #include "gui/model/table_model.h"
 #include "gui/model/units.h"
 #include "gui/view/table_style.h"
+#include "profiler/model/units.h"
 
 namespace heapprof::gui {
 
-TablePage::TablePage(Session& session, int count, Source source, QWidget* parent)
-    : Page(session, parent), source_(std::move(source)) {
+TablePage::TablePage(Session& session, Layout layout, Source source, QWidget* parent)
+    : Page(session, parent), layout_(std::move(layout)), source_(std::move(source)) {
   auto* content = new QWidget(this);
   auto* column = new QVBoxLayout(content);
   column->setContentsMargins(14, 10, 14, 8);
@@ -36,12 +38,16 @@ TablePage::TablePage(Session& session, int count, Source source, QWidget* parent
   column->addLayout(bar);
   splitter_ = new QSplitter(Qt::Vertical, content);
   splitter_->setChildrenCollapsible(false);
-  for (int i = 0; i < count; ++i) parts_.push_back(createPart(splitter_));
+  for (const int count : layout_.perLine) {
+    auto* line = count == 1 ? splitter_ : new QSplitter(Qt::Horizontal, splitter_);
+    for (int i = 0; i < count; ++i) parts_.push_back(createPart(line));
+    if (count > 1) line->setChildrenCollapsible(false);
+  }
   column->addWidget(splitter_, 1);
   setContent(content);
-  setFocusProxy(parts_.back().view);
+  setFocusProxy(parts_[layout_.main].view);
   connect(search_, &QLineEdit::textChanged, this, &TablePage::applySearch);
-  connect(search_, &QLineEdit::returnPressed, this, [this] { parts_.back().view->setFocus(); });
+  connect(search_, &QLineEdit::returnPressed, this, [this] { parts_[layout_.main].view->setFocus(); });
 }
 
 TablePage::Part TablePage::createPart(QWidget* parent) {
@@ -54,7 +60,7 @@ TablePage::Part TablePage::createPart(QWidget* parent) {
   part.title->setObjectName(QStringLiteral("h2"));
   part.view = new QTableView(part.box);
   part.model = new TableModel(part.view);
-  styleTable(part.view, part.model);
+  styleTable(part.view, part.model, &session());
   column->addWidget(part.title);
   column->addWidget(part.view, 1);
   connect(part.view, &QTableView::doubleClicked, this, [this] {
@@ -92,19 +98,33 @@ void TablePage::show(const std::shared_ptr<const std::vector<model::Table>>& tab
     if (table.rows() > 30)
       title += QStringLiteral("  (%1 rows)").arg(formatCount(static_cast<double>(table.rows())));
     parts_[i].title->setText(title);
-    setTableOf(parts_[i].view, parts_[i].model, std::shared_ptr<const model::Table>(tables, &table));
+    setTableOf(parts_[i].view, parts_[i].model, std::shared_ptr<const model::Table>(tables, &table),
+               {"id", "help"});
   }
-  // Short tables above get what they need; the last one takes the rest.
-  QList<int> sizes;
-  for (std::size_t i = 0; i + 1 < parts_.size(); ++i) {
-    const int rows = std::min(parts_[i].model->rowCount(), 10);
-    sizes << (rows + 1) * (fontMetrics().height() + 7) + 44;
-  }
-  int above = 0;
-  for (const int size : std::as_const(sizes)) above += size;
-  sizes << std::max(200, splitter_->height() - above);
-  splitter_->setSizes(sizes);
+  shareHeight();
   notes_->setText(notes.join(u'\n'));
+}
+
+// Short tables get what they need, the main one the rest.
+void TablePage::shareHeight() {
+  constexpr int kMostRows = 9;
+  constexpr int kLeastOfMain = 200;
+  QList<int> sizes;
+  int others = 0;
+  qsizetype mainLine = 0;
+  std::size_t part = 0;
+  for (const int count : layout_.perLine) {
+    int rows = 0;
+    for (int i = 0; i < count; ++i, ++part) {
+      rows = std::max(rows, std::min(parts_[part].model->rowCount(), kMostRows));
+      if (part == layout_.main) mainLine = sizes.size();
+    }
+    sizes << (rows + 1) * (fontMetrics().height() + 7) + 44;
+    others += sizes.back();
+  }
+  others -= sizes[mainLine];
+  sizes[mainLine] = std::max(kLeastOfMain, splitter_->height() - others);
+  splitter_->setSizes(sizes);
 }
 
 void TablePage::startSearch() {
@@ -114,7 +134,7 @@ void TablePage::startSearch() {
 
 void TablePage::goUp() {
   search_->clear();
-  parts_.back().view->setFocus();
+  parts_[layout_.main].view->setFocus();
 }
 
 void TablePage::applySearch() {
@@ -124,7 +144,7 @@ void TablePage::applySearch() {
     return;
   }
   for (const Part& part : parts_) {
-    static_cast<TableSorter*>(part.view->model())->setFilterRegularExpression(expression);
+    filterTable(part.view, expression);
   }
 }
 
@@ -132,7 +152,7 @@ const TablePage::Part& TablePage::current() const {
   for (const Part& part : parts_) {
     if (part.view->hasFocus()) return part;
   }
-  return parts_.back();
+  return parts_[layout_.main];
 }
 
 QString TablePage::selectedFunction() const {
@@ -152,26 +172,10 @@ std::shared_ptr<const model::Table> TablePage::exportTable() const {
 
 namespace {
 
-void dropColumn(model::Table& table, const char* id) {
-  table.columns.erase(std::remove_if(table.columns.begin(), table.columns.end(),
-                                     [id](const model::Column& column) { return column.id == id; }),
-                      table.columns.end());
-}
-
-// The command line's table without what says nothing here: shares of the baseline's total, which can be 588%,
-// and a column of nothing.
-void readable(model::Table& top, bool isDiff) {
-  for (model::Column& column : top.columns) {
-    // With a baseline both are differences, whose sign is the message.
-    if (column.id == "flat" || column.id == "cum") column.isSigned = isDiff;
-  }
-  const model::Column* inlined = top.find("inline_state");
-  if (inlined != nullptr && std::all_of(inlined->texts.begin(), inlined->texts.end(),
-                                        [](const std::string& text) { return text.empty(); })) {
-    dropColumn(top, "inline_state");
-  }
-  if (!isDiff) return;
-  for (const char* id : {"flat_fraction", "sum_fraction", "cum_fraction"}) dropColumn(top, id);
+void keepColumns(model::Table& table, std::initializer_list<const char*> ids) {
+  std::erase_if(table.columns, [&](const model::Column& column) {
+    return std::none_of(ids.begin(), ids.end(), [&](const char* id) { return column.id == id; });
+  });
 }
 
 // What the dump could not know comes first: it is what a reader must not miss.
@@ -191,24 +195,9 @@ void unknownFirst(model::Table& info) {
 
 }  // namespace
 
-Page* createFunctionsPage(Session& session, QWidget* parent) {
-  return new TablePage(
-      session, 2,
-      [](const model::Query& query,
-         const analysis::Cancel& cancel) -> absl::StatusOr<std::vector<model::Table>> {
-        absl::StatusOr<model::Table> owners = analysis::owners(query, cancel);
-        if (!owners.ok()) return owners.status();
-        absl::StatusOr<analysis::TopResult> top = analysis::top(query, cancel);
-        if (!top.ok()) return top.status();
-        readable(top->table, query.baseline != nullptr);
-        return std::vector<model::Table>{*std::move(owners), std::move(top->table)};
-      },
-      parent);
-}
-
 Page* createComparePage(Session& session, QWidget* parent) {
   return new TablePage(
-      session, 2,
+      session, {{1, 1}, 1},
       [](const model::Query& query,
          const analysis::Cancel& cancel) -> absl::StatusOr<std::vector<model::Table>> {
         absl::StatusOr<model::Table> totals = analysis::diffTotals(query);
@@ -220,9 +209,46 @@ Page* createComparePage(Session& session, QWidget* parent) {
       parent);
 }
 
+Page* createFragmentationPage(Session& session, QWidget* parent) {
+  return new TablePage(
+      session, {{2, 1, 2}, 2},
+      [](const model::Query& query,
+         const analysis::Cancel& cancel) -> absl::StatusOr<std::vector<model::Table>> {
+        model::Query alone = query;
+        alone.baseline = nullptr;
+        alone.baselineMode = model::BaselineMode::kNone;
+        absl::StatusOr<analysis::FragResult> now = analysis::fragmentation(alone, cancel);
+        if (!now.ok()) return now.status();
+        if (query.baseline) {
+          alone.snapshot = query.baseline;
+          absl::StatusOr<analysis::FragResult> base = analysis::fragmentation(alone, cancel);
+          if (!base.ok()) return base.status();
+          now->levels = withChange(now->levels, base->levels, {"id"}, "bytes", ChangeOrder::kAsBefore);
+          now->occupancy =
+              withChange(now->occupancy, base->occupancy, {"full"}, "count", ChangeOrder::kAsBefore);
+          now->stacks =
+              withChange(now->stacks, base->stacks, {"owner", "stack"}, "pins", ChangeOrder::kLargestFirst);
+          now->classes =
+              withChange(now->classes, base->classes, {"class_size"}, "free", ChangeOrder::kLargestFirst);
+        }
+        // What a table has besides is in the command line's; here five stand side by side.
+        keepColumns(now->occupancy, {"full", "count", "change", "slab_free", "page_free"});
+        keepColumns(now->stacks, {"change", "pins", "comes_back", "holds", "objects", "owner", "stack"});
+        keepColumns(now->classes, {"change", "class_size", "free", "slack", "live_fraction", "slabs"});
+        keepColumns(now->pages, {"start", "free", "live_fraction", "owner_share", "owner"});
+        now->levels.notes.insert(now->levels.notes.begin(),
+                                 "The heap has " + model::bytesText(now->resident) + " resident, " +
+                                     model::bytesText(now->live) + " of it live objects.");
+        return std::vector<model::Table>{std::move(now->levels), std::move(now->occupancy),
+                                         std::move(now->stacks), std::move(now->classes),
+                                         std::move(now->pages)};
+      },
+      parent);
+}
+
 Page* createInfoPage(Session& session, QWidget* parent) {
   return new TablePage(
-      session, 1,
+      session, {{1}, 0},
       [](const model::Query& query, const analysis::Cancel&) -> absl::StatusOr<std::vector<model::Table>> {
         absl::StatusOr<model::Table> info = analysis::info(query.snapshot);
         if (!info.ok()) return info.status();

@@ -1,5 +1,5 @@
 // A page made of tables: the analysis is given as a function, the rest (search, sorting, copy, focus on a
-// row's function, notes) is the same for all. Functions, Compare and About are rows of this class.
+// row's function, notes) is the same for all. Fragmentation, Compare and About are rows of this class.
 #pragma once
 
 #include <functional>
@@ -24,11 +24,18 @@ class TablePage final : public Page {
   Q_OBJECT
 
  public:
-  // Runs on a worker. The number of tables is the same each time: `count` of the constructor.
+  // Runs on a worker. The number of tables is the same each time: as many as the layout has places.
   using Source =
       std::function<absl::StatusOr<std::vector<model::Table>>(const model::Query&, const analysis::Cancel&)>;
 
-  TablePage(Session& session, int count, Source source, QWidget* parent);
+  // Tables in each line from top to bottom, and the one that has the keyboard and takes the room that is
+  // left.
+  struct Layout {
+    std::vector<int> perLine;
+    std::size_t main = 0;
+  };
+
+  TablePage(Session& session, Layout layout, Source source, QWidget* parent);
 
   void startSearch() override;
   void goUp() override;
@@ -50,8 +57,10 @@ class TablePage final : public Page {
   Part createPart(QWidget* parent);
   const Part& current() const;
   void show(const std::shared_ptr<const std::vector<model::Table>>& tables);
+  void shareHeight();
   void applySearch();
 
+  Layout layout_;
   Source source_;
   QLineEdit* search_;
   QLabel* notes_;
@@ -59,7 +68,7 @@ class TablePage final : public Page {
   std::vector<Part> parts_;
 };
 
-Page* createFunctionsPage(Session& session, QWidget* parent);
+Page* createFragmentationPage(Session& session, QWidget* parent);
 Page* createComparePage(Session& session, QWidget* parent);
 Page* createInfoPage(Session& session, QWidget* parent);
 

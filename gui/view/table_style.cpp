@@ -4,8 +4,11 @@
 #include <QPainter>
 #include <QStyledItemDelegate>
 #include <QTableView>
+#include <QTreeView>
 #include <algorithm>
 
+#include "gui/model/call_tree_model.h"
+#include "gui/model/row_order_model.h"
 #include "gui/model/table_model.h"
 #include "gui/view/name_fit.h"
 #include "gui/view/theme.h"
@@ -30,12 +33,23 @@ class FigureDelegate final : public QStyledItemDelegate {
     else if (sign.isValid() && sign.toInt() < 0)
       color = theme().less;
     if (color.isValid()) cell.palette.setColor(QPalette::Text, color);
+    if (index.row() > 0 && index.data(kGroupRole).toBool() &&
+        index.siblingAtRow(index.row() - 1).data() == index.data()) {
+      cell.text.clear();  // said once for all rows in a row
+    }
     const QStyle* style = cell.widget->style();
     if (index.data(kFunctionRole).toBool()) {
       const int margin = style->pixelMetric(QStyle::PM_FocusFrameHMargin, nullptr, cell.widget) + 1;
       fitText(cell, cell.rect.width() - 2 * margin);
+    } else {
+      cell.textElideMode = Qt::ElideRight;  // sentences and figures are read from the left
     }
     style->drawControl(QStyle::CE_ItemViewItem, &cell, painter, cell.widget);
+  }
+
+  // A tree's rows are as high as a table's, whose header sets them.
+  QSize sizeHint(const QStyleOptionViewItem& option, const QModelIndex& index) const override {
+    return {QStyledItemDelegate::sizeHint(option, index).width(), option.fontMetrics.height() + 7};
   }
 
  private:
@@ -58,7 +72,8 @@ constexpr int kNarrowestText = 130;
 // Figures and short texts get what they need; long texts share the rest by what they would like.
 void fitColumns(QTableView* view) {
   const QList<QVariant> wanted = view->property("wanted").toList();
-  const auto* model = static_cast<const TableModel*>(static_cast<TableSorter*>(view->model())->sourceModel());
+  const auto* model =
+      static_cast<const TableModel*>(static_cast<RowOrderModel*>(view->model())->sourceModel());
   if (!model->table() || wanted.size() != model->columnCount()) return;
   std::vector<int> flexible;
   int widest = -1;
@@ -95,23 +110,12 @@ class FitOnResize final : public QObject {
 
 }  // namespace
 
-bool TableSorter::lessThan(const QModelIndex& left, const QModelIndex& right) const {
-  const QVariant a = left.data(kSortRole);
-  const QVariant b = right.data(kSortRole);
-  if (!a.isValid() || !b.isValid()) {
-    if (!a.isValid() && !b.isValid()) return false;
-    // The proxy turns the answer around when it sorts downwards.
-    return b.isValid() == (sortOrder() == Qt::DescendingOrder);
-  }
-  if (a.typeId() == QMetaType::Double && b.typeId() == QMetaType::Double) return a.toDouble() < b.toDouble();
-  return QString::compare(a.toString(), b.toString(), Qt::CaseInsensitive) < 0;
+void filterTable(QTableView* view, const QRegularExpression& filter) {
+  static_cast<RowOrderModel*>(view->model())->setFilter(filter);
 }
 
-void styleTable(QTableView* view, TableModel* model) {
-  auto* sorter = new TableSorter(view);
-  sorter->setSourceModel(model);
-  sorter->setFilterKeyColumn(-1);
-  view->setModel(sorter);
+void styleTable(QTableView* view, TableModel* model, Session* session) {
+  view->setModel(new RowOrderModel(model, session, view));
   view->setItemDelegate(new FigureDelegate(view));
   view->setSelectionBehavior(QAbstractItemView::SelectRows);
   view->setSelectionMode(QAbstractItemView::ExtendedSelection);
@@ -148,6 +152,34 @@ void setTableOf(QTableView* view, TableModel* model, std::shared_ptr<const model
     if (model->columnOf(column) >= 0) view->setColumnHidden(model->columnOf(column), true);
   }
   fitColumns(view);
+}
+
+void styleTree(QTreeView* view, CallTreeModel* model) {
+  view->setModel(model);
+  view->setItemDelegate(new FigureDelegate(view));
+  view->setUniformRowHeights(true);  // or each opened branch would be measured
+  view->setAlternatingRowColors(true);
+  view->setEditTriggers(QAbstractItemView::NoEditTriggers);
+  view->setIndentation(11);  // stacks are deep
+  view->setHorizontalScrollMode(QAbstractItemView::ScrollPerPixel);
+  view->header()->setStretchLastSection(false);
+  view->header()->setHighlightSections(false);
+}
+
+void setTreeOf(QTreeView* view, CallTreeModel* model, std::shared_ptr<const analysis::CallTree> tree,
+               const std::vector<int>& hiddenColumns) {
+  model->setTree(std::move(tree));
+  if (!model->tree() || model->columnCount() == 0) return;
+  view->setUpdatesEnabled(false);
+  for (const std::uint32_t node : heaviestPath(*model->tree())) view->setExpanded(model->indexOf(node), true);
+  view->header()->setSectionResizeMode(QHeaderView::Interactive);
+  view->header()->setSectionResizeMode(CallTreeModel::kFunction, QHeaderView::Stretch);
+  for (int column = 0; column < model->columnCount(); ++column) {
+    view->setColumnHidden(
+        column, std::find(hiddenColumns.begin(), hiddenColumns.end(), column) != hiddenColumns.end());
+    if (column != CallTreeModel::kFunction) view->resizeColumnToContents(column);
+  }
+  view->setUpdatesEnabled(true);
 }
 
 QString selectedRowsAsTsv(const QTableView& view) {

@@ -120,10 +120,11 @@ QString styleSheetOf(const Theme& t) {
     QPushButton#quiet, QToolButton#quiet { border: 1px solid transparent; border-radius: 4px; padding: 3px 8px;
       background: transparent; color: @accent; }
     QPushButton#quiet:hover, QToolButton#quiet:hover { background: @raised; border-color: @border; }
+    QPushButton#quiet:checked { background: @raised; border-color: @accent; font-weight: bold; }
     QPushButton#quiet:disabled, QToolButton#quiet:disabled { color: @faint; }
     QHeaderView::section { background: @raised; color: @text; border: none; border-right: 1px solid @border;
       border-bottom: 1px solid @border; padding: 4px 6px; }
-    QTableView { background: @surface; border: 1px solid @border; gridline-color: transparent; }
+    QTableView, QTreeView { background: @surface; border: 1px solid @border; gridline-color: transparent; }
     QLineEdit { background: @surface; color: @text; border: 1px solid @border; border-radius: 4px; padding: 3px 6px; }
     QLineEdit:focus { border-color: @accent; }
     QScrollArea { border: none; background: transparent; }

@@ -14,6 +14,7 @@
 #include "gui/model/runner.h"
 #include "gui/model/session.h"
 #include "gui/model/table_model.h"
+#include "gui/model/tree_pivot.h"
 #include "gui/model/units.h"
 #include "tests/gui/known_dump.h"
 
@@ -162,6 +163,19 @@ class GuiModelTest : public QObject {
     const FlameMatches matches = matchFrames(tree, QRegularExpression(QStringLiteral("^f$")));
     QCOMPARE(matches.count, std::size_t{2});
     QCOMPARE(matches.matchedTotal, 60.0);
+  }
+
+  void calleesMergeAllPlacesOfAFunction() {
+    const CallTree callees = calleesOf(sampleTree(), 1);  // f, once with g below it, once below g
+    QCOMPARE(callees.nodes[0].childCount, 1u);
+    QCOMPARE(callees.names[callees.nodes[1].name], std::string("f"));
+    double below = 0;
+    const CallTree::Node& top = callees.nodes[1];
+    for (std::uint32_t child = 0; child < top.childCount; ++child)
+      below += callees.nodes[top.firstChild + child].total;
+    QCOMPARE(top.total, below + top.self);
+    QCOMPARE(top.total, pivotOn(sampleTree(), 1).nodes[1].total);
+    QCOMPARE(calleesOf(sampleTree(), 0).nodes.size(), std::size_t{1});  // no such function
   }
 
   void pivotMergesAllCallers() {

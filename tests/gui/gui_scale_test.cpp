@@ -2,6 +2,7 @@
 // walks its pages, and a frame of the map costs what is on screen. Bounds are the design's, with room for a
 // machine that is shared; the figures themselves are printed.
 #include <QElapsedTimer>
+#include <QTableView>
 #include <QTemporaryDir>
 #include <QTimer>
 #include <QtTest>
@@ -10,12 +11,14 @@
 #include <utility>
 #include <vector>
 
+#include "gui/model/table_model.h"
 #include "gui/view/flame_page.h"
 #include "gui/view/flame_view.h"
 #include "gui/view/main_window.h"
 #include "gui/view/map_page.h"
 #include "gui/view/map_view.h"
 #include "gui/view/page.h"
+#include "gui/view/table_page.h"
 #include "gui/view/theme.h"
 #include "tests/gui/known_dump.h"
 
@@ -128,6 +131,39 @@ class GuiScaleTest : public QObject {
     QVERIFY2(longestWork < 100, qPrintable(QString::number(longestWork)));
     // More than its own work is waiting: for the processor here, or for a worker, which would be a fault.
     QVERIFY2(longest < 500, qPrintable(QString::number(longest)));
+  }
+
+  // The window is the one that compared.
+  void sortingAndSearchingALongTableBlocksNothing() {
+    QTableView& table = *static_cast<TablePage*>(window_->page(QStringLiteral("compare")))->tableView(1);
+    window_->session().showPage(QStringLiteral("compare"));
+    QCoreApplication::processEvents();
+    settle();
+    const int rows = table.model()->rowCount();
+    QVERIFY(rows > 100000);
+    Heartbeat heart;
+    double longest = 0;
+    const auto note = [&](const char* what) {
+      settle();
+      QTest::qWait(50);
+      const auto [block, work] = heart.takeLongest();
+      qInfo("%-24s longest block %6.1f ms, of work %6.1f ms", what, block, work);
+      longest = std::max(longest, work);
+    };
+    table.sortByColumn(1, Qt::AscendingOrder);
+    note("sort by change");
+    QVERIFY(table.model()->index(0, 1).data(kSortRole).toDouble() <=
+            table.model()->index(rows - 1, 1).data(kSortRole).toDouble());
+    table.sortByColumn(6, Qt::DescendingOrder);
+    note("sort by stack");
+    window_->currentPage()->startSearch();
+    QTest::keyClicks(QApplication::focusWidget(), QStringLiteral("12"));
+    note("search");
+    QVERIFY(table.model()->rowCount() < rows);
+    window_->currentPage()->goUp();
+    note("end the search");
+    QCOMPARE(table.model()->rowCount(), rows);
+    QVERIFY2(longest < 100, qPrintable(QString::number(longest)));
   }
 
   void aFrameOfTheMapCostsWhatIsOnScreen() {

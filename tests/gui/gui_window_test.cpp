@@ -20,6 +20,7 @@
 #include "gui/view/finding_card.h"
 #include "gui/view/flame_page.h"
 #include "gui/view/flame_view.h"
+#include "gui/view/functions_page.h"
 #include "gui/view/global_bar.h"
 #include "gui/view/main_window.h"
 #include "gui/view/map_page.h"
@@ -193,7 +194,7 @@ class GuiWindowTest : public QObject {
     QTest::keyClick(&view, Qt::Key_X);
     settle();
     QCOMPARE(view.tree()->nodes[0].total, 25 * kMiB);
-    const QTableView* table = show<TablePage>("functions").tableView(1);
+    const QTableView* table = show<FunctionsPage>("functions").list();
     for (int row = 0; row < table->model()->rowCount(); ++row) {
       for (int column = 0; column < table->model()->columnCount(); ++column) {
         QVERIFY(table->model()->index(row, column).data().toString() != QStringLiteral("parser::load"));
@@ -402,8 +403,8 @@ class GuiWindowTest : public QObject {
 
   void tablesSortByFiguresAndCopyRows() {
     open({after_});
-    TablePage& page = show<TablePage>("functions");
-    QTableView* table = page.tableView(1);
+    FunctionsPage& page = show<FunctionsPage>("functions");
+    QTableView* table = page.list();
     const QAbstractItemModelTester tester(table->model(),
                                           QAbstractItemModelTester::FailureReportingMode::QtTest);
     int flat = -1;
@@ -411,7 +412,7 @@ class GuiWindowTest : public QObject {
     for (int column = 0; column < table->model()->columnCount(); ++column) {
       const QString title = table->model()->headerData(column, Qt::Horizontal).toString();
       if (title == QStringLiteral("Flat")) flat = column;
-      if (title == QStringLiteral("Name")) name = column;
+      if (title == QStringLiteral("Function")) name = column;
     }
     QVERIFY(flat >= 0 && name >= 0);
     table->sortByColumn(flat, Qt::DescendingOrder);
@@ -480,7 +481,8 @@ class GuiWindowTest : public QObject {
     QString text;
   };
   Change changeOf(const QString& function) {
-    const std::shared_ptr<const heapprof::model::Table> table = show<TablePage>("functions").exportTable();
+    const std::shared_ptr<const heapprof::model::Table> table =
+        show<FunctionsPage>("functions").exportTable();
     const heapprof::model::Column* name = table->find("name");
     const heapprof::model::Column* flat = table->find("flat");
     for (std::size_t row = 0; row < table->rows(); ++row) {

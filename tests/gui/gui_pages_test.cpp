@@ -1,0 +1,222 @@
+// The pages made of tables and trees, under clicks and keys, on dumps whose every figure is known.
+#include <QAbstractItemModelTester>
+#include <QClipboard>
+#include <QHeaderView>
+#include <QLineEdit>
+#include <QPushButton>
+#include <QTableView>
+#include <QTemporaryDir>
+#include <QTreeView>
+#include <QtTest>
+
+#include "gui/model/call_tree_model.h"
+#include "gui/view/empty_state.h"
+#include "gui/view/functions_page.h"
+#include "gui/view/main_window.h"
+#include "gui/view/page.h"
+#include "gui/view/table_page.h"
+#include "gui/view/theme.h"
+#include "tests/gui/known_dump.h"
+
+using namespace heapprof::gui;
+using namespace heapprof::test;
+
+class GuiPagesTest : public QObject {
+  Q_OBJECT
+
+ private:
+  QTemporaryDir folder_;
+  QString after_, before_, foreign_;
+  std::unique_ptr<MainWindow> window_;
+
+  void settle() { QTRY_VERIFY_WITH_TIMEOUT(window_->isIdle() && !window_->loader().busy(), 30000); }
+
+  void open(const QStringList& files, const QString& base = {}) {
+    window_->open(files, base);
+    settle();
+  }
+
+  template <typename PageType>
+  PageType& show(const char* id) {
+    window_->session().showPage(QLatin1String(id));
+    QCoreApplication::processEvents();
+    settle();
+    return *static_cast<PageType*>(window_->page(QLatin1String(id)));
+  }
+
+  static QString text(const QAbstractItemModel& model, int row, const char* title,
+                      const QModelIndex& parent = {}) {
+    for (int column = 0; column < model.columnCount(); ++column) {
+      if (model.headerData(column, Qt::Horizontal).toString() == QLatin1String(title))
+        return model.index(row, column, parent).data().toString();
+    }
+    return QStringLiteral("no column ") + QLatin1String(title);
+  }
+
+  static void click(QAbstractItemView& view, const QModelIndex& at) {
+    view.scrollTo(at);
+    QTest::mouseClick(view.viewport(), Qt::LeftButton, {}, view.visualRect(at).center());
+  }
+
+  static QModelIndex rowNamed(const QAbstractItemView& view, const char* name) {
+    const QAbstractItemModel& model = *view.model();
+    for (int row = 0; row < model.rowCount(); ++row) {
+      for (int column = 0; column < model.columnCount(); ++column) {
+        if (model.index(row, column).data().toString() == QLatin1String(name))
+          return model.index(row, column);
+      }
+    }
+    return {};
+  }
+
+  QPushButton* button(const char* text) {
+    for (QPushButton* button : window_->currentPage()->findChildren<QPushButton*>()) {
+      if (button->text() == QLatin1String(text)) return button;
+    }
+    return nullptr;
+  }
+
+ private Q_SLOTS:
+  void initTestCase() {
+    QVERIFY(folder_.isValid());
+    after_ = writeKnownDump(folder_.path(), QStringLiteral("after.pb.gz"), Known::kAfter);
+    before_ = writeKnownDump(folder_.path(), QStringLiteral("before.pb.gz"), Known::kBefore);
+    foreign_ = writeKnownDump(folder_.path(), QStringLiteral("foreign.pb.gz"), Known::kForeign);
+    QVERIFY(!after_.isEmpty() && !before_.isEmpty() && !foreign_.isEmpty());
+    applyTheme(*qApp, false);
+  }
+
+  void init() {
+    window_ = std::make_unique<MainWindow>(false);
+    window_->resize(1280, 800);
+    window_->show();
+    window_->activateWindow();
+    QVERIFY(QTest::qWaitForWindowExposed(window_.get()));
+  }
+
+  void cleanup() { window_.reset(); }
+
+  void aClickOnAFunctionShowsItsCallersAndCallees() {
+    open({after_});
+    FunctionsPage& page = show<FunctionsPage>("functions");
+    const QAbstractItemModelTester callers(page.callers()->model(),
+                                           QAbstractItemModelTester::FailureReportingMode::QtTest);
+    QVERIFY(page.list()->currentIndex().isValid());  // something is always in front
+    click(*page.list(), rowNamed(*page.list(), "cache::fill"));
+    settle();
+    QCOMPARE(page.selectedFunction(), QStringLiteral("cache::fill"));
+    const QAbstractItemModel& up = *page.callers()->model();
+    QCOMPARE(text(up, 0, "Function"), QStringLiteral("cache::fill"));
+    QCOMPARE(text(up, 0, "Total"), QStringLiteral("25MB"));
+    QCOMPARE(text(up, 0, "Function", up.index(0, 0)), QStringLiteral("main"));
+    QVERIFY(page.callers()->isExpanded(up.index(0, 0)));
+    const QAbstractItemModel& down = *page.callees()->model();
+    QCOMPARE(text(down, 0, "Function", down.index(0, 0)), QStringLiteral("alloc_small"));
+    // Enter on a callee brings it to the front, in the list as well.
+    page.callees()->setFocus();
+    page.callees()->setCurrentIndex(down.index(0, 0, down.index(0, 0)));
+    QTest::keyClick(page.callees(), Qt::Key_Return);
+    settle();
+    QCOMPARE(page.selectedFunction(), QStringLiteral("alloc_small"));
+    QCOMPARE(page.list()->currentIndex().row(), rowNamed(*page.list(), "alloc_small").row());
+    QCOMPARE(text(up, 0, "Function", up.index(0, 0)), QStringLiteral("cache::fill"));
+  }
+
+  void theWholeProgramOpensFromEitherEnd() {
+    open({after_});
+    FunctionsPage& page = show<FunctionsPage>("functions");
+    QTest::mouseClick(button("From main() down"), Qt::LeftButton);
+    settle();
+    QVERIFY(page.whole()->isVisible());
+    QAbstractItemModel& tree = *page.whole()->model();
+    const QAbstractItemModelTester tester(&tree, QAbstractItemModelTester::FailureReportingMode::QtTest);
+    QCOMPARE(tree.rowCount(), 1);
+    QCOMPARE(text(tree, 0, "Function"), QStringLiteral("main"));
+    QCOMPARE(tree.rowCount(tree.index(0, 0)), 2);
+    QTest::mouseClick(button("From allocation up"), Qt::LeftButton);
+    settle();
+    QCOMPARE(tree.rowCount(), 2);
+    QCOMPARE(text(tree, 0, "Function"), QStringLiteral("alloc_big"));
+    QCOMPARE(text(tree, 0, "Total"), QStringLiteral("75MB"));
+    // A search walks from hit to hit, and what is in front there is in front beside it.
+    QTest::keyClick(page.whole(), Qt::Key_Slash);
+    auto* edit = qobject_cast<QLineEdit*>(QApplication::focusWidget());
+    QVERIFY(edit != nullptr);
+    QTest::keyClicks(edit, QStringLiteral("^main"));
+    QTest::keyClick(edit, Qt::Key_Return);
+    settle();
+    QCOMPARE(page.selectedFunction(), QStringLiteral("main"));
+    const QModelIndex first = page.whole()->currentIndex();
+    QTest::keyClick(edit, Qt::Key_Return);
+    QVERIFY(page.whole()->currentIndex() != first);
+    QCOMPARE(page.whole()->currentIndex().data().toString(), QStringLiteral("main"));
+  }
+
+  void functionsOfADifferenceAreChanges() {
+    open({after_}, before_);
+    FunctionsPage& page = show<FunctionsPage>("functions");
+    const QAbstractItemModel& list = *page.list()->model();
+    const int grown = rowNamed(*page.list(), "parser::load").row();
+    QCOMPARE(text(list, grown, "Stores"), QString());  // what it calls does: alloc_big
+    QCOMPARE(text(list, grown, "Cum"), QStringLiteral("+50MB"));
+    click(*page.list(), rowNamed(*page.list(), "old::stay"));
+    settle();
+    const QAbstractItemModel& up = *page.callers()->model();
+    QCOMPARE(text(up, 0, "Change"), QStringLiteral("\u221250MB"));
+    QCOMPARE(text(up, 0, "Base"), QStringLiteral("50MB"));
+    QVERIFY(!page.callers()->isColumnHidden(CallTreeModel::kFunction));
+    window_->session().setBaseline(-1);
+    settle();
+    QCOMPARE(text(up, 0, "Function"), page.selectedFunction());
+    QCOMPARE(up.columnCount(), static_cast<int>(CallTreeModel::kBase));
+  }
+
+  void theFunctionInFrontIsWhatFAndCtrlCActOn() {
+    open({after_});
+    FunctionsPage& page = show<FunctionsPage>("functions");
+    click(*page.list(), rowNamed(*page.list(), "parser::load"));
+    QTest::keyClick(page.list(), Qt::Key_C, Qt::ControlModifier);
+    QVERIFY(QGuiApplication::clipboard()->text().contains(QStringLiteral("parser::load")));
+    QTest::keyClick(page.list(), Qt::Key_F);
+    settle();
+    QCOMPARE(window_->session().query().filters.focus, exactly(QStringLiteral("parser::load")).toStdString());
+    QCOMPARE(page.selectedFunction(), QStringLiteral("parser::load"));  // it stays in front
+    QVERIFY(!rowNamed(*page.list(), "cache::fill").isValid());
+  }
+
+  void fragmentationSharesTheFreeRoomOut() {
+    open({after_});
+    TablePage& page = show<TablePage>("frag");
+    QAbstractItemModel& levels = *page.tableView(0)->model();
+    const QAbstractItemModelTester tester(&levels, QAbstractItemModelTester::FailureReportingMode::QtTest);
+    // Slabs of 64-byte objects: page 1 is half live, page 2 an eighth; 1 + 1.75 MiB are free slots.
+    const int slab = rowNamed(*page.tableView(0), "slab: free slots next to live objects").row();
+    QCOMPARE(text(levels, slab, "Bytes"), QStringLiteral("2.75MB"));
+    QVERIFY(page.tableView(0)->isColumnHidden(0));  // its stable name is for scripts
+    const QAbstractItemModel& classes = *page.tableView(3)->model();
+    QCOMPARE(text(classes, 0, "Class"), QStringLiteral("64B"));
+    QCOMPARE(text(classes, 0, "Free"), QStringLiteral("2.75MB"));
+    QCOMPARE(commandFor(*findPage(QStringLiteral("frag")), window_->session()),
+             QStringLiteral("heapprof frag ") + after_);
+  }
+
+  void fragmentationOfADifferenceIsAChange() {
+    open({after_}, before_);
+    TablePage& page = show<TablePage>("frag");
+    const QAbstractItemModel& levels = *page.tableView(0)->model();
+    const int slab = rowNamed(*page.tableView(0), "slab: free slots next to live objects").row();
+    QCOMPARE(text(levels, slab, "Change"), QStringLiteral("+1MB"));  // page 1 was full
+    QCOMPARE(text(*page.tableView(3)->model(), 0, "Change"), QStringLiteral("+1MB"));
+  }
+
+  void withoutAHeapSnapshotThePageSaysHowToRecordOne() {
+    open({foreign_});
+    show<TablePage>("frag");
+    const auto* empty = window_->currentPage()->findChild<EmptyState*>();
+    QVERIFY(empty->isVisible());
+    QVERIFY(empty->command().startsWith(QStringLiteral("heapprof run")));
+  }
+};
+
+QTEST_MAIN(GuiPagesTest)
+#include "gui_pages_test.moc"
