@@ -5,7 +5,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 build=build/release
-recording=$build/recording
+recording=${HEAPPROF_RECORDING:-$build/recording} # where the dumps go, instead of those of the last run
 
 step() { printf '\n== %s\n' "$*"; }
 fail() {
@@ -37,8 +37,8 @@ fi
 heapprof=$PWD/$build/bin/heapprof
 export HEAPPROF_LIBRARY=$PWD/$build/lib/libheapprof.so
 
-rm -rf "$recording"
 mkdir -p "$recording"
+find "$recording" -maxdepth 1 -name 'heapprof.*.pb.gz*' -delete
 
 # wait_for WHAT COMMAND...: until it succeeds, at most 60 s.
 wait_for() {
@@ -62,7 +62,7 @@ record_redis() {
   socket=$(mktemp -u /tmp/heapprof-redis.XXXXXX)
   redis() { redis-cli -s "$socket" "$@"; }
   "$heapprof" run -q --sample 64k --dump signal:USR2 --output "$recording" -- \
-    redis-server --port 0 --unixsocket "$socket" --save '' --appendonly no --dir "$PWD/$recording" \
+    redis-server --port 0 --unixsocket "$socket" --save '' --appendonly no --dir "$(realpath "$recording")" \
     --enable-debug-command local >"$recording/log" 2>&1 &
   running=$!
   wait_for "redis" redis ping

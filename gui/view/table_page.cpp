@@ -232,7 +232,8 @@ Page* createFragmentationPage(Session& session, QWidget* parent) {
               withChange(now->classes, base->classes, {"class_size"}, "free", ChangeOrder::kLargestFirst);
         }
         // What a table has besides is in the command line's; here five stand side by side.
-        keepColumns(now->occupancy, {"full", "count", "change", "slab_free", "page_free"});
+        keepColumns(now->occupancy,
+                    {"full", "count", "change", "slab_free", query.baseline ? "change" : "page_free"});
         keepColumns(now->stacks, {"change", "pins", "comes_back", "holds", "objects", "owner", "stack"});
         keepColumns(now->classes, {"change", "class_size", "free", "slack", "live_fraction", "slabs"});
         keepColumns(now->pages, {"start", "free", "live_fraction", "owner_share", "owner"});
