@@ -24,8 +24,6 @@ constexpr Signature kSignatures[] = {
      "ELF",
      0,
      {"an ELF file (a program or a core), not a profile", "record it with heapprof run, then give the dump"}},
-    {"heap_v2/", 0, {"a jemalloc heap profile, which this version does not read", kConvert}},
-    {"heap profile:", 0, {"a gperftools heap profile in text, which this version does not read", kConvert}},
     {"--- ", 0, {"a text profile, which this version does not read", kConvert}},
     {"%warn", 0, {"a text profile, which this version does not read", kConvert}},
     {"MAPPED_LIBRARIES:", 0, {"a memory map in text, not a profile", kGiveDump}},

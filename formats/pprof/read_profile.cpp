@@ -4,6 +4,7 @@
 #include <new>
 #include <stdexcept>
 
+#include "formats/legacy/read_text_heap.h"
 #include "formats/pprof/fault.h"
 #include "formats/pprof/message_source.h"
 #include "formats/pprof/message_window.h"
@@ -13,6 +14,7 @@
 namespace heapprof::formats {
 namespace {
 
+constexpr std::size_t kHeadBytes = 16;
 constexpr std::uint64_t kGiB = 1u << 30;
 constexpr std::uint64_t kMostBytes = 64 * kGiB;
 constexpr std::uint64_t kMessagePerFileByte = 200;
@@ -35,10 +37,17 @@ absl::StatusOr<ProfileColumns> readFrom(RawInput& input, const ReadOptions& opti
   ProfileColumns columns;
   MessageWindow window(**source, input.name(),
                        limit(options.maxMessageBytes, fileBytes, kMessagePerFileByte));
-  ProfileScanner scanner(window, input.name(), columns,
-                         limit(options.maxColumnBytes, fileBytes, kColumnsPerFileByte));
-  if (absl::Status status = scanner.run(); !status.ok()) {
+  const std::uint64_t budget = limit(options.maxColumnBytes, fileBytes, kColumnsPerFileByte);
+  window.ensure(kHeadBytes);
+  const absl::string_view head(reinterpret_cast<const char*>(window.data()), window.available());
+  absl::Status status = isTextHeap(head)
+                            ? readTextHeap(window, input.name(), budget, options.thread, &columns)
+                            : ProfileScanner(window, input.name(), columns, budget).run();
+  if (!status.ok()) {
     return status;
+  }
+  if (columns.messageBytes == 0) {
+    columns.messageBytes = window.offset();
   }
   columns.fileBytes = input.consumed();
   return columns;

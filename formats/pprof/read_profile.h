@@ -1,5 +1,6 @@
 // Reads pprof profiles (gzip, zstd or plain protobuf) into columns, streaming: the file is never in memory
-// whole, and no DOM of it exists. Errors are one line: "FILE: offset N: what is wrong; what to do".
+// whole, and no DOM of it exists. The text heap profiles of jemalloc and gperftools are told by their first
+// bytes and read, too (formats/legacy). Errors are one line: "FILE: offset N: what is wrong; what to do".
 // Thread-safe: no shared state.
 #pragma once
 
@@ -24,6 +25,8 @@ struct ReadOptions {
   // A file whose columns would take more memory than this is refused. 0: max(1 GiB, 64 x the file's size, at
   // most 64 GiB): small bombs stay below a gibibyte, and no honest dump comes near.
   std::uint64_t maxColumnBytes = 0;
+  // Of a jemalloc profile only this thread's rows ("3"), as jeprof --thread takes them. "": all.
+  std::string thread;
 };
 
 // Offsets in errors are of the uncompressed message unless the text says "compressed".

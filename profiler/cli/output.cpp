@@ -51,10 +51,11 @@ class Progress {
 
 }  // namespace
 
-absl::StatusOr<model::SnapshotPtr> load(const std::string& path, bool symbolize) {
+absl::StatusOr<model::SnapshotPtr> load(const std::string& path, bool symbolize, const std::string& thread) {
   Progress progress;
   model::LoadOptions options;
   options.symbolize = symbolize;
+  options.thread = thread;
   options.progress = [&progress](absl::string_view phase, double fraction) {
     return progress(phase, fraction);
   };

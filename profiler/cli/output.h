@@ -20,7 +20,8 @@ class App;
 namespace heapprof::cli {
 
 // A bar on stderr where that is a terminal and the file is large enough to take a while.
-absl::StatusOr<model::SnapshotPtr> load(const std::string& path, bool symbolize = true);
+absl::StatusOr<model::SnapshotPtr> load(const std::string& path, bool symbolize = true,
+                                        const std::string& thread = "");
 
 // --format: of those that can be written; any other is refused before anything is read.
 void addFormatFlag(CLI::App& app, std::string* format);

@@ -1,6 +1,7 @@
 #include "profiler/cli/query_flags.h"
 
 #include "CLI/CLI.hpp"
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 
 #include "profiler/cli/output.h"
@@ -10,6 +11,20 @@ namespace {
 
 constexpr const char* kMetricFlags[] = {"inuse_space",   "inuse_objects",   "alloc_space",
                                         "alloc_objects", "inuse_requested", "peak_space"};
+
+// As a regular expression that matches this text; a comma would divide expressions.
+std::string quoted(const std::string& text) {
+  std::string out;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (absl::ascii_isalnum(byte) || byte >= 0x80) {
+      out.push_back(c);
+    } else {
+      absl::StrAppend(&out, "\\x", absl::Hex(byte, absl::kZeroPad2));
+    }
+  }
+  return out;
+}
 
 }  // namespace
 
@@ -35,6 +50,7 @@ void QueryFlags::addStackFilters(CLI::App& app) {
   filter("--tagfocus", tagFocus, "keep samples with a label: key=regex, or a range as bytes=64kb:1mb")
       ->allow_extra_args(false);
   filter("--tagignore", tagIgnore, "drop samples with a label")->allow_extra_args(false);
+  filter("--thread", thread, "samples of this thread: jemalloc's number, as jeprof takes it, or the label");
   auto grain = [&app](const char* name, bool& value, const char* help) {
     app.add_flag(name, value, help)->group("Granularity");
   };
@@ -89,6 +105,9 @@ absl::StatusOr<model::Query> QueryFlags::toQuery(const std::string& path) const 
     }
   }
   query.filters = {focus, ignore, hide, show, showFrom, tagFocus, tagIgnore};
+  if (!thread.empty()) {
+    query.filters.tagFocus.push_back(absl::StrCat("thread=^", quoted(thread), "$"));
+  }
   if (functions + fileFunctions + files + lines + addresses > 1) {
     return absl::InvalidArgumentError("give one of -functions, -filefunctions, -files, -lines, -addresses");
   }
@@ -115,11 +134,11 @@ absl::StatusOr<model::Query> QueryFlags::toQuery(const std::string& path) const 
   if (normalize && baseline.empty()) {
     return absl::InvalidArgumentError("-normalize needs a dump to normalize by: give -base or -diff_base");
   }
-  absl::StatusOr<model::SnapshotPtr> snapshot = load(path, wantsSymbols());
+  absl::StatusOr<model::SnapshotPtr> snapshot = load(path, wantsSymbols(), thread);
   if (!snapshot.ok()) return snapshot.status();
   query.snapshot = *std::move(snapshot);
   if (!baseline.empty()) {
-    absl::StatusOr<model::SnapshotPtr> other = load(baseline, wantsSymbols());
+    absl::StatusOr<model::SnapshotPtr> other = load(baseline, wantsSymbols(), thread);
     if (!other.ok()) return other.status();
     query.baseline = *std::move(other);
     query.baselineMode = base.empty() ? model::BaselineMode::kDiffBase : model::BaselineMode::kBase;

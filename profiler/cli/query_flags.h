@@ -21,6 +21,7 @@ struct QueryFlags {
   bool metricFlag[6] = {};  // -inuse_space and its like, in the order of kMetricFlags
   std::string focus, ignore, hide, show, showFrom;
   std::vector<std::string> tagFocus, tagIgnore;
+  std::string thread;
   bool functions = false, fileFunctions = false, files = false, lines = false, addresses = false;
   bool noInlines = false;
   bool cum = false, flat = false;

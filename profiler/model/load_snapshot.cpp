@@ -24,6 +24,7 @@ bool hasBareLocations(const formats::LocationColumns& locations) {
 
 absl::StatusOr<SnapshotPtr> loadSnapshot(const std::string& path, const LoadOptions& options) {
   formats::ReadOptions readOptions;
+  readOptions.thread = options.thread;
   if (options.progress) {
     readOptions.progress = [&options](std::uint64_t done, std::uint64_t total) {
       return options.progress("reading",

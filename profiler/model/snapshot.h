@@ -25,6 +25,7 @@ using SnapshotPtr = std::shared_ptr<const Snapshot>;
 
 struct LoadOptions {
   bool symbolize = true;  // resolve locations that carry no function, by the binaries on this machine
+  std::string thread;     // of a jemalloc profile, only this thread's rows
   // Called on the loading thread with what is being done ("reading", "symbols") and the fraction done in [0,
   // 1]. Returning false cancels: absl::CancelledError.
   std::function<bool(absl::string_view phase, double fraction)> progress;

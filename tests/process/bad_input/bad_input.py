@@ -157,8 +157,9 @@ class BadInput(unittest.TestCase):
             elf = program.read()
         files = {"program": (elf, "an ELF file"),
                  "notes.txt": (b"The quick brown fox\njumps over the lazy dog.\n" * 20, "text, not a pprof profile"),
-                 "jeprof.heap": (b"heap_v2/524288\n  t*: 28106: 56637512 [0: 0]\n  t0: 1: 2 [0: 0]\n", "jemalloc"),
-                 "tcmalloc.heap": (b"heap profile:    1:  100 [  1:  100] @ heapprofile\n", "gperftools"),
+                 "jeprof.heap": (b"heap_v2/524288\n  t*: 28106: 56637512 [0: 0]\n  t0: 1: 2 [0: 0]\n",
+                                "ends after line 3 with 0 of 56637512 bytes listed"),
+                 "tcmalloc.heap": (b"heap profile:    1:  100 [  1:  100] @ heapprofile\n 1: 100 [1: x] @ 0x1\n", "line 2: not a record"),
                  "report.json": (b'{"heapprof": {"json_version": 1}, "tables": {}}\n', "text, not a pprof profile"),
                  "picture.png": (b"\x89PNG\r\n\x1a\n" + bytes(range(256)), "a picture, not a profile"),
                  "random": (random.Random(2).randbytes(100000), "."),

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Go's heap profile opens with our reader and says what Go's own pprof says; what we do not read yet is refused by name.
+# Heap profiles of Go, jemalloc and gperftools open; Go's says what Go's own pprof says.
 set -euo pipefail
 : "${HEAPPROF_CLI:?set it to the heapprof command}"
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/heapprof-test.XXXXXX")
@@ -30,17 +30,14 @@ P
   checked=$((checked + 1))
 fi
 
-refused() { # FILE NAME: one line on stderr that names the format, exit 2, nothing on stdout
+opened() { # FILE: its functions have names, and what it holds is more than nothing
   [ -e "$scratch/$1" ] || return 0
-  local status=0
-  "$HEAPPROF_CLI" top "$scratch/$1" >"$scratch/out" 2>"$scratch/error" || status=$?
-  [ "$status" -eq 2 ] || fail "$1: exit $status, expected 2"
-  [ ! -s "$scratch/out" ] || fail "$1: printed data: $(cat "$scratch/out")"
-  [ "$(wc -l <"$scratch/error")" -eq 1 ] || fail "$1: not one line: $(cat "$scratch/error")"
-  grep -q "$1.*$2" "$scratch/error" || fail "$1: does not name the file and $2: $(cat "$scratch/error")"
+  "$HEAPPROF_CLI" top "$scratch/$1" >"$scratch/out" || fail "heapprof top $1"
+  grep -q 'Type: inuse_space' "$scratch/out" || fail "$1: $(head -n 5 "$scratch/out")"
+  grep -Eq 'Py_|_Py|read_alias' "$scratch/out" || fail "$1: no function of python has a name: $(head -n 20 "$scratch/out")"
   checked=$((checked + 1))
 }
-refused jemalloc.heap jemalloc
-refused gperftools.heap gperftools
+opened jemalloc.heap
+opened gperftools.heap
 [ "$checked" -gt 0 ] || fail "none of Go, jemalloc and gperftools is installed"
 echo "$checked of 3 kinds of profiles checked"

@@ -1,0 +1,18 @@
+// The property of read_profile_fuzz.cpp for the text formats: inputs that name neither are given to both.
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+extern "C" int readProfileHoldsItsProperty(const std::uint8_t* data, std::size_t size);
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const std::string input(reinterpret_cast<const char*>(data), size);
+  if (input.rfind("heap_v2/", 0) == 0 || input.rfind("heap profile:", 0) == 0) {
+    return readProfileHoldsItsProperty(data, size);
+  }
+  for (const char* head : {"heap_v2/512\n", "heap profile: 1: 2 [3: 4] @ heap_v2/512\n"}) {
+    const std::string whole = head + input;
+    readProfileHoldsItsProperty(reinterpret_cast<const std::uint8_t*>(whole.data()), whole.size());
+  }
+  return 0;
+}

@@ -1,0 +1,88 @@
+#!/usr/bin/env bash
+# heapprof and jeprof say the same totals of jemalloc's profiles (live and allocated, in all and by thread) and of gperftools'.
+# With "speed" as its only argument it prints how long both take on a profile of about 4,000 stacks, and asserts nothing.
+set -euo pipefail
+: "${HEAPPROF_CLI:?set it to the heapprof command}"
+scratch=$(mktemp -d "${TMPDIR:-/tmp}/heapprof-test.XXXXXX")
+trap 'rm -rf "$scratch"' EXIT
+here=$(cd "$(dirname "$0")" && pwd)
+fail() {
+  echo "FAILED: $*" >&2
+  exit 1
+}
+command -v jeprof >/dev/null || fail "no jeprof here (package libjemalloc-dev)"
+python=/usr/bin/python3
+
+# jemalloc NAME OPTIONS MODULES: a profile of three threads that keep syntax trees.
+jemalloc() {
+  MALLOC_CONF="prof:true,$2" LD_PRELOAD=libjemalloc.so.2 PYTHONMALLOC=malloc \
+    "$python" "$here/parses.py" "$scratch/$1.heap" "$3" 2>"$scratch/log" || fail "$1: $(cat "$scratch/log")"
+}
+
+# Bytes in all; jeprof's own line is "Total: N B", of a thread "Total (t1): N B".
+theirs() { jeprof --text --show_bytes "$@" 2>/dev/null | sed -n 's/^Total.*: \([0-9]*\) B$/\1/p'; }
+ours() {
+  "$HEAPPROF_CLI" top -symbolize=none --format json "$@" |
+    python3 -c 'import json, sys; print(int(json.load(sys.stdin)["facts"]["total"]))'
+}
+
+compared=0
+agree() { # NAME THEIRS OURS: jeprof cuts the fraction off, we round it.
+  [ -n "$2" ] || fail "$1: jeprof gives no total"
+  [ "$(($3 - $2))" -ge 0 ] && [ "$(($3 - $2))" -le 1 ] || fail "$1: jeprof says $2 bytes, heapprof $3"
+  [ "$2" -gt 1000 ] || [ "${4:-}" = small ] || fail "$1: $2 bytes: nothing to compare"
+  compared=$((compared + 1))
+}
+
+if [ "${1:-}" = speed ]; then
+  # The file is cut to so many stacks: its totals no longer matter.
+  jemalloc whole lg_prof_sample:9 40
+  python3 - "$scratch/whole.heap" "$scratch/4000.heap" <<'P'
+import sys
+text = open(sys.argv[1]).read()
+head, rest = text.split("\n@ ", 1)
+records, maps = rest.split("\nMAPPED_LIBRARIES:", 1)
+kept = records.split("\n@ ")[:4000]
+open(sys.argv[2], "w").write("\n@ ".join([head, *kept]) + "\n\nMAPPED_LIBRARIES:" + maps)
+print(len(kept), "stacks")
+P
+  seconds() {
+    local best=999
+    for _ in 1 2 3 4 5; do
+      /usr/bin/time -f %e -o "$scratch/time" "$@" >/dev/null 2>&1
+      best=$(python3 -c "print(min($best, $(tail -n 1 "$scratch/time")))")
+    done
+    echo "$best"
+  }
+  jeprof=$(seconds jeprof --text "$python" "$scratch/4000.heap")
+  heapprof=$(seconds "$HEAPPROF_CLI" top "$scratch/4000.heap")
+  python3 -c "print(f'jeprof $jeprof s, heapprof top $heapprof s (best of 5, with symbols): {$jeprof / max($heapprof, 0.005):.0f}x')"
+  exit 0
+fi
+
+jemalloc fine lg_prof_sample:9 3
+jemalloc coarse lg_prof_sample:14 8
+jemalloc every lg_prof_sample:0 1
+jemalloc accumulated lg_prof_sample:11,prof_accum:true 4
+jemalloc default lg_prof_sample:19 20
+for name in fine coarse every accumulated default; do
+  file=$scratch/$name.heap
+  agree "$name" "$(theirs "$python" "$file")" "$(ours "$file")"
+done
+for thread in 0 1 2 3; do
+  agree "thread $thread" "$(theirs --thread="$thread" "$python" "$scratch/coarse.heap")" \
+    "$(ours --thread "$thread" "$scratch/coarse.heap")"
+done
+agree "allocated" "$(theirs --alloc_space "$python" "$scratch/accumulated.heap")" \
+  "$(ours -alloc_space "$scratch/accumulated.heap")"
+"$HEAPPROF_CLI" top "$scratch/coarse.heap" >"$scratch/top"
+grep -q _PyObject_GC_New "$scratch/top" || fail "python's functions have no names: $(head -n 20 "$scratch/top")"
+
+"$here/make_profiles.sh" "$scratch/others" 2>/dev/null
+if [ -e "$scratch/others/gperftools.heap" ]; then
+  for type in inuse alloc; do
+    agree "gperftools $type" "$(theirs --${type}_space "$python" "$scratch/others/gperftools.heap")" \
+      "$(ours -${type}_space "$scratch/others/gperftools.heap")"
+  done
+fi
+echo "$compared totals are jeprof's"
