@@ -189,7 +189,9 @@ class Sharer {
       const double pairs = sums.inSlab.all + kTrust;
       sums.together = (sums.inSlab.same + kTrust * near) / pairs;
       const double doubt = std::sqrt(sums.together * (1 - sums.together) / (pairs / 2));
-      sums.togetherFloor = std::max(sums.shareFloor, sums.together - doubt);
+      // Where no other stack was seen, one that was missed may sit anywhere.
+      sums.togetherFloor =
+          sums.share >= 1 ? sums.shareFloor : std::max(sums.shareFloor, sums.together - doubt);
     }
   }
 
