@@ -14,7 +14,7 @@ struct Pattern {
 
 // Functions, matched anywhere in the name.
 constexpr Pattern kFunctions[] = {
-    {R"(^_*(libc_)?(m|c|re|mem|v|pv|posix_mem|aligned_)?alloc(_usable|align|array)?$|^_*(memalign|strn?dup|asprintf|vasprintf)$)",
+    {R"(^_*(GI_+)?(libc_)?(m|c|re|mem|v|pv|posix_mem|aligned_)?alloc(_usable|align|array)?$|^_*(GI_+)?(memalign|strn?dup|asprintf|vasprintf)$)",
      "libc's entries"},
     {R"(^(\w*_)?\w?(m|c|re|rec|try\w*)alloc(ate|array|x|_\w+|[A-Z0-9]\w*)?$)",
      "wrappers that are named after what they wrap: zmalloc, xmalloc, ztrymalloc_usable_internal, "

@@ -3,6 +3,7 @@
 #include <set>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/hash/hash.h"
 #include "absl/strings/str_cat.h"
 
 #include "profiler/analysis/stack_groups.h"
@@ -22,6 +23,7 @@ class Grouper {
     const NodeTable nodes(**view, query.granularity, query.noInlines);
     const FrameNames names(**view, nodes);
     std::vector<std::uint32_t> frames;
+    absl::flat_hash_map<std::vector<std::uint32_t>, std::uint32_t> groupOf;  // names are joined once a stack
     return (*view)->forEach([&](const StackSample& sample) {
       std::uint32_t& group = out_->groupOf[sample.row];
       if (group != kNoGroup) return;
@@ -31,8 +33,13 @@ class Grouper {
         frames.insert(frames.end(), own.begin(), own.end());
       }
       if (frames.empty()) return;
+      auto [known, fresh] = groupOf.try_emplace(frames, 0);
+      if (!fresh) {
+        group = known->second;
+        return;
+      }
       auto [at, added] = ids_.try_emplace(names.joined(frames), static_cast<std::uint32_t>(out_->size()));
-      group = at->second;
+      group = known->second = at->second;
       if (!added) return;
       out_->owner.push_back(names.owner(frames));
       out_->stack.push_back(at->first);

@@ -13,6 +13,8 @@ void addSummaryFlags(CLI::App& app);
 int runSummary();
 void addFragFlags(CLI::App& app);
 int runFrag();
+void addLeaksFlags(CLI::App& app);
+int runLeaks();
 void addTopFlags(CLI::App& app);
 int runTop();
 void addTreeFlags(CLI::App& app);

@@ -30,6 +30,8 @@ VERBS = {
     "summary --base": ["summary", "--base", "FILE", "GOOD"],
     "top": ["top", "FILE"],
     "top -diff_base": ["top", "-diff_base", "FILE", "GOOD"],
+    "frag": ["frag", "FILE"],
+    "leaks": ["leaks", "GOOD", "FILE"],
     "diff base": ["diff", "FILE", "GOOD"],
     "diff new": ["diff", "GOOD", "FILE"],
     "symbolize": ["symbolize", "-o", "OUT", "FILE"],

@@ -1,0 +1,75 @@
+// `heapprof leaks FILE...`: what grows from dump to dump, what is old while its siblings die young.
+#include <fstream>
+#include <limits>
+#include <sstream>
+
+#include "CLI/CLI.hpp"
+#include "absl/strings/str_cat.h"
+
+#include "profiler/analysis/leaks.h"
+#include "profiler/cli/output.h"
+#include "profiler/cli/query_flags.h"
+#include "profiler/cli/verbs.h"
+#include "profiler/report/leaks_text.h"
+
+namespace heapprof::cli {
+namespace {
+
+QueryFlags flags;
+std::vector<std::string> files;
+std::string suppressionFile;
+bool listAll = false, fullStacks = false, failOnSuspects = false;
+
+absl::StatusOr<std::vector<analysis::Suppression>> suppressions() {
+  if (suppressionFile.empty()) return std::vector<analysis::Suppression>{};
+  std::ifstream in(suppressionFile);
+  std::stringstream text;
+  text << in.rdbuf();
+  if (!in) return absl::NotFoundError(absl::StrCat(suppressionFile, ": cannot be read; --suppressions FILE"));
+  return analysis::parseSuppressions(text.str(), suppressionFile);
+}
+
+}  // namespace
+
+void addLeaksFlags(CLI::App& app) {
+  app.add_option("FILE", files, "dumps of one program, in any order; three or more show growth")->required();
+  flags.nodeCount = 12;
+  flags.addStackFilters(app);
+  app.add_option("--suppressions", suppressionFile, "a file of LeakSanitizer's format: lines leak:PATTERN");
+  app.add_flag("--all", listAll, "list the stacks that are no suspects as well");
+  app.add_option("--nodecount", flags.nodeCount, "show at most so many stacks; 0: all")
+      ->capture_default_str();
+  app.add_flag("--stacks", fullStacks, "print whole stacks");
+  app.add_flag("--fail", failOnSuspects, "exit with 1 when there are suspects");
+  flags.addFormat(app);
+}
+
+int runLeaks() {
+  absl::StatusOr<std::vector<analysis::Suppression>> suppressed = suppressions();
+  if (!suppressed.ok()) return fail(suppressed.status());
+  analysis::Histories histories;
+  for (const std::string& file : files) {
+    absl::StatusOr<model::Query> query = flags.toQuery(file);
+    absl::Status status = query.ok() ? histories.add(*query) : query.status();
+    if (!status.ok()) return fail(status);
+  }
+  histories.finish();
+  const analysis::LeakReport result = analysis::leakReport(histories, *std::move(suppressed));
+
+  report::Document document;
+  document.verb = "leaks";
+  document.facts = {
+      report::numberFact("dumps", "Dumps", model::Unit::kCount,
+                         static_cast<double>(histories.dumps().size())),
+      report::numberFact("suspects", "Suspects", model::Unit::kCount, static_cast<double>(result.suspects))};
+  document.notes = result.stacks.notes;
+  report::LeaksView view{&histories, &result, 0, listAll, fullStacks};
+  view.rows = flags.nodeCount <= 0 ? std::numeric_limits<std::size_t>::max()
+                                   : static_cast<std::size_t>(flags.nodeCount);
+  document.text = [&view] { return report::leaksText(view); };
+  if (flags.format != "text") document.tables = {result.stacks, result.verdicts, result.suppressed};
+  const int status = write(flags.format, document);
+  return status == kClean && failOnSuspects && result.suspects > 0 ? kGateTripped : status;
+}
+
+}  // namespace heapprof::cli
