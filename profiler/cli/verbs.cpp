@@ -33,6 +33,12 @@ absl::Span<const Verb> verbs() {
        "0 done, 1 suspects and --fail, 2 usage or input error", addLeaksFlags, runLeaks},
       {"diff", Group::kCompare, "what grew between two dumps, by stack, with errors",
        "heapprof diff service.1.pb.gz service.2.pb.gz", "text,json", kUsual, addDiffFlags, runDiff},
+      {"trend", Group::kCompare, "many dumps as a trend: slopes with their errors, new and gone",
+       "heapprof trend service.1.pb.gz service.2.pb.gz service.3.pb.gz", "text,json", kUsual, addTrendFlags,
+       runTrend},
+      {"check", Group::kCompare, "a gate for CI: fails on growth that sampling does not explain",
+       "heapprof check new.pb.gz --base old.pb.gz --fail-on inuse_space:+5%,+1MiB", "text,json",
+       "0 ok, 1 tripped, 2 usage or input error, 3 within sampling error", addCheckFlags, runCheck},
       {"symbolize", Group::kConvert, "put names into a dump so that it can travel",
        "heapprof symbolize service.1.pb.gz -o named.pb.gz", "text", kUsual, addSymbolizeFlags, runSymbolize},
   };

@@ -29,6 +29,10 @@ void addRawFlags(CLI::App& app);
 int runRaw();
 void addDiffFlags(CLI::App& app);
 int runDiff();
+void addTrendFlags(CLI::App& app);
+int runTrend();
+void addCheckFlags(CLI::App& app);
+int runCheck();
 void addSymbolizeFlags(CLI::App& app);
 int runSymbolize();
 

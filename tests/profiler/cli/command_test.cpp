@@ -6,13 +6,14 @@
 #include <fstream>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <map>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "CLI/CLI.hpp"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_replace.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 
 #include "formats/pprof/write_profile.h"
@@ -41,7 +42,10 @@ class Command : public testing::Test {
     ASSERT_TRUE(formats::writeProfile(test::wildColumns(6), path("b.pb.gz")).ok());
     test::LaidHeap heap;
     heap.slabs.assign(20, {{"kept", "kept", "held"}});
-    ASSERT_TRUE(formats::writeProfile(heap.dump(1, 1).columns, path("heap.pb.gz")).ok());
+    test::SnapshotMaker dump = heap.dump(1, 1);
+    ASSERT_TRUE(formats::writeProfile(dump.columns, path("heap.pb.gz")).ok());
+    dump.heap().mutable_header()->set_dump_time_nanos(1000000000);
+    ASSERT_TRUE(formats::writeProfile(dump.columns, path("later.pb.gz")).ok());
   }
   void TearDown() override { std::filesystem::remove_all(folder_); }
 
@@ -70,12 +74,25 @@ class Command : public testing::Test {
   std::filesystem::path folder_;
 };
 
-// Files for the verb's positional arguments: one, or two where it compares; with pages where it asks for
-// them; peek's expression before it.
+// What a verb wants besides its name: one file, or two where it compares; with pages where it asks for them.
 std::string filesFor(const Verb& verb) {
-  if (std::string(verb.name) == "frag") return "heap.pb.gz";
-  if (std::string(verb.name) == "peek") return "main a.pb.gz";
+  static const std::map<std::string, std::string> kOwn = {
+      {"frag", "heap.pb.gz"},
+      {"peek", "main a.pb.gz"},
+      {"trend", "heap.pb.gz later.pb.gz"},
+      {"check", "later.pb.gz --base heap.pb.gz --fail-on inuse_space:+5%,+1MiB"}};
+  const auto own = kOwn.find(verb.name);
+  if (own != kOwn.end()) return own->second;
   return verb.group == Group::kCompare ? "a.pb.gz b.pb.gz" : "a.pb.gz";
+}
+
+// The same with files that are not there.
+std::string missingFor(const Verb& verb) {
+  std::vector<std::string> words = absl::StrSplit(filesFor(verb), ' ');
+  for (std::string& word : words) {
+    if (absl::EndsWith(word, ".pb.gz")) word = "none.pb.gz";
+  }
+  return absl::StrJoin(words, " ");
 }
 
 TEST_F(Command, HelpOfEachVerbShowsExampleFormatsAndExitCodes) {
@@ -98,8 +115,7 @@ TEST_F(Command, EveryVerbRefusesAFlagItDoesNotKnowAndAFileThatIsNotThere) {
   for (const Verb& verb : verbs()) {
     if (verb.group == Group::kRecord) continue;
     expectRefused(absl::StrCat(verb.name, " --no_such_flag ", filesFor(verb)), "--no_such_flag");
-    expectRefused(absl::StrCat(verb.name, " ", absl::StrReplaceAll(filesFor(verb), {{"a.pb", "none.pb"}})),
-                  "none.pb.gz");
+    expectRefused(absl::StrCat(verb.name, " ", missingFor(verb)), "none.pb.gz");
     expectRefused(verb.name, "");
   }
 }
@@ -131,6 +147,37 @@ TEST_F(Command, BadValuesAreOneLineThatNamesTheFlag) {
   expectRefused("top -symbolize=remote a.pb.gz", "symbolize");
   expectRefused("top a.pb.gz extra.pb.gz", "extra.pb.gz");
   expectRefused("diff a.pb.gz", "NEW");
+}
+
+TEST_F(Command, ChecksExitWithTheirAnswerAndBothReportsSayTheSame) {
+  test::LaidHeap grown;
+  grown.slabs.assign(200, {{"kept", "held"}});
+  ASSERT_TRUE(formats::writeProfile(grown.dump(1, 1).columns, path("grown.pb.gz")).ok());
+  ASSERT_TRUE(formats::writeProfile(grown.dump(40000, 1).columns, path("vague.pb.gz")).ok());
+  const std::string gate = " --base heap.pb.gz --fail-on inuse_space:+5%,+1k --junit j.xml --sarif s.json";
+  EXPECT_EQ(run("check heap.pb.gz" + gate).status, 0);
+  EXPECT_THAT(contents("j.xml"), HasSubstr("failures=\"0\" errors=\"0\""));
+  const Done tripped = run("check grown.pb.gz" + gate);
+  EXPECT_EQ(tripped.status, 1) << tripped.err;
+  EXPECT_THAT(tripped.out, HasSubstr("TRIPPED"));
+  EXPECT_THAT(tripped.out, HasSubstr("kept"));
+  EXPECT_THAT(contents("j.xml"), HasSubstr("<failure type=\"tripped\""));
+  EXPECT_THAT(contents("s.json"), HasSubstr("\"level\": \"error\""));
+  EXPECT_THAT(contents("s.json"), HasSubstr("\"uri\": \"held.cpp\""));
+  const Done vague = run("check vague.pb.gz --sigma 10" + gate);
+  EXPECT_EQ(vague.status, 3) << vague.out << vague.err;
+  EXPECT_THAT(contents("j.xml"), HasSubstr("<error type=\"inconclusive\""));
+  EXPECT_THAT(contents("s.json"), HasSubstr("\"kind\": \"review\""));
+  expectRefused("check heap.pb.gz --base heap.pb.gz --fail-on inuse_space:+5%", "both floors");
+  expectRefused("check heap.pb.gz --base heap.pb.gz --fail-on speed:+5%,+1", "holds no speed");
+}
+
+TEST_F(Command, ATrendLeavesOutABrokenFileAndSaysSo) {
+  std::ofstream(path("broken.pb.gz")) << "not a dump";
+  const Done done = run("trend heap.pb.gz broken.pb.gz later.pb.gz");
+  EXPECT_EQ(done.status, 0) << done.err;
+  EXPECT_THAT(done.err, HasSubstr("left out: broken.pb.gz"));
+  EXPECT_THAT(done.out, HasSubstr("2 dumps over 1s"));
 }
 
 TEST_F(Command, AVerbThatDoesNotExistIsAnsweredWithTheNearest) {
