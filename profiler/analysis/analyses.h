@@ -127,6 +127,36 @@ struct FragResult {
 };
 absl::StatusOr<FragResult> fragmentation(const model::Query& query, const Cancel& cancel = {});
 
+// How live objects' requests fit the size classes, by sampling, and as many classes that would fit better.
+struct SizesResult {
+  model::Table classes;  // class_size, objects, mean, least, most, slots, slack, fit
+  model::Table
+      misfits;  // slack, least, most, class_size, over, below, objects, owner, stack: most slack first
+  double requested = 0, slots = 0;
+  std::vector<std::uint64_t> used, proposed;  // slot sizes, rising
+  double saved = 0, savedError = 0;           // bytes, on the samples that the proposal was fitted to
+  double savedHeldOut = 0;                    // the same, fitted on one half and judged on the other
+};
+// classCount 0: as many as the program uses now.
+absl::StatusOr<SizesResult> sizes(const model::Query& query, std::size_t classCount = 0,
+                                  const Cancel& cancel = {});
+
+// Money: what each line of the waterfall and each of the largest owners costs.
+struct Price {
+  std::string text;         // as given
+  std::string currency;     // "$"; may be ""
+  double perByteMonth = 0;  // a month is a twelfth of 365.25 days
+};
+// "4.2/GiB-month", "$0.006/GB-hour": GiB is 2^30, GB 10^9 bytes.
+absl::StatusOr<Price> parsePrice(absl::string_view text);
+struct CostResult {
+  model::Table lines;               // id, label, bytes, month, low, high
+  model::Table owners;              // owner, bytes, month, low, high: largest first
+  double month = 0, peakMonth = 0;  // of RSS now and at its peak; NaN: unknown
+  std::vector<std::string> assumptions;
+};
+absl::StatusOr<CostResult> cost(const model::Query& query, const Price& price, double replicas);
+
 struct Finding {
   std::string id;       // "unattributed", "free_slots", "growth", ...
   std::string title;    // one sentence with its figure

@@ -32,6 +32,8 @@ VERBS = {
     "top -diff_base": ["top", "-diff_base", "FILE", "GOOD"],
     "frag": ["frag", "FILE"],
     "leaks": ["leaks", "GOOD", "FILE"],
+    "sizes": ["sizes", "FILE"],
+    "cost": ["cost", "FILE", "--price", "4.2/GiB-month"],
     "trend": ["trend", "FILE", "GOOD"],
     "check base": ["check", "GOOD", "--base", "FILE", "--fail-on", "inuse_space:+5%,+1MiB"],
     "diff base": ["diff", "FILE", "GOOD"],

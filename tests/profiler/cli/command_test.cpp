@@ -79,6 +79,8 @@ std::string filesFor(const Verb& verb) {
   static const std::map<std::string, std::string> kOwn = {
       {"frag", "heap.pb.gz"},
       {"peek", "main a.pb.gz"},
+      {"sizes", "heap.pb.gz"},
+      {"cost", "heap.pb.gz --price 4.2/GiB-month"},
       {"trend", "heap.pb.gz later.pb.gz"},
       {"check", "later.pb.gz --base heap.pb.gz --fail-on inuse_space:+5%,+1MiB"}};
   const auto own = kOwn.find(verb.name);
@@ -170,6 +172,7 @@ TEST_F(Command, ChecksExitWithTheirAnswerAndBothReportsSayTheSame) {
   EXPECT_THAT(contents("s.json"), HasSubstr("\"kind\": \"review\""));
   expectRefused("check heap.pb.gz --base heap.pb.gz --fail-on inuse_space:+5%", "both floors");
   expectRefused("check heap.pb.gz --base heap.pb.gz --fail-on speed:+5%,+1", "holds no speed");
+  expectRefused("cost heap.pb.gz --price cheap", "4.2/GiB-month");
 }
 
 TEST_F(Command, ATrendLeavesOutABrokenFileAndSaysSo) {

@@ -1,0 +1,56 @@
+// `heapprof cost FILE --price 4.2/GiB-month --replicas N`: memory as money.
+#include <cmath>
+
+#include "CLI/CLI.hpp"
+
+#include "profiler/analysis/analyses.h"
+#include "profiler/cli/output.h"
+#include "profiler/cli/verbs.h"
+#include "profiler/report/sizes_text.h"
+
+namespace heapprof::cli {
+namespace {
+
+std::string file, price, format = "text";
+double replicas = 1;
+
+absl::optional<double> known(double value) {
+  return std::isnan(value) ? absl::nullopt : absl::optional<double>(value);
+}
+
+}  // namespace
+
+void addCostFlags(CLI::App& app) {
+  app.add_option("FILE", file, "a dump")->required();
+  app.add_option("--price", price, "AMOUNT/UNIT-TIME: 4.2/GiB-month, $0.006/GB-hour")->required();
+  app.add_option("--replicas", replicas, "processes like this one")
+      ->check(CLI::Range(1.0, 1e9))
+      ->capture_default_str();
+  addFormatFlag(app, &format);
+}
+
+int runCost() {
+  absl::StatusOr<analysis::Price> parsed = analysis::parsePrice(price);
+  if (!parsed.ok()) return fail(parsed.status());
+  absl::StatusOr<model::SnapshotPtr> snapshot = load(file);
+  if (!snapshot.ok()) return fail(snapshot.status());
+  model::Query query;
+  query.snapshot = *std::move(snapshot);
+  absl::StatusOr<analysis::CostResult> result = analysis::cost(query, *parsed, replicas);
+  if (!result.ok()) return fail(result.status());
+  report::Document document;
+  document.verb = "cost";
+  document.facts = {
+      report::textFact("price", "Price", price), report::textFact("currency", "Currency", parsed->currency),
+      report::numberFact("replicas", "Replicas", model::Unit::kCount, replicas),
+      report::numberFact("month", "A month, now", model::Unit::kCount, known(result->month)),
+      report::numberFact("peak_month", "A month, peak", model::Unit::kCount, known(result->peakMonth))};
+  document.text = [&] { return report::costText(*query.snapshot, *result, parsed->currency); };
+  if (format != "text") {
+    document.tables = {result->lines, result->owners};
+    document.notes = result->assumptions;
+  }
+  return write(format, document);
+}
+
+}  // namespace heapprof::cli
