@@ -8,6 +8,7 @@
 #include "absl/strings/str_replace.h"
 
 #include "profiler/analysis/analyses.h"
+#include "profiler/analysis/leak_verdict.h"
 #include "profiler/analysis/stack_groups.h"
 #include "profiler/analysis/waterfall_lines.h"
 #include "profiler/model/units.h"
@@ -122,6 +123,45 @@ absl::Status largestHolder(const Scene& scene, Findings* out) {
   return absl::OkStatus();
 }
 
+// Who pins the free room, where samples say so and it is more than their error.
+std::string pinnedMostBy(const Scene& scene) {
+  model::Query alone = scene.query;
+  alone.baselineMode = model::BaselineMode::kNone;
+  absl::StatusOr<FragResult> frag = fragmentation(alone);
+  if (!frag.ok() || frag->stacks.rows() == 0) return "";
+  const model::Column& pins = *frag->stacks.find("pins");
+  const model::Column& back = *frag->stacks.find("comes_back");
+  if (pins.values[0] <= kSameWithin * pins.standardError[0]) return "";
+  return absl::StrCat(" ", frag->stacks.find("owner")->texts[0], " pins ", bytesText(pins.values[0]),
+                      " of it; if its objects went, ", model::cellText(back, 0, true), " would come back.");
+}
+
+// Objects that outlived their siblings by far: one dump is enough to see them.
+absl::Status oldNeverFreed(const Scene& scene, Findings* out) {
+  if (!scene.snapshot.hasHeapSnapshot() || !scene.snapshot.sampleType("inuse_space")) return absl::OkStatus();
+  model::Query alone = scene.query;
+  alone.baselineMode = model::BaselineMode::kNone;
+  Histories histories;
+  absl::Status status = histories.add(alone);
+  if (!status.ok()) return status;
+  histories.finish();
+  const StackHistory* worst = nullptr;
+  LeakJudgement found;
+  for (const StackHistory& stack : histories.stacks()) {
+    LeakJudgement judgement = judge(stack, histories.dumps(), true);
+    if (judgement.verdict != LeakVerdict::kOldNeverFreed || judgement.oldBytes <= found.oldBytes) continue;
+    found = std::move(judgement);
+    worst = &stack;
+  }
+  if (worst == nullptr) return absl::OkStatus();
+  out->push_back({"old_never_freed",
+                  absl::StrCat(worst->owner, " holds ", bytesText(found.oldBytes),
+                               " that are old while their siblings die young"),
+                  absl::StrCat("Of them, ", found.evidence, "."), found.oldBytes,
+                  absl::StrCat("heapprof leaks ", scene.file), "leaks"});
+  return absl::OkStatus();
+}
+
 void freeSlots(const Scene& scene, Findings* out) {
   absl::optional<double> bytes = scene.bytes("free_slots");
   if (!bytes) return;
@@ -153,6 +193,7 @@ void freeSlots(const Scene& scene, Findings* out) {
                             static_cast<double>(classes.capacity_objects(at))),
                     " of its slots are live.");
   }
+  absl::StrAppend(&finding.detail, pinnedMostBy(scene));
   out->push_back(std::move(finding));
 }
 
@@ -163,30 +204,28 @@ void bigLines(const Scene& scene, Findings* out) {
     double share;  // of RSS from which it is told
     const char* title;
     const char* detail;
+    const char* verb;
     const char* page;
   } kRows[] = {
       {"internal_slack", 0.05, "is lost by rounding requests up to size classes",
-       "Sizes just above a class waste most; compare inuse_requested with inuse_space.", "frag"},
+       "Sizes just above a class waste most; the command shows who asks for them.", "sizes", "frag"},
       {"thread_caches", 0.03, "is kept in thread caches",
-       "Many threads, or threads that sleep on full caches.", "overview"},
+       "Many threads, or threads that sleep on full caches.", "info", "overview"},
       {"dirty", 0.05, "is free but not yet given back to the kernel",
-       "It is reused before new memory is taken; it goes back as demand stays low.", "map"},
+       "It is reused before new memory is taken; it goes back as demand stays low.", "frag", "map"},
       {"metadata", 0.05, "is the allocator's own books", "Usually many small slabs that are nearly empty.",
-       "map"},
-      {"sampler", 0.02, "is the profiler's own", "A larger sample= interval makes it smaller.", "overview"},
-      {"other_mappings", 0.25, "is not the heap", "Code, thread stacks, mapped files, or memory by mmap.",
+       "frag", "map"},
+      {"sampler", 0.02, "is the profiler's own", "A larger sample= interval makes it smaller.", "info",
        "overview"},
+      {"other_mappings", 0.25, "is not the heap", "Code, thread stacks, mapped files, or memory by mmap.",
+       "info", "overview"},
   };
   for (const auto& row : kRows) {
     absl::optional<double> bytes = scene.bytes(row.line);
     if (!bytes || *bytes < row.share * scene.rss) continue;
-    const bool requested = absl::string_view(row.line) == "internal_slack";
     out->push_back({row.line,
                     absl::StrCat(bytesText(*bytes), " (", percent(*bytes, scene.rss), " of RSS) ", row.title),
-                    row.detail, *bytes,
-                    requested ? absl::StrCat("heapprof top -sample_index=inuse_requested ", scene.file)
-                              : absl::StrCat("heapprof info ", scene.file),
-                    row.page});
+                    row.detail, *bytes, absl::StrCat("heapprof ", row.verb, " ", scene.file), row.page});
   }
 }
 
@@ -210,7 +249,10 @@ absl::StatusOr<std::vector<Finding>> findings(const model::Query& query) {
   scene.rss = scene.fall.kernelRss.value_or(0);
   Findings found;
   absl::Status status = growth(scene, &found);
-  if (status.ok() && !query.snapshot->columns().sampleTypes.empty()) status = largestHolder(scene, &found);
+  if (status.ok() && !query.snapshot->columns().sampleTypes.empty()) {
+    status = largestHolder(scene, &found);
+    if (status.ok()) status = oldNeverFreed(scene, &found);
+  }
   if (!status.ok()) return status;
   if (scene.rss > 0) {
     freeSlots(scene, &found);

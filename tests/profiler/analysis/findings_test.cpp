@@ -1,9 +1,11 @@
 // Findings: ranked, few, each with a command that a shell takes; and what `info` says about a dump.
+#include <algorithm>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <set>
 
 #include "profiler/analysis/analyses.h"
+#include "tests/profiler/support/laid_heap.h"
 #include "tests/profiler/support/snapshot_maker.h"
 
 namespace heapprof::analysis {
@@ -56,6 +58,46 @@ TEST(Findings, CommandsQuoteNamesForTheShellAndForExpressions) {
     if (finding.id == "largest_holder")
       EXPECT_THAT(finding.command, testing::HasSubstr("-focus='Store::put\\(int\\)'"));
   }
+}
+
+TEST(Findings, FreeRoomNamesWhoPinsItAndLeadsToFrag) {
+  test::LaidHeap heap;
+  heap.slabs.assign(100, {std::vector<std::string>(8, "hoard")});
+  model::Query query;
+  query.snapshot = heap.dump(2048, 1).make("d.pb.gz");
+  const std::vector<Finding> found = findingsOf(query);
+  ASSERT_FALSE(found.empty());
+  EXPECT_EQ(found[0].id, "free_slots");
+  EXPECT_EQ(found[0].command, "heapprof frag d.pb.gz");
+  EXPECT_THAT(found[0].detail, testing::HasSubstr("hoard pins"));
+  EXPECT_THAT(found[0].detail, testing::HasSubstr("would come back"));
+}
+
+TEST(Findings, WhatIsOldAmongTheYoungLeadsToLeaks) {
+  SnapshotMaker maker = service();
+  heapprof::HeapSnapshot& heap = maker.heap();
+  maker.columns.durationNanos = 100'000'000'000;
+  heapprof::Stacks& stacks = *heap.mutable_stacks();
+  stacks.add_id(1);
+  stacks.add_sample_index(1);  // log_line
+  stacks.add_raw_allocations(1020);
+  stacks.add_raw_frees(1000);
+  stacks.add_raw_live(20);
+  for (int i = 0; i < 48; ++i) stacks.add_lifetime_buckets(i == 20 ? 1000 : 0);  // a millisecond
+  for (std::uint64_t i = 0; i < 20; ++i) {
+    heap.mutable_samples()->add_address(0x1000 + i * 0x1000000);
+    heap.mutable_samples()->add_allocated_bytes(static_cast<std::uint64_t>(4 * kMiB));
+    heap.mutable_samples()->add_stack(1);
+    heap.mutable_samples()->add_age_nanos((2 + 4 * i) * 1'000'000'000);
+  }
+  model::Query query;
+  query.snapshot = maker.make("d.pb.gz");
+  const std::vector<Finding> found = findingsOf(query);
+  const auto old =
+      std::find_if(found.begin(), found.end(), [](const Finding& f) { return f.id == "old_never_freed"; });
+  ASSERT_NE(old, found.end());
+  EXPECT_EQ(old->command, "heapprof leaks d.pb.gz");
+  EXPECT_THAT(old->title, testing::HasSubstr("log_line holds 80MB"));
 }
 
 TEST(Findings, GrowthIsToldWithItsErrorAndSmallThingsAreNot) {
