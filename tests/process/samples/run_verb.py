@@ -105,7 +105,7 @@ class Run(unittest.TestCase):
         self.assertIn("no profile: nothing was sampled", done.stderr)
 
     def test_sampling_turned_off_still_says_where_rss_went(self):
-        done = self.run_under("--sample", "0", "--", f"{SAMPLES}/leak")
+        done = self.run_under("--sample", "0", "--", f"{SAMPLES}/threads")
         self.assertEqual(done.returncode, 0)
         self.assertEqual(len(self.dumps()), 1, done.stderr)
         self.assertIn("live objects", done.stderr)
