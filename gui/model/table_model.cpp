@@ -111,6 +111,9 @@ QVariant TableModel::data(const QModelIndex& index, int role) const {
       return sortKey(column, row);
     case kSignRole:
       if (!column.isSigned || column.unit == Unit::kText || !column.isKnown(row)) return {};
+      // A colour claims a change: what is within twice its error is none.
+      if (row < column.standardError.size() && std::fabs(column.values[row]) <= 2 * column.standardError[row])
+        return 0;
       return column.values[row] > 0 ? 1 : column.values[row] < 0 ? -1 : 0;
     case kKnownRole:
       return column.isKnown(row);

@@ -233,8 +233,8 @@ void FunctionsPage::showFunction(const QString& name) {
     const QModelIndexList found =
         rows.match(rows.index(0, at), Qt::DisplayRole, name, 1, Qt::MatchExactly | Qt::MatchCaseSensitive);
     if (!found.isEmpty()) {
-      list_->setCurrentIndex(found.front());
-      list_->scrollTo(found.front());
+      list_->setCurrentIndex(
+          found.front().siblingAtColumn(0));  // a narrow list keeps its first figures in sight
     }
   }
   if (isNew || callers_.model->tree() == nullptr) turnAround();

@@ -25,15 +25,11 @@ TablePage::TablePage(Session& session, Layout layout, Source source, QWidget* pa
   column->setContentsMargins(14, 10, 14, 8);
   column->setSpacing(6);
   auto* bar = new QHBoxLayout;
-  notes_ = new QLabel(content);
-  notes_->setObjectName(QStringLiteral("muted"));
-  notes_->setWordWrap(true);
-  notes_->setTextFormat(Qt::PlainText);
   search_ = new QLineEdit(content);
   search_->setPlaceholderText(QStringLiteral("Show rows that match ( / )"));
   search_->setClearButtonEnabled(true);
   search_->setFixedWidth(280);
-  bar->addWidget(notes_, 1);
+  bar->addStretch(1);
   bar->addWidget(search_, 0, Qt::AlignTop);
   column->addLayout(bar);
   splitter_ = new QSplitter(Qt::Vertical, content);
@@ -58,10 +54,16 @@ TablePage::Part TablePage::createPart(QWidget* parent) {
   column->setSpacing(4);
   part.title = new QLabel(part.box);
   part.title->setObjectName(QStringLiteral("h2"));
+  part.notes = new QLabel(part.box);
+  part.notes->setObjectName(QStringLiteral("muted"));
+  part.notes->setWordWrap(true);
+  part.notes->setTextFormat(Qt::PlainText);
+  part.notes->hide();
   part.view = new QTableView(part.box);
   part.model = new TableModel(part.view);
   styleTable(part.view, part.model, &session());
   column->addWidget(part.title);
+  column->addWidget(part.notes);
   column->addWidget(part.view, 1);
   connect(part.view, &QTableView::doubleClicked, this, [this] {
     const QString function = selectedFunction();
@@ -90,10 +92,12 @@ void TablePage::show(const std::shared_ptr<const std::vector<model::Table>>& tab
     return;
   }
   showContent();
-  QStringList notes;
   for (std::size_t i = 0; i < parts_.size() && i < tables->size(); ++i) {
     const model::Table& table = (*tables)[i];
+    QStringList notes;
     for (const std::string& note : table.notes) notes << QString::fromStdString(note);
+    parts_[i].notes->setText(notes.join(u'\n'));
+    parts_[i].notes->setVisible(!notes.isEmpty());
     QString title = QString::fromStdString(table.title);
     if (table.rows() > 30)
       title += QStringLiteral("  (%1 rows)").arg(formatCount(static_cast<double>(table.rows())));
@@ -102,7 +106,6 @@ void TablePage::show(const std::shared_ptr<const std::vector<model::Table>>& tab
                {"id", "help"});
   }
   shareHeight();
-  notes_->setText(notes.join(u'\n'));
 }
 
 // Short tables get what they need, the main one the rest.
@@ -115,11 +118,14 @@ void TablePage::shareHeight() {
   std::size_t part = 0;
   for (const int count : layout_.perLine) {
     int rows = 0;
+    int lines = 0;
     for (int i = 0; i < count; ++i, ++part) {
       rows = std::max(rows, std::min(parts_[part].model->rowCount(), kMostRows));
+      const QString notes = parts_[part].notes->text();
+      lines = std::max(lines, notes.isEmpty() ? 0 : static_cast<int>(notes.count(u'\n')) + 1);
       if (part == layout_.main) mainLine = sizes.size();
     }
-    sizes << (rows + 1) * (fontMetrics().height() + 7) + 44;
+    sizes << (rows + 1) * (fontMetrics().height() + 7) + 44 + lines * (fontMetrics().height() + 4);
     others += sizes.back();
   }
   others -= sizes[mainLine];

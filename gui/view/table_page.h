@@ -51,6 +51,7 @@ class TablePage final : public Page {
   struct Part {
     QWidget* box = nullptr;
     QLabel* title = nullptr;
+    QLabel* notes = nullptr;  // what a reader of this table must know
     QTableView* view = nullptr;
     TableModel* model = nullptr;
   };
@@ -63,7 +64,6 @@ class TablePage final : public Page {
   Layout layout_;
   Source source_;
   QLineEdit* search_;
-  QLabel* notes_;
   QSplitter* splitter_;
   std::vector<Part> parts_;
 };

@@ -2,12 +2,14 @@
 #include <QAbstractItemModelTester>
 #include <QClipboard>
 #include <QHeaderView>
+#include <QLabel>
 #include <QLineEdit>
 #include <QPushButton>
 #include <QTableView>
 #include <QTemporaryDir>
 #include <QTreeView>
 #include <QtTest>
+#include <algorithm>
 
 #include "gui/model/call_tree_model.h"
 #include "gui/view/empty_state.h"
@@ -192,6 +194,11 @@ class GuiPagesTest : public QObject {
     // Slabs of 64-byte objects: page 1 is half live, page 2 an eighth; 1 + 1.75 MiB are free slots.
     const int slab = rowNamed(*page.tableView(0), "slab: free slots next to live objects").row();
     QCOMPARE(text(levels, slab, "Bytes"), QStringLiteral("2.75MB"));
+    const QList<QLabel*> labels = page.findChildren<QLabel*>();
+    QVERIFY(std::any_of(labels.begin(), labels.end(), [](const QLabel* label) {
+      return label->isVisible() &&
+             label->text() == QStringLiteral("The heap has 6MB resident, 3.25MB of it live objects.");
+    }));
     QVERIFY(page.tableView(0)->isColumnHidden(0));  // its stable name is for scripts
     const QAbstractItemModel& classes = *page.tableView(3)->model();
     QCOMPARE(text(classes, 0, "Class"), QStringLiteral("64B"));

@@ -158,6 +158,12 @@ class GuiTablesTest : public QObject {
     const QAbstractItemModelTester tester(&model, kFail);
     model.setTable(std::make_shared<model::Table>(changed));
     QCOMPARE(model.index(1, 0).data().toString(), QStringLiteral("+200B ± 5B"));
+    QCOMPARE(model.index(1, 0).data(kSignRole).toInt(), 1);
+    // Within twice its error a change is none, and has no colour.
+    auto unsure = std::make_shared<model::Table>(changed);
+    unsure->columns[0].standardError[1] = 150;
+    model.setTable(unsure);
+    QCOMPARE(model.index(1, 0).data(kSignRole).toInt(), 0);
     // As it stood: what is gone comes last, the change beside its figure; an unknown side leaves it unknown.
     const auto blind = tableOf({texts("name", {"grew"}), figures("bytes", {0}, {0})});
     const model::Table beside = withChange(*now, *blind, {"name"}, "bytes", ChangeOrder::kAsBefore);
