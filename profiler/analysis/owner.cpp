@@ -21,6 +21,9 @@ constexpr Pattern kFunctions[] = {
      "PyMem_RawMalloc"},
     {R"((?i)^\w*(Py\w*_|g_|ngx_p?|apr_p|je_|mi_|tc_|_int_|sqlite3\w*|git__\w*|av_|u_|xml)(m|c|z|re|p|nt|pc)?alloc\w*$)",
      "libraries' own allocation entries: g_malloc0, ngx_palloc, sqlite3Malloc, PyObject_Malloc"},
+    {R"(^(CRYPTO|OPENSSL)_(secure_|aligned_)?(m|z|c|re|clear_re)alloc(_array)?$|^(CRYPTO|OPENSSL|g|ap|apr|xml)_?(p?str|mem)n?dup\d?$)",
+     "OpenSSL's entries, and copies of strings that their callers keep: CRYPTO_zalloc, CRYPTO_strndup, "
+     "g_memdup2"},
     {R"((?i)^(\w*_)?(Raw)?(Malloc|Calloc|Realloc|Alloc)(_?(raw|zero|0|n|usable))?$)",
      "names that say nothing but alloc"},
     {R"(^operator new(\[\])?)", "operator new, in every form"},

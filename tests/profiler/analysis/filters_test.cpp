@@ -101,12 +101,13 @@ TEST(Plumbing, IsWhatOnlyPassesAllocationsOn) {
   for (const char* name :
        {"malloc", "operator new", "operator new[]", "__libc_malloc", "zmalloc", "xmalloc", "g_malloc0",
         "PyMem_RawMalloc", "std::vector<int>::push_back", "std::__new_allocator<char>::allocate",
-        "std::map<int, int>::operator[]", "runtime.mallocgc", "alloc::raw_vec::finish_grow"}) {
+        "std::map<int, int>::operator[]", "runtime.mallocgc", "alloc::raw_vec::finish_grow", "CRYPTO_zalloc",
+        "CRYPTO_clear_realloc", "CRYPTO_strndup", "g_memdup2", "apr_pstrdup"}) {
     EXPECT_TRUE(isPlumbing(name, "")) << name;
   }
-  for (const char* name :
-       {"main", "Cache::fill", "allocate_session", "reallocate_workers", "createStringObject", "dictAdd",
-        "std::thread::_M_run", "mallocate::run", "Allocator_test"}) {
+  for (const char* name : {"main", "Cache::fill", "allocate_session", "reallocate_workers",
+                           "createStringObject", "dictAdd", "std::thread::_M_run", "mallocate::run",
+                           "Allocator_test", "CRYPTO_THREAD_lock_new", "OPENSSL_LH_insert"}) {
     EXPECT_FALSE(isPlumbing(name, "")) << name;
   }
   EXPECT_TRUE(isPlumbing("anything", "/usr/lib/libjemalloc.so.2"));
