@@ -65,8 +65,11 @@ int runUnder(std::size_t limit) {
     while (taker.bytes < limit && taker.one(kSizes[round], limit)) {
     }
     most[round] = taker.bytes;
-    // Half; a third where regions of whole 2 MiB units are a large part of the limit.
-    const std::size_t share = limit < (std::size_t{64} << 20) ? limit / 3 : limit / 2;
+    // Half; a third for the largest blocks under the smallest limits: a further region is a sixteenth of the
+    // limit there, 4 MiB rounded up, the earlier rounds have filled the address space with such, and each
+    // holds one block of 3 MB. Larger ones would stand in the host's own mmap's way.
+    const bool large = kSizes[round] > (std::size_t{2} << 20);
+    const std::size_t share = large && limit < (std::size_t{64} << 20) ? limit / 3 : limit / 2;
     const std::size_t wanted =
         taker.blocks.size() == taker.blocks.capacity() ? kSizes[round] * taker.blocks.size() : share;
     if (taker.bytes < wanted) {
