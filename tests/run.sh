@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The README's test command: installs what is missing, lints, builds, runs every test, and ends with ctest's own summary.
-# `tests/run.sh release` (or lint, asan, tsan) runs one part only; the sanitizers' parts are not run without being named.
+# `tests/run.sh release` (or lint, tsan, aarch64, asan) runs one part only; the last three are not run without being named.
 # Quick the second time: only what changed is built.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -37,12 +37,13 @@ for part in "${parts[@]}"; do
   step "$part"
   case "$part" in
     lint) tests/lint/run.sh ;;
+    aarch64) tests/aarch64/run.sh ;;
     release | asan | tsan)
       build "$part"
       test_preset "$part"
       ;;
     *)
-      echo "tests/run.sh: no part '$part'; parts are lint tsan asan release" >&2
+      echo "tests/run.sh: no part '$part'; parts are lint tsan asan aarch64 release" >&2
       exit 2
       ;;
   esac

@@ -10,6 +10,7 @@
 #include <ostream>
 #include <pthread.h>
 #include <string>
+#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <thread>
 #include <ucontext.h>
@@ -198,13 +199,28 @@ void onSignal(int) {
   entryOfBoth();
 }
 
+// On AArch64 a handler returns into the vDSO, whose unwind information says how to go on. qemu-user
+// before 8.2 brings no vDSO and returns into a page of its own that no table describes; libgcc knows those
+// two instructions by heart, we do not.
+constexpr char kNotDescribed[] =
+    "no vDSO here (qemu-user): nothing describes where a signal handler returns to";
+bool returnFromHandlerIsDescribed() {
+#if defined(__aarch64__)
+  return getauxval(AT_SYSINFO_EHDR) != 0;
+#else
+  return true;
+#endif
+}
+
 TEST_F(EhFrameAgainstLibgcc, ThroughASignalHandler) {
+  if (!returnFromHandlerIsDescribed()) GTEST_SKIP() << kNotDescribed;
   std::signal(SIGUSR1, onSignal);
   std::raise(SIGUSR1);
   expectBothAgree();
 }
 
 TEST_F(EhFrameAgainstLibgcc, ThroughASignalHandlerOnItsOwnStack) {
+  if (!returnFromHandlerIsDescribed()) GTEST_SKIP() << kNotDescribed;
   std::vector<char> memory(std::size_t{256} << 10);
   stack_t own{};
   own.ss_sp = memory.data();
