@@ -16,6 +16,7 @@
 #include "runtime/os/os.h"
 #include "runtime/sampling/read.h"
 #include "tests/runtime/introspect/support.h"
+#include "tests/sanitizers.h"
 
 namespace heapprof::tests {
 namespace {
@@ -58,6 +59,12 @@ TEST(Dump, EveryAllocationIsThereToTheByteAtIntervalOne) {
   EXPECT_EQ(total(freed, "alloc_space"), total(after, "alloc_space"));
 }
 
+#if defined(HEAPPROF_TEST_SANITIZED)
+constexpr std::uintptr_t kMostCodeOfAdd = 8000;  // checks swell it
+#else
+constexpr std::uintptr_t kMostCodeOfAdd = 2000;
+#endif
+
 // The leaf of the stack is the code that called malloc: inside Objects::add.
 TEST(Dump, TheLeafFrameIsTheCallOfMalloc) {
   const Scratch scratch;
@@ -75,7 +82,7 @@ TEST(Dump, TheLeafFrameIsTheCallOfMalloc) {
     const auto leaf = profile.samples.locations[profile.samples.locationBegin[i]];
     const std::uint64_t address = profile.locations.address[leaf];
     EXPECT_GT(address, start);
-    EXPECT_LT(address, start + 2000);
+    EXPECT_LT(address, start + kMostCodeOfAdd);
     ASSERT_NE(profile.locations.mapping[leaf], formats::kNoRow);
     const auto& mapping = profile.mappings[profile.locations.mapping[leaf]];
     EXPECT_LE(mapping.start, address);

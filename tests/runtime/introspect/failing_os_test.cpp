@@ -105,6 +105,9 @@ const heapprof::Capability* capability(const heapprof::HeapSnapshot& heap, const
 }
 
 TEST(DumpWithoutPagemapScan, FallsBackToPagemapAndSaysSo) {
+#if defined(__SANITIZE_ADDRESS__)
+  GTEST_SKIP() << "the shadow is terabytes of mappings: their pagemap takes minutes to read";
+#endif
   const Scratch scratch;
   Objects objects;
   objects.add(3000, 1000);
