@@ -49,8 +49,8 @@ void HeapRows::addLabel(absl::string_view key, absl::string_view value, std::int
 bool HeapRows::add(const std::vector<std::uint64_t>& stack, const Share& share) {
   if (!charge(kSampleBytes + stack.size() * sizeof(Row))) return false;
   SampleColumns& samples = out_.samples;
-  for (std::size_t i = 0; i < stack.size(); ++i) {
-    samples.locations.push_back(locationOf(stack[i] - (i != 0 && stack[i] != 0 ? 1 : 0)));
+  for (const std::uint64_t address : stack) {
+    samples.locations.push_back(locationOf(address == 0 ? 0 : address - 1));
   }
   samples.locationBegin.push_back(samples.locations.size());
   const double exact[kTypes] = {share.alloc.objects, share.alloc.bytes, share.live.objects, share.live.bytes};

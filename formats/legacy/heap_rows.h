@@ -1,8 +1,8 @@
 // Builds a profile's columns out of records of addresses and counts: what both text formats are made of.
 //
 // Invariant: finish() leaves columns that satisfy profile_columns.h. Memory is charged as it is taken; add()
-// says false once it would exceed the budget. Addresses but the innermost become "return address minus one".
-// One read; one thread.
+// says false once it would exceed the budget. Addresses become "return address minus one", the innermost,
+// too: it is one where the allocator was called (jeprof leaves it). One read; one thread.
 #pragma once
 
 #include <array>

@@ -49,11 +49,19 @@ constexpr Signature kSignatures[] = {
     {"<?xml", 0, {"an XML file, not a profile", kGiveDump}},
 };
 
+// A profile's strings may say "ustar" just there; a tar archive has the file's mode in octal besides.
+bool mayBeTar(string_view head) {
+  const string_view mode = head.substr(100, 7);
+  return std::all_of(mode.begin(), mode.end(),
+                     [](char c) { return (c >= '0' && c <= '7') || c == ' ' || c == '\0'; });
+}
+
 }  // namespace
 
 Foreign recogniseForeign(string_view head) {
   for (const Signature& signature : kSignatures) {
-    if (head.size() >= signature.at && absl::StartsWith(head.substr(signature.at), signature.bytes)) {
+    if (head.size() >= signature.at && absl::StartsWith(head.substr(signature.at), signature.bytes) &&
+        (signature.at == 0 || mayBeTar(head))) {
       return signature.foreign;
     }
   }

@@ -1,6 +1,7 @@
 #include "formats/pprof/merge_profile.h"
 
 #include <algorithm>
+#include <array>
 #include <string>
 #include <utility>
 #include <vector>
@@ -198,88 +199,102 @@ class Merger {
     }
   }
 
+  // What a row of the current input has become: looked up once a row, then by what makes two rows equal
+  // (`putKey` writes it into key_), and taken over by `append` where nothing equal is in the result.
+  template <class PutKey, class Append>
+  Row translated(Row& known, RowIndex& index, const PutKey& putKey, const Append& append) {
+    if (known == kNoRow) {
+      putKey();
+      const auto [row, isNew] = index.find(key_.bytes());
+      if (isNew) {
+        append(row);
+      }
+      known = row;
+    }
+    return known;
+  }
+
   Row mappingOf(Row from) {
-    Row& known = to_.mappings[from];
-    if (known != kNoRow) {
-      return known;
-    }
     const Mapping& mapping = from_->mappings[from];
-    const StringIndex file = text(mapping.file), buildId = text(mapping.buildId);
-    key_.clear();
-    key_.varint((mapping.limit - mapping.start + kPageBytes - 1) / kPageBytes);
-    key_.varint(mapping.offset);
-    key_.varint(buildId != 0 ? buildId : file);
-    const auto [row, isNew] = mappingIndex_.find(key_.bytes());
-    if (isNew) {
-      out_.mappings.push_back(mapping);
-      out_.mappings.back().id = row + 1u;
-      out_.mappings.back().file = file;
-      out_.mappings.back().buildId = buildId;
-    }
-    return known = row;
+    return translated(
+        to_.mappings[from], mappingIndex_,
+        [&] {
+          const StringIndex buildId = text(mapping.buildId);
+          key_.clear();
+          key_.varint((mapping.limit - mapping.start + kPageBytes - 1) / kPageBytes);
+          key_.varint(mapping.offset);
+          key_.varint(buildId != 0 ? buildId : text(mapping.file));
+        },
+        [&](Row row) {
+          out_.mappings.push_back(mapping);
+          out_.mappings.back().id = row + 1u;
+          out_.mappings.back().file = text(mapping.file);
+          out_.mappings.back().buildId = text(mapping.buildId);
+        });
   }
 
   Row functionOf(Row from) {
-    Row& known = to_.functions[from];
-    if (known != kNoRow) {
-      return known;
-    }
     const FunctionColumns& functions = from_->functions;
-    const StringIndex name = text(functions.name[from]), systemName = text(functions.systemName[from]);
-    const StringIndex file = text(functions.file[from]);
-    key_.clear();
-    key_.varint(name);
-    key_.varint(systemName);
-    key_.varint(file);
-    key_.varint(static_cast<std::uint64_t>(functions.startLine[from]));
-    const auto [row, isNew] = functionIndex_.find(key_.bytes());
-    if (isNew) {
-      out_.functions.id.push_back(row + 1u);
-      out_.functions.name.push_back(name);
-      out_.functions.systemName.push_back(systemName);
-      out_.functions.file.push_back(file);
-      out_.functions.startLine.push_back(functions.startLine[from]);
-    }
-    return known = row;
+    const auto words = [&] {
+      return std::array{text(functions.name[from]), text(functions.systemName[from]),
+                        text(functions.file[from])};
+    };
+    return translated(
+        to_.functions[from], functionIndex_,
+        [&] {
+          key_.clear();
+          for (const StringIndex word : words()) {
+            key_.varint(word);
+          }
+          key_.varint(static_cast<std::uint64_t>(functions.startLine[from]));
+        },
+        [&](Row row) {
+          const auto [name, systemName, file] = words();
+          out_.functions.id.push_back(row + 1u);
+          out_.functions.name.push_back(name);
+          out_.functions.systemName.push_back(systemName);
+          out_.functions.file.push_back(file);
+          out_.functions.startLine.push_back(functions.startLine[from]);
+        });
   }
 
   Row locationOf(Row from) {
-    Row& known = to_.locations[from];
-    if (known != kNoRow) {
-      return known;
-    }
     const LocationColumns& locations = from_->locations;
-    const Row fromMapping = locations.mapping[from];
-    const Row mapping = fromMapping == kNoRow ? kNoRow : mappingOf(fromMapping);
-    const std::uint64_t inMapping =
-        locations.address[from] - (mapping == kNoRow ? 0 : from_->mappings[fromMapping].start);
     const std::uint64_t begin = locations.lineBegin[from], end = locations.lineBegin[from + 1u];
-    lines_.clear();
-    for (std::uint64_t k = begin; k < end; ++k) {
-      lines_.varint(functionOf(locations.lineFunction[k]));
-      lines_.varint(static_cast<std::uint64_t>(locations.lineNumber[k]));
-      lines_.varint(static_cast<std::uint64_t>(locations.lineColumn[k]));
-    }
-    key_.clear();
-    key_.varint(mapping);
-    key_.varint(inMapping);
-    key_.varint(locations.folded[from]);
-    key_.message(1, lines_);
-    const auto [row, isNew] = locationIndex_.find(key_.bytes());
-    if (isNew) {
-      LocationColumns& into = out_.locations;
-      into.id.push_back(row + 1u);
-      into.mapping.push_back(mapping);
-      into.address.push_back(inMapping + (mapping == kNoRow ? 0 : out_.mappings[mapping].start));
-      into.folded.push_back(locations.folded[from]);
-      for (std::uint64_t k = begin; k < end; ++k) {
-        into.lineFunction.push_back(functionOf(locations.lineFunction[k]));
-        into.lineNumber.push_back(locations.lineNumber[k]);
-        into.lineColumn.push_back(locations.lineColumn[k]);
-      }
-      into.lineBegin.push_back(into.lineFunction.size());
-    }
-    return known = row;
+    const Row fromMapping = locations.mapping[from];
+    const auto mapping = [&] { return fromMapping == kNoRow ? kNoRow : mappingOf(fromMapping); };
+    const std::uint64_t inMapping =
+        locations.address[from] - (fromMapping == kNoRow ? 0 : from_->mappings[fromMapping].start);
+    return translated(
+        to_.locations[from], locationIndex_,
+        [&] {
+          const Row of = mapping();
+          lines_.clear();
+          for (std::uint64_t k = begin; k < end; ++k) {
+            lines_.varint(functionOf(locations.lineFunction[k]));
+            lines_.varint(static_cast<std::uint64_t>(locations.lineNumber[k]));
+            lines_.varint(static_cast<std::uint64_t>(locations.lineColumn[k]));
+          }
+          key_.clear();  // after the parts, which write theirs into it
+          key_.varint(of);
+          key_.varint(inMapping);
+          key_.varint(locations.folded[from]);
+          key_.message(1, lines_);
+        },
+        [&](Row row) {
+          const Row of = mapping();
+          LocationColumns& into = out_.locations;
+          into.id.push_back(row + 1u);
+          into.mapping.push_back(of);
+          into.address.push_back(inMapping + (of == kNoRow ? 0 : out_.mappings[of].start));
+          into.folded.push_back(locations.folded[from]);
+          for (std::uint64_t k = begin; k < end; ++k) {
+            into.lineFunction.push_back(functionOf(locations.lineFunction[k]));
+            into.lineNumber.push_back(locations.lineNumber[k]);
+            into.lineColumn.push_back(locations.lineColumn[k]);
+          }
+          into.lineBegin.push_back(into.lineFunction.size());
+        });
   }
 
   void addSamples(const MergeInput& input) {

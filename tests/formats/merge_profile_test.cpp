@@ -12,6 +12,7 @@
 
 #include "absl/strings/str_cat.h"
 
+#include "formats/pprof/merge_files.h"
 #include "formats/pprof/read_profile.h"
 #include "tests/formats/column_oracle.h"
 #include "tests/formats/made_profiles.h"
@@ -262,6 +263,74 @@ TEST(MergeProfiles, TheLastPositiveSnapshotIsKeptAndPointsToItsStacks) {
   const auto both = mergeProfiles({{&a, 1}, {&b, 1}});
   ASSERT_TRUE(both.ok());
   EXPECT_EQ(both->heapSnapshot.header().sequence(), 2u);
+}
+
+class MergeFiles : public ::testing::Test {
+ protected:
+  void SetUp() override { std::filesystem::create_directories(folder_); }
+  void TearDown() override { std::filesystem::remove_all(folder_); }
+  std::string write(const Profile& profile) {
+    const std::string path = folder_ / absl::StrCat(++count_, ".pb");
+    std::ofstream(path, std::ios::binary) << profile.SerializeAsString();
+    return path;
+  }
+  std::filesystem::path folder_ =
+      std::filesystem::temp_directory_path() / absl::StrCat("heapprof-merge-files.", ::getpid());
+  int count_ = 0;
+};
+
+TEST_F(MergeFiles, InBatchesSayWhatOneMergeSays) {
+  std::vector<ProfileColumns> profiles;
+  std::vector<std::string> paths;
+  for (std::uint64_t seed = 1; seed <= 40; ++seed) {
+    Profile profile = testing::dumpLikeProfile();
+    for (auto& sample : *profile.mutable_sample()) {
+      for (auto& value : *sample.mutable_value())
+        value = static_cast<std::int64_t>((value + 1) * seed % 1000);
+    }
+    profiles.push_back(columnsOf(profile));
+    paths.push_back(write(profile));
+  }
+  std::vector<MergeInput> inputs;
+  for (const ProfileColumns& profile : profiles) inputs.push_back({&profile, 1});
+  const auto expected = mergeProfiles(inputs);
+  ASSERT_TRUE(expected.ok()) << expected.status().message();
+  for (const std::size_t batch : {std::size_t{1}, std::size_t{5000}, std::size_t{16} << 20}) {
+    MergeFilesOptions options;
+    options.leastBatchBytes = batch;
+    std::size_t asked = 0;
+    options.progress = [&asked](std::size_t done, std::size_t total) {
+      EXPECT_EQ(done, asked++);
+      EXPECT_EQ(total, 40u);
+      return true;
+    };
+    const auto merged = mergeFiles(paths, options);
+    ASSERT_TRUE(merged.ok()) << merged.status().message();
+    EXPECT_EQ(valuesByStack(*merged), valuesByStack(*expected)) << batch;
+    EXPECT_EQ(merged->timeNanos, expected->timeNanos);
+    EXPECT_EQ(merged->durationNanos, expected->durationNanos);
+    EXPECT_EQ(merged->hasHeapSnapshot, expected->hasHeapSnapshot);
+    EXPECT_TRUE(validate(*merged, "merged").ok());
+    EXPECT_EQ(asked, 40u);
+  }
+}
+
+TEST_F(MergeFiles, ABrokenFileEndsItUnlessItIsToBeLeftOut) {
+  const std::string good = write(testing::dumpLikeProfile()), broken = folder_ / "broken.pb";
+  std::ofstream(broken, std::ios::binary) << "nonsense";
+  const auto refused = mergeFiles({good, broken, good});
+  ASSERT_FALSE(refused.ok());
+  EXPECT_NE(refused.status().message().find(broken), absl::string_view::npos);
+  MergeFilesOptions options;
+  std::string said;
+  options.skip = [&said](const absl::Status& wrong) {
+    absl::StrAppend(&said, wrong.message());
+    return true;
+  };
+  const auto merged = mergeFiles({good, broken, good}, options);
+  ASSERT_TRUE(merged.ok()) << merged.status().message();
+  EXPECT_NE(said.find(broken), std::string::npos);
+  EXPECT_FALSE(mergeFiles({broken}, options).ok()) << "nothing is left to merge";
 }
 
 }  // namespace
