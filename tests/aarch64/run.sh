@@ -84,6 +84,6 @@ check conformance_real.sampling "${emulator[@]}" "${preload[@]}" -E "HEAPPROF=sa
   "$bin/conformance_real"
 rm -f "$build"/*.pb.gz
 # qemu emulates threads faithfully, but signals and forks of threaded programs less so: these stay native tests.
-check stress env STRESS_SECONDS=0.3 "${emulator[@]}" "$bin/stress" --gtest_filter='*RandomOps*:*Threads*'
+check stress env STRESS_SECONDS=0.3 "${emulator[@]}" "$bin/stress" --gtest_filter='*/RandomOps*:*/Threads.*'
 echo "aarch64: $passed passed, $failed failed, $SECONDS s"
 [ "$failed" -eq 0 ]
