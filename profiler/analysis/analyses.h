@@ -132,7 +132,7 @@ struct SizesResult {
   model::Table classes;  // class_size, objects, mean, least, most, slots, slack, fit
   model::Table
       misfits;  // slack, least, most, class_size, over, below, objects, owner, stack: most slack first
-  double requested = 0, slots = 0;
+  double requested = 0, slotBytes = 0;
   std::vector<std::uint64_t> used, proposed;  // slot sizes, rising
   double saved = 0, savedError = 0;           // bytes, on the samples that the proposal was fitted to
   double savedHeldOut = 0;                    // the same, fitted on one half and judged on the other

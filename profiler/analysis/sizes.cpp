@@ -168,7 +168,7 @@ absl::StatusOr<SizesResult> sizes(const model::Query& query, std::size_t classCo
   }
   for (const auto& [slot, of] : classes) {
     result.requested += of.requested;
-    result.slots += of.slots;
+    result.slotBytes += of.slots;
   }
   result.classes = classesTable(classes);
   result.misfits = misfitsTable(fits, *groups, snapshot.heap().size_classes());

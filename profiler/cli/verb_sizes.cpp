@@ -42,7 +42,7 @@ int runSizes() {
   document.verb = "sizes";
   document.facts = {
       report::numberFact("requested", "Requested", model::Unit::kBytes, result->requested),
-      report::numberFact("slots", "Slots", model::Unit::kBytes, result->slots),
+      report::numberFact("slots", "Slots", model::Unit::kBytes, result->slotBytes),
       report::numberFact("saved", "Saved", model::Unit::kBytes, result->saved, result->savedError),
       report::numberFact("saved_held_out", "Saved, held out", model::Unit::kBytes, result->savedHeldOut),
       report::textFact("used", "Classes in use", absl::StrJoin(result->used, " ")),

@@ -74,12 +74,12 @@ std::string misfitsText(const model::Table& table, std::size_t most, bool fullSt
 
 std::string sizesText(const model::Snapshot& snapshot, const analysis::SizesResult& result, std::size_t rows,
                       bool fullStacks) {
-  std::string out =
-      absl::StrFormat("%s: live objects asked for %s and take slots of %s: %.1f%% is rounding\n\n%s\n%s",
-                      snapshot.path(), bytesText(result.requested), bytesText(result.slots),
-                      result.slots > 0 ? 100 * (result.slots - result.requested) / result.slots : 0,
-                      classesText(result.classes), misfitsText(result.misfits, rows, fullStacks));
-  const bool worth = result.savedHeldOut > 0.01 * result.slots;
+  std::string out = absl::StrFormat(
+      "%s: live objects asked for %s and take slots of %s: %.1f%% is rounding\n\n%s\n%s", snapshot.path(),
+      bytesText(result.requested), bytesText(result.slotBytes),
+      result.slotBytes > 0 ? 100 * (result.slotBytes - result.requested) / result.slotBytes : 0,
+      classesText(result.classes), misfitsText(result.misfits, rows, fullStacks));
+  const bool worth = result.savedHeldOut > 0.01 * result.slotBytes;
   absl::StrAppend(&out, "\nBetter classes for this program, ", result.proposed.size(), " where it uses ",
                   result.used.size(), "\n");
   if (!worth) {
@@ -88,7 +88,7 @@ std::string sizesText(const model::Snapshot& snapshot, const analysis::SizesResu
     return out;
   }
   absl::StrAppend(&out, "  would save ", bytesText(result.saved), " ± ", bytesText(result.savedError), " of ",
-                  bytesText(result.slots), "; ", bytesText(result.savedHeldOut),
+                  bytesText(result.slotBytes), "; ", bytesText(result.savedHeldOut),
                   " on samples that they were not fitted to\n  now   ", absl::StrJoin(result.used, " "),
                   "\n  then  ", absl::StrJoin(result.proposed, " "), "\n");
   return out;

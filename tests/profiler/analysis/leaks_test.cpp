@@ -129,7 +129,8 @@ TEST(Leaks, CachesThatFillAndStopAreNeverCalledGrowing) {
   for (std::size_t dumps : {3, 4, 6}) {
     SCOPED_TRACE(dumps);
     EXPECT_LE(countOf(LeakVerdict::kGrowing, {untilThen(18, 10), forEver}, dumps), 1);
-    // It still takes in a twentieth of itself between the last two of three dumps: one in fifty may be mistaken.
+    // It still takes in a twentieth of itself between the last two of three dumps: one in fifty may be
+    // mistaken.
     const Program fills{[](double t) { return 20 * std::exp(-t / 8); }, forEver};
     EXPECT_LE(countOf(LeakVerdict::kGrowing, fills, dumps), dumps == 3 ? 6 : 1);
   }
