@@ -70,11 +70,25 @@ bool countDown(Heap& heap, std::uint8_t c, std::uint64_t interval) noexcept {
   return sampled;
 }
 
+// Sampling went on or off: nothing is owed across that.
+void drawAcrossOff(Heap& heap, std::uint8_t c, std::uint64_t interval) noexcept {
+  if ((heap.drawnInterval[c] == 0) != (interval == 0)) draw(heap, c, interval);
+}
+
+// Last, when the heap is whole again: taking a stack may allocate. `drawn`: the interval of the sample's
+// draw.
+void recordSample(const Heap& heap, Slab* slab, void* object, const Request& request,
+                  std::uint64_t drawn) noexcept {
+  const std::uint8_t c = slab->sizeClass;
+  addSample(slab, {object, request.bytes, kSizeClasses[c].size, request.alignment, request.kind, drawn},
+            request.frame, listsAreCold(heap, c));
+}
+
 // The bin is empty: one object for the caller, a batch for the bin. The call that finds no object left before
 // the next sample is the sample.
 void* refill(Heap& heap, std::uint8_t c, const Request& request) noexcept {
   const std::uint64_t interval = sampling::intervalBytes();
-  if ((heap.drawnInterval[c] == 0) != (interval == 0)) draw(heap, c, interval);
+  drawAcrossOff(heap, c, interval);
   const std::uint64_t until = heap.untilSample[c];
   const bool mayWalk = until == sampling::kNever || !listsAreCold(heap, c);
   const Chain chain = takeObjects(heap, c, mayWalk ? sampling::kNever : until + 1);
@@ -88,28 +102,20 @@ void* refill(Heap& heap, std::uint8_t c, const Request& request) noexcept {
   Slab* slab = heap.current[c];
   install(heap, c, rest);
   if (request.zero) std::memset(object, 0, chain.fresh ? sizeof(void*) : request.bytes);
-  // Last, when the heap is whole again: taking a stack may allocate.
-  if (sampled) {
-    addSample(slab, {object, request.bytes, kSizeClasses[c].size, request.alignment, request.kind, drawn},
-              request.frame, listsAreCold(heap, c));
-  }
+  if (sampled) recordSample(heap, slab, object, request, drawn);
   return object;
 }
 
 // The same for a medium class, whose gap is counted down object by object (entry/fast_path.h does it too).
 void* fromMediumClass(Heap& heap, std::uint8_t c, const Request& request) noexcept {
   const std::uint64_t interval = sampling::intervalBytes();
-  if ((heap.drawnInterval[c] == 0) != (interval == 0)) draw(heap, c, interval);
+  drawAcrossOff(heap, c, interval);
   const Chain chain = takeMedium(heap, c);
   if (chain.count == 0) return nullptr;
   const std::uint64_t drawn = heap.drawnInterval[c];
   const bool sampled = countDown(heap, c, interval);
   if (request.zero) std::memset(chain.head, 0, chain.fresh ? sizeof(void*) : request.bytes);
-  if (sampled) {
-    addSample(slabOfMedium(chain.head),
-              {chain.head, request.bytes, kSizeClasses[c].size, request.alignment, request.kind, drawn},
-              request.frame, listsAreCold(heap, c));
-  }
+  if (sampled) recordSample(heap, firstOf(findSlab(chain.head)), chain.head, request, drawn);
   return chain.head;
 }
 

@@ -19,8 +19,7 @@ constinit std::atomic<std::uint64_t> foreignFrees{0};
 // The slab or span that the object is in; null for addresses that are not ours.
 Slab* slabOfObject(const void* pointer) noexcept {
   Slab* slab = findSlab(pointer);
-  if (slab == nullptr) return nullptr;
-  return slab->kind == SlabKind::kInterior ? slabAt(slab->link) : slab;
+  return slab == nullptr ? nullptr : firstOf(slab);
 }
 
 void freeRemotely(Slab* slab, void* pointer) noexcept {
@@ -72,8 +71,7 @@ void deallocateIn(Slab* slab, void* pointer) noexcept {
       forgetSample(slab, pointer);
     return freeToSlab(slab, pointer);
   }
-  if (slab->kind == SlabKind::kInterior) slab = slabAt(slab->link);
-  deallocateRare(slab, owner, pointer);
+  deallocateRare(firstOf(slab), owner, pointer);
 }
 
 void deallocateElsewhere(void* pointer) noexcept {
@@ -85,6 +83,11 @@ void deallocateElsewhere(void* pointer) noexcept {
     return;
   }
   deallocateRare(slab, slab->owner.load(std::memory_order_relaxed), pointer);
+}
+
+void freeToSlab(Slab* slab, void* object) noexcept {
+  pushLocal(*slab, object);
+  if (--slab->countdown == 0) countdownEnded(slab);
 }
 
 void countdownEnded(Slab* slab) noexcept {

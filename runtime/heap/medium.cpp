@@ -21,10 +21,6 @@ std::size_t& depthOf(void* object) noexcept {
   return static_cast<std::size_t*>(object)[1];
 }
 
-Slab* firstOf(Slab* slab) noexcept {
-  return slab->kind == SlabKind::kInterior ? slabAt(slab->link) : slab;
-}
-
 // Found empty: more is kept.
 void raiseLimit(Heap& heap, std::uint8_t c) noexcept {
   const std::uint64_t share = (heap.allocated[c] - heap.freed[c]) >> kSpareShift;
@@ -38,15 +34,10 @@ void raiseLimit(Heap& heap, std::uint8_t c) noexcept {
 void giveToSlab(Heap& heap, std::uint8_t c, void* object) noexcept {
   --heap.allocated[c];
   --heap.freed[c];
-  freeToSlab(slabOfMedium(object), object);
+  freeToSlab(firstOf(findSlab(object)), object);
 }
 
 }  // namespace
-
-void freeToSlab(Slab* slab, void* object) noexcept {
-  pushLocal(*slab, object);
-  if (--slab->countdown == 0) lookAt(*ownerOf(slab->owner.load(std::memory_order_relaxed)), slab);
-}
 
 void freeMedium(Heap& heap, Slab* slab, void* object) noexcept {
   const std::uint8_t c = slab->sizeClass;
@@ -73,10 +64,6 @@ void freeMedium(Heap& heap, Slab* slab, void* object) noexcept {
   bin = object;
   ++heap.allocated[c];
   ++heap.freed[c];
-}
-
-Slab* slabOfMedium(const void* object) noexcept {
-  return firstOf(findSlab(object));
 }
 
 Chain takeMedium(Heap& heap, std::uint8_t c) noexcept {

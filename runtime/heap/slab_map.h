@@ -42,6 +42,11 @@ inline Slab* slabAt(pages::Granule granule) noexcept {
   return static_cast<Slab*>(pages::sideOf(granule));
 }
 
+// Of a slab or span, from the descriptor of any granule that an object of it may start in.
+inline Slab* firstOf(Slab* slab) noexcept {
+  return slab->kind == SlabKind::kInterior ? slabAt(slab->link) : slab;
+}
+
 pages::Granule granuleOfSlow(const Slab* slab) noexcept;
 inline pages::Granule granuleOf(const Slab* slab) noexcept {
   const auto index = static_cast<std::size_t>(slab - slabMap.table);

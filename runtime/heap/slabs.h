@@ -12,7 +12,7 @@ struct Chain {
   void* head = nullptr;
   std::uint32_t count = 0;
   bool fresh = false;  // memory never used since the kernel zeroed it, but for the links
-  bool alone = false;  // the list was too long to be taken
+  bool alone = false;  // of a list that was not taken whole
 };
 
 // At least one object of the class, from wherever it is cheapest; count 0: out of memory. No list longer than
@@ -37,9 +37,9 @@ void dropKept(Heap& heap) noexcept;
 // `slab`: the descriptor of whichever granule the object starts in.
 void freeMedium(Heap& heap, Slab* slab, void* object) noexcept;
 Chain takeMedium(Heap& heap, std::uint8_t sizeClass) noexcept;  // one object, or none: out of memory
-Slab* slabOfMedium(const void* object) noexcept;
 void emptyMediumBin(Heap& heap, std::uint8_t sizeClass) noexcept;
-// An owner's free of any class, straight to the slab.
+
+// An owner's free of any class, straight to the slab. In deallocate.cpp.
 void freeToSlab(Slab* slab, void* object) noexcept;
 
 // Frees of another heap's objects.
