@@ -123,4 +123,10 @@ absl::StatusOr<MergedView> mergedView(const model::Query& query, const Cancel& c
   return merged;
 }
 
+SamplesResult samplesResult(const MergedView& merged, model::Table table) {
+  table.notes = merged.view->notes();
+  return {std::move(table), merged.query, static_cast<double>(merged.total), merged.view->unit(),
+          merged.view->metric()};
+}
+
 }  // namespace heapprof::analysis

@@ -11,6 +11,7 @@
 
 #include "absl/status/statusor.h"
 
+#include "profiler/analysis/analyses.h"
 #include "profiler/analysis/stack_view.h"
 
 namespace heapprof::analysis {
@@ -20,6 +21,9 @@ struct MergedView {
   std::unique_ptr<StackView> view;  // kEverySample
   std::int64_t total = 0;           // as pprof counts it, before filters
 };
+
+// The table with what its view says of itself.
+SamplesResult samplesResult(const MergedView& merged, model::Table table);
 
 absl::StatusOr<MergedView> mergedView(const model::Query& query, const Cancel& cancel);
 

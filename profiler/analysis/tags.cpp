@@ -48,16 +48,11 @@ absl::StatusOr<SamplesResult> tags(const model::Query& query, const Cancel& canc
       keyTotal.values.push_back(static_cast<double>(total));
     }
   }
-  SamplesResult result;
-  result.table.id = "tags";
-  result.table.title = "Labels and what their samples hold";
-  result.table.notes = view.notes();
-  result.table.columns = {std::move(key), std::move(value), std::move(sum), std::move(keyTotal)};
-  result.merged = merged->query;
-  result.total = static_cast<double>(merged->total);
-  result.unit = view.unit();
-  result.metric = view.metric();
-  return result;
+  model::Table table;
+  table.id = "tags";
+  table.title = "Labels and what their samples hold";
+  table.columns = {std::move(key), std::move(value), std::move(sum), std::move(keyTotal)};
+  return samplesResult(*merged, std::move(table));
 }
 
 }  // namespace heapprof::analysis

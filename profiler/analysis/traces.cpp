@@ -67,16 +67,11 @@ absl::StatusOr<SamplesResult> traces(const model::Query& query, const Cancel& ca
     stack.texts.push_back(absl::StrJoin(lines, "\n"));
   });
   if (!walked.ok()) return walked;
-  SamplesResult result;
-  result.table.id = "traces";
-  result.table.title = "Samples with their stacks";
-  result.table.notes = view.notes();
-  result.table.columns = {std::move(value), std::move(labels), std::move(stack)};
-  result.merged = merged->query;
-  result.total = static_cast<double>(merged->total);
-  result.unit = view.unit();
-  result.metric = view.metric();
-  return result;
+  model::Table table;
+  table.id = "traces";
+  table.title = "Samples with their stacks";
+  table.columns = {std::move(value), std::move(labels), std::move(stack)};
+  return samplesResult(*merged, std::move(table));
 }
 
 }  // namespace heapprof::analysis

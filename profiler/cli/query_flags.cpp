@@ -1,5 +1,7 @@
 #include "profiler/cli/query_flags.h"
 
+#include <limits>
+
 #include "CLI/CLI.hpp"
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
@@ -91,6 +93,10 @@ void QueryFlags::addBaseline(CLI::App& app) {
 
 void QueryFlags::addFormat(CLI::App& app) {
   addFormatFlag(app, &format);
+}
+
+std::size_t QueryFlags::rowLimit() const {
+  return nodeCount <= 0 ? std::numeric_limits<std::size_t>::max() : static_cast<std::size_t>(nodeCount);
 }
 
 absl::StatusOr<model::Query> QueryFlags::toQuery(const std::string& path) const {

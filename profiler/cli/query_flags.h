@@ -44,6 +44,8 @@ struct QueryFlags {
 
   // Loads `path` and the baseline, if one is named.
   absl::StatusOr<model::Query> toQuery(const std::string& path) const;
+  // Of tables with figures of their own, where --nodecount 0 means all.
+  std::size_t rowLimit() const;
   bool wantsSymbols() const { return symbolize != "none" && symbolize != "no"; }
 };
 

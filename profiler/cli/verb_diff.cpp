@@ -46,7 +46,7 @@ int runDiff() {
   view.now = query->snapshot.get();
   view.stacks = &*stacks;
   view.totals = &*totals;
-  view.rows = flags.nodeCount <= 0 ? stacks->rows() : static_cast<std::size_t>(flags.nodeCount);
+  view.rows = flags.rowLimit();
   view.allTotals = showTotals;
   view.fullStacks = fullStacks;
   const report::DiffSum sum = report::diffSum(*stacks);

@@ -1,5 +1,4 @@
 // `heapprof frag FILE`: what the heap's memory is besides live objects, who pins it, what would come back.
-#include <limits>
 
 #include "CLI/CLI.hpp"
 
@@ -42,8 +41,7 @@ int runFrag() {
       report::numberFact("live", "Live objects", model::Unit::kBytes, result->live),
   };
   report::FragView view{query->snapshot.get(), &*result, 0, fullStacks, hugePages};
-  view.rows = flags.nodeCount <= 0 ? std::numeric_limits<std::size_t>::max()
-                                   : static_cast<std::size_t>(flags.nodeCount);
+  view.rows = flags.rowLimit();
   document.text = [&view] { return report::fragText(view); };
   if (flags.format != "text") {
     document.tables = {result->levels, result->stacks, result->classes, result->occupancy, result->pages};

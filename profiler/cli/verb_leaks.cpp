@@ -1,6 +1,5 @@
 // `heapprof leaks FILE...`: what grows from dump to dump, what is old while its siblings die young.
 #include <fstream>
-#include <limits>
 #include <sstream>
 
 #include "CLI/CLI.hpp"
@@ -64,8 +63,7 @@ int runLeaks() {
       report::numberFact("suspects", "Suspects", model::Unit::kCount, static_cast<double>(result.suspects))};
   document.notes = result.stacks.notes;
   report::LeaksView view{&histories, &result, 0, listAll, fullStacks};
-  view.rows = flags.nodeCount <= 0 ? std::numeric_limits<std::size_t>::max()
-                                   : static_cast<std::size_t>(flags.nodeCount);
+  view.rows = flags.rowLimit();
   document.text = [&view] { return report::leaksText(view); };
   if (flags.format != "text") document.tables = {result.stacks, result.verdicts, result.suppressed};
   const int status = write(flags.format, document);

@@ -1,5 +1,4 @@
 // `heapprof sizes FILE`: how requests fit the size classes, and classes that would fit better.
-#include <limits>
 
 #include "CLI/CLI.hpp"
 #include "absl/strings/str_join.h"
@@ -47,9 +46,7 @@ int runSizes() {
       report::numberFact("saved_held_out", "Saved, held out", model::Unit::kBytes, result->savedHeldOut),
       report::textFact("used", "Classes in use", absl::StrJoin(result->used, " ")),
       report::textFact("proposed", "Proposed", absl::StrJoin(result->proposed, " "))};
-  const std::size_t rows = flags.nodeCount <= 0 ? std::numeric_limits<std::size_t>::max()
-                                                : static_cast<std::size_t>(flags.nodeCount);
-  document.text = [&] { return report::sizesText(*query->snapshot, *result, rows, fullStacks); };
+  document.text = [&] { return report::sizesText(*query->snapshot, *result, flags.rowLimit(), fullStacks); };
   if (flags.format != "text") document.tables = {result->classes, result->misfits};
   return write(flags.format, document);
 }

@@ -1,5 +1,4 @@
 // `heapprof trend FILE...`: many dumps as a trend, one at a time in memory.
-#include <limits>
 #include <unistd.h>
 
 #include "CLI/CLI.hpp"
@@ -60,9 +59,7 @@ int runTrend() {
       report::numberFact("dumps", "Dumps", model::Unit::kCount, static_cast<double>(trend.dumps())),
       report::numberFact("duration", "Duration", model::Unit::kNanoseconds, result->seconds * 1e9)};
   document.notes = notes;
-  const std::size_t rows = flags.nodeCount <= 0 ? std::numeric_limits<std::size_t>::max()
-                                                : static_cast<std::size_t>(flags.nodeCount);
-  document.text = [&] { return report::trendText(*result, trend.dumps(), rows, fullStacks); };
+  document.text = [&] { return report::trendText(*result, trend.dumps(), flags.rowLimit(), fullStacks); };
   if (flags.format != "text") document.tables = {result->totals, result->stacks};
   return write(flags.format, document);
 }
