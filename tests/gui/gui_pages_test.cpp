@@ -6,7 +6,6 @@
 #include <QLineEdit>
 #include <QPushButton>
 #include <QTableView>
-#include <QTemporaryDir>
 #include <QTreeView>
 #include <QtTest>
 #include <algorithm>
@@ -14,38 +13,17 @@
 #include "gui/model/call_tree_model.h"
 #include "gui/view/empty_state.h"
 #include "gui/view/functions_page.h"
-#include "gui/view/main_window.h"
 #include "gui/view/page.h"
 #include "gui/view/table_page.h"
-#include "gui/view/theme.h"
-#include "tests/gui/known_dump.h"
+#include "tests/gui/known_window.h"
 
 using namespace heapprof::gui;
 using namespace heapprof::test;
 
-class GuiPagesTest : public QObject {
+class GuiPagesTest : public QObject, private KnownWindow {
   Q_OBJECT
 
  private:
-  QTemporaryDir folder_;
-  QString after_, before_, foreign_;
-  std::unique_ptr<MainWindow> window_;
-
-  void settle() { QTRY_VERIFY_WITH_TIMEOUT(window_->isIdle() && !window_->loader().busy(), 30000); }
-
-  void open(const QStringList& files, const QString& base = {}) {
-    window_->open(files, base);
-    settle();
-  }
-
-  template <typename PageType>
-  PageType& show(const char* id) {
-    window_->session().showPage(QLatin1String(id));
-    QCoreApplication::processEvents();
-    settle();
-    return *static_cast<PageType*>(window_->page(QLatin1String(id)));
-  }
-
   static QString text(const QAbstractItemModel& model, int row, const char* title,
                       const QModelIndex& parent = {}) {
     for (int column = 0; column < model.columnCount(); ++column) {
@@ -79,23 +57,8 @@ class GuiPagesTest : public QObject {
   }
 
  private Q_SLOTS:
-  void initTestCase() {
-    QVERIFY(folder_.isValid());
-    after_ = writeKnownDump(folder_.path(), QStringLiteral("after.pb.gz"), Known::kAfter);
-    before_ = writeKnownDump(folder_.path(), QStringLiteral("before.pb.gz"), Known::kBefore);
-    foreign_ = writeKnownDump(folder_.path(), QStringLiteral("foreign.pb.gz"), Known::kForeign);
-    QVERIFY(!after_.isEmpty() && !before_.isEmpty() && !foreign_.isEmpty());
-    applyTheme(*qApp, false);
-  }
-
-  void init() {
-    window_ = std::make_unique<MainWindow>(false);
-    window_->resize(1280, 800);
-    window_->show();
-    window_->activateWindow();
-    QVERIFY(QTest::qWaitForWindowExposed(window_.get()));
-  }
-
+  void initTestCase() { writeDumps(); }
+  void init() { makeWindow(); }
   void cleanup() { window_.reset(); }
 
   void aClickOnAFunctionShowsItsCallersAndCallees() {

@@ -3,60 +3,24 @@
 #include <QComboBox>
 #include <QLabel>
 #include <QTableView>
-#include <QTemporaryDir>
 #include <QtTest>
 
 #include "gui/view/empty_state.h"
 #include "gui/view/functions_page.h"
 #include "gui/view/global_bar.h"
-#include "gui/view/main_window.h"
 #include "gui/view/overview_page.h"
 #include "gui/view/table_page.h"
-#include "gui/view/theme.h"
-#include "tests/gui/known_dump.h"
+#include "tests/gui/known_window.h"
 
 using namespace heapprof::gui;
 using namespace heapprof::test;
 
-class GuiReadingTest : public QObject {
+class GuiReadingTest : public QObject, private KnownWindow {
   Q_OBJECT
 
- private:
-  QTemporaryDir folder_;
-  QString after_, before_;
-  std::unique_ptr<MainWindow> window_;
-
-  void settle() { QTRY_VERIFY_WITH_TIMEOUT(window_->isIdle() && !window_->loader().busy(), 30000); }
-
-  void open(const QStringList& files, const QString& base = {}) {
-    window_->open(files, base);
-    settle();
-  }
-
-  template <typename PageType>
-  PageType& show(const char* id) {
-    window_->session().showPage(QLatin1String(id));
-    QCoreApplication::processEvents();
-    settle();
-    return *static_cast<PageType*>(window_->page(QLatin1String(id)));
-  }
-
  private Q_SLOTS:
-  void initTestCase() {
-    QVERIFY(folder_.isValid());
-    after_ = writeKnownDump(folder_.path(), QStringLiteral("after.pb.gz"), Known::kAfter);
-    before_ = writeKnownDump(folder_.path(), QStringLiteral("before.pb.gz"), Known::kBefore);
-    QVERIFY(!after_.isEmpty() && !before_.isEmpty());
-    applyTheme(*qApp, false);
-  }
-
-  void init() {
-    window_ = std::make_unique<MainWindow>(false);
-    window_->resize(1280, 800);
-    window_->show();
-    QVERIFY(QTest::qWaitForWindowExposed(window_.get()));
-  }
-
+  void initTestCase() { writeDumps(); }
+  void init() { makeWindow(); }
   void cleanup() { window_.reset(); }
 
   void aBadFileIsSaidInTheWindow() {

@@ -10,7 +10,6 @@
 #include <QSemaphore>
 #include <QSignalSpy>
 #include <QTableView>
-#include <QTemporaryDir>
 #include <QThreadPool>
 #include <QtTest>
 
@@ -22,46 +21,23 @@
 #include "gui/view/flame_view.h"
 #include "gui/view/functions_page.h"
 #include "gui/view/global_bar.h"
-#include "gui/view/main_window.h"
 #include "gui/view/map_page.h"
 #include "gui/view/map_view.h"
 #include "gui/view/overview_page.h"
 #include "gui/view/page.h"
 #include "gui/view/table_page.h"
-#include "gui/view/theme.h"
 #include "gui/view/unit_inspector.h"
 #include "gui/view/waterfall_view.h"
 #include "tests/gui/ink.h"
-#include "tests/gui/known_dump.h"
+#include "tests/gui/known_window.h"
 
 using namespace heapprof::gui;
 using namespace heapprof::test;
 
-class GuiWindowTest : public QObject {
+class GuiWindowTest : public QObject, private KnownWindow {
   Q_OBJECT
 
  private:
-  QTemporaryDir folder_;
-  QString after_;
-  QString before_;
-  QString foreign_;
-  std::unique_ptr<MainWindow> window_;
-
-  void settle() { QTRY_VERIFY_WITH_TIMEOUT(window_->isIdle() && !window_->loader().busy(), 30000); }
-
-  void open(const QStringList& files, const QString& base = {}) {
-    window_->open(files, base);
-    settle();
-  }
-
-  template <typename PageType>
-  PageType& show(const char* id) {
-    window_->session().showPage(QLatin1String(id));
-    QCoreApplication::processEvents();
-    settle();
-    return *static_cast<PageType*>(window_->page(QLatin1String(id)));
-  }
-
   FlameView& flame() { return show<FlamePage>("flame").view(); }
 
   static std::uint32_t nodeNamed(const FlameView& view, const QString& name) {
@@ -76,23 +52,8 @@ class GuiWindowTest : public QObject {
   }
 
  private Q_SLOTS:
-  void initTestCase() {
-    QVERIFY(folder_.isValid());
-    after_ = writeKnownDump(folder_.path(), QStringLiteral("after.pb.gz"), Known::kAfter);
-    before_ = writeKnownDump(folder_.path(), QStringLiteral("before.pb.gz"), Known::kBefore);
-    foreign_ = writeKnownDump(folder_.path(), QStringLiteral("foreign.pb.gz"), Known::kForeign);
-    QVERIFY(!after_.isEmpty() && !before_.isEmpty() && !foreign_.isEmpty());
-    applyTheme(*qApp, false);
-  }
-
-  void init() {
-    window_ = std::make_unique<MainWindow>(false);
-    window_->resize(1280, 800);
-    window_->show();
-    window_->activateWindow();
-    QVERIFY(QTest::qWaitForWindowExposed(window_.get()));
-  }
-
+  void initTestCase() { writeDumps(); }
+  void init() { makeWindow(); }
   void cleanup() { window_.reset(); }
 
   void framesAreAsWideAsTheirBytes() {
