@@ -2,7 +2,6 @@
 
 #include "runtime/base/bits.h"
 #include "runtime/base/fatal.h"
-#include "runtime/os/os.h"
 
 namespace heapprof::pages {
 namespace {
@@ -58,61 +57,121 @@ void Book::markFree(Granule first, std::uint32_t granules) noexcept {
     store(unit.used, used & ~bits);
     freeBackedGranules += base::bitCount(load(unit.backed) & bits);
   });
-  // A unit changes between the two passes when its last granule goes or its first is placed: both marks rise.
-  const std::uint32_t last = (first + granules - 1) >> kUnitGranulesShift;
-  for (std::uint32_t& highest : highestUnit_) highest = last > highest ? last : highest;
+  raiseMarks(first + granules - 1);
   usedGranules -= granules;
 }
 
-std::uint64_t Book::discard(Unit& unit, std::uintptr_t start, std::uint64_t most) noexcept {
-  std::uint64_t todo = load(unit.backed) & ~load(unit.used);
-  std::uint64_t done = 0;
-  while (todo != 0 && done < most) {
-    const unsigned end = 64 - static_cast<unsigned>(__builtin_clzll(todo));
-    const std::uint64_t below = ~todo & bitRun(0, end);
-    unsigned from = below == 0 ? 0 : 64 - static_cast<unsigned>(__builtin_clzll(below));
-    if (end - from > most - done) from = end - static_cast<unsigned>(most - done);
-    const std::uint64_t run = bitRun(from, end - from);
-    todo &= ~run;
-    const std::size_t bytes = std::size_t{end - from} << kGranuleShift;
-    if (!os::calls().discard(reinterpret_cast<void*>(start + (std::size_t{from} << kGranuleShift)), bytes))
-      continue;
-    store(unit.backed, load(unit.backed) & ~run);
-    unit.purged |= run;
-    unit.purges.fetch_add(1, std::memory_order_relaxed);
-    freeBackedGranules -= end - from;
-    purgedBytes += bytes;
-    done += end - from;
-  }
-  return done;
+// A unit changes between the kinds when its last granule goes or its first is placed: both marks rise.
+void Book::raiseMarks(Granule last) noexcept {
+  const std::uint32_t unit = last >> kUnitGranulesShift;
+  for (std::uint32_t& highest : highestUnit_) highest = unit > highest ? unit : highest;
 }
 
-std::uint64_t Book::purgePass(bool placedUnits, std::uint64_t most) noexcept {
+void Book::fileFree(Granule first, std::uint32_t granules) noexcept {
+  const std::uint32_t number = first >> kUnitGranulesShift;
+  const Unit& unit = unitByNumber(number);
+  if (unit.use == Use::kNone) {
+    extents.give(first, granules);
+  } else if (load(unit.used) == 0) {
+    lists.remove(number);
+    extents.give(number << kUnitGranulesShift, kUnitGranules);
+  } else {
+    lists.refile(number);
+  }
+}
+
+void Book::takeRunOut(Granule first, std::uint32_t granules) noexcept {
+  forEachUnit(first, granules,
+              [&](Unit& unit, Granule, std::uint64_t bits) { store(unit.used, load(unit.used) | bits); });
+  const std::uint32_t number = first >> kUnitGranulesShift;
+  if (unitByNumber(number).use == Use::kNone) {
+    extents.takeFromInside(first, granules);
+  } else {
+    lists.refile(number);
+  }
+  freeBackedGranules -= granules;
+  outGranules += granules;
+  out.granules += granules;
+  Batch::Run* last = out.count == 0 ? nullptr : &out.runs[out.count - 1];
+  const bool joins = last != nullptr && first + granules == last->first &&
+                     regionOfGranule(first) == regionOfGranule(last->first) &&
+                     unitOf(last->first).use == Use::kNone && unitByNumber(number).use == Use::kNone;
+  if (joins) {
+    *last = {first, granules + last->granules};
+  } else {
+    out.runs[out.count++] = {first, granules};
+  }
+}
+
+void Book::collect(bool placedUnits, unsigned mostUsed, std::uint64_t most) noexcept {
   std::uint32_t& highest = highestUnit_[placedUnits ? 1 : 0];
-  std::uint64_t done = 0;
+  bool passedOver = false;  // something that a later call may want: the mark stays there
   for (std::size_t r = regionCount(); r-- > 0;) {
     const Region& region = regionAt(r);
     const std::uint32_t firstUnit = region.first >> kUnitGranulesShift;
     const std::uint32_t units = region.committed.load(std::memory_order_relaxed) >> kUnitGranulesShift;
-    if (highest < firstUnit) continue;
-    for (std::uint32_t u = highest - firstUnit < units ? highest - firstUnit + 1 : units; u-- > 0;) {
-      highest = firstUnit + u;
-      Unit& unit = region.units[u];
+    if (highest < firstUnit && !passedOver) continue;
+    const std::uint32_t from = passedOver || highest - firstUnit >= units ? units : highest - firstUnit + 1;
+    for (std::uint32_t u = from; u-- > 0;) {
+      if (!passedOver) highest = firstUnit + u;
+      const Unit& unit = region.units[u];
       if ((unit.use != Use::kNone) != placedUnits) continue;
-      done += discard(unit, region.start + std::uintptr_t{u} * kUnitBytes, most - done);
-      if (done >= most) return done;
+      std::uint64_t todo = load(unit.backed) & ~load(unit.used);
+      if (todo == 0) continue;
+      if (base::bitCount(load(unit.used)) > mostUsed) {
+        passedOver = true;
+        continue;
+      }
+      while (todo != 0) {
+        if (!out.hasRoom() || out.granules >= most) return;
+        const unsigned end = 64 - static_cast<unsigned>(__builtin_clzll(todo));
+        const std::uint64_t below = ~todo & bitRun(0, end);
+        unsigned first = below == 0 ? 0 : 64 - static_cast<unsigned>(__builtin_clzll(below));
+        if (end - first > most - out.granules) first = end - static_cast<unsigned>(most - out.granules);
+        todo &= ~bitRun(first, end - first);
+        takeRunOut(region.first + (u << kUnitGranulesShift) + first, end - first);
+      }
     }
   }
-  highest = 0;
-  return done;
+  if (!passedOver) highest = 0;
 }
 
-std::uint64_t Book::purgeDownTo(std::uint64_t keep) noexcept {
-  if (freeBackedGranules <= keep) return 0;
-  const std::uint64_t most = freeBackedGranules - keep;
-  std::uint64_t done = purgePass(false, most);
-  if (done < most) done += purgePass(true, most - done);
-  return done << kGranuleShift;
+bool Book::takeOut(std::uint64_t most, Reach reach) noexcept {
+  constexpr unsigned kSparse = kUnitGranules / 2;
+  constexpr unsigned kDense = kUnitGranules * 9 / 10;
+  collect(false, kUnitGranules, most);
+  for (const unsigned mostUsed : {kSparse, kDense, kUnitGranules}) {
+    if (!out.hasRoom() || out.granules >= most || (mostUsed > kDense && reach == Reach::kSparing)) break;
+    collect(true, mostUsed, most);
+  }
+  return out.count != 0;
+}
+
+std::uint64_t Book::putBack(std::uint64_t discarded) noexcept {
+  std::uint64_t returned = 0;
+  for (std::uint32_t i = 0; i < out.count; ++i) {
+    const Batch::Run& run = out.runs[i];
+    const bool gone = (discarded >> i & 1) != 0;
+    forEachUnit(run.first, run.granules, [&](Unit& unit, Granule, std::uint64_t bits) {
+      store(unit.used, load(unit.used) & ~bits);
+      if (!gone) return;
+      store(unit.backed, load(unit.backed) & ~bits);
+      unit.purged |= bits;
+      unit.purges.fetch_add(1, std::memory_order_relaxed);
+    });
+    if (gone) {
+      returned += std::uint64_t{run.granules} << kGranuleShift;
+    } else {
+      freeBackedGranules += run.granules;
+      raiseMarks(run.first + run.granules - 1);
+    }
+    fileFree(run.first, run.granules);
+  }
+  outGranules -= out.granules;
+  out.count = 0;
+  out.granules = 0;
+  purgedBytes += returned;
+  return returned;
 }
 
 }  // namespace heapprof::pages

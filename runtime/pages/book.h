@@ -1,7 +1,9 @@
 // The page layer's books: all that the page lock guards.
 //
-// Invariant: usedGranules is the number of `used` bits over all units, freeBackedGranules that of bits
-// `backed` but not `used`.
+// Invariant: usedGranules + outGranules is the number of `used` bits over all units, freeBackedGranules that
+// of bits `backed` but not `used`. What is *out* is free, but taken out of the extents and marked used, so
+// that nobody is handed it while the kernel is advised without the lock; it comes back by putBack(). At most
+// one Batch is out (pages.cpp).
 #pragma once
 
 #include <cstdint>
@@ -14,12 +16,35 @@
 
 namespace heapprof::pages {
 
+// Free, backed granules on their way back to the kernel. Runs of long free spans are joined across units.
+struct Batch {
+  static constexpr std::uint32_t kMostRuns = 64;
+  static constexpr std::uint32_t kMostGranules = (std::uint32_t{16} << 20) >> kGranuleShift;
+  struct Run {
+    Granule first;
+    std::uint32_t granules;
+  };
+  Run runs[kMostRuns] = {};
+  std::uint32_t count = 0;
+  std::uint32_t granules = 0;
+
+  bool hasRoom() const noexcept { return count < kMostRuns && granules < kMostGranules; }
+};
+
+// How far purging may go inside the units of slabs and medium spans.
+enum class Reach : std::uint8_t {
+  kSparing,  // dense units (nine tenths in use) are not broken for the little that is free in them
+  kAll,
+};
+
 struct Book {
   base::Mutex lock;
   Extents extents;
   UnitLists lists;
   Demand demand;
+  Batch out;
   std::uint64_t usedGranules = 0;
+  std::uint64_t outGranules = 0;
   std::uint64_t freeBackedGranules = 0;
   std::uint64_t purgedBytes = 0;
   std::uint64_t refaultedGranules = 0;
@@ -29,16 +54,21 @@ struct Book {
   // Sets the used and backed bits; true when none of the granules was backed: the memory reads as zero.
   bool markUsed(Granule first, std::uint32_t granules) noexcept;
   void markFree(Granule first, std::uint32_t granules) noexcept;
+  // Not in use any longer, and in nobody's list: to the extents, or back to the list of its unit.
+  void fileFree(Granule first, std::uint32_t granules) noexcept;
 
-  // Discards free, backed granules until at most `keep` are left: first between long spans, then inside the
-  // units of slabs and medium spans; each time from the highest address down, because placement fills from
-  // the lowest up. Returns the bytes advised.
-  std::uint64_t purgeDownTo(std::uint64_t keep) noexcept;
+  // Fills `out` with at most `most` free, backed granules: first long spans, then the units of slabs and
+  // medium spans, the sparsest first; each time from the highest address down, because placement fills from
+  // the lowest up. False: there was nothing.
+  bool takeOut(std::uint64_t most, Reach reach) noexcept;
+  // Back among what is free: run i not backed any longer where `discarded` says so. Returns the bytes given
+  // back.
+  std::uint64_t putBack(std::uint64_t discarded) noexcept;
 
  private:
-  // Discards a unit's free, backed granules from its end; at most `most`. Returns how many.
-  std::uint64_t discard(Unit& unit, std::uintptr_t start, std::uint64_t most) noexcept;
-  std::uint64_t purgePass(bool placedUnits, std::uint64_t most) noexcept;
+  void collect(bool placedUnits, unsigned mostUsed, std::uint64_t most) noexcept;
+  void takeRunOut(Granule first, std::uint32_t granules) noexcept;
+  void raiseMarks(Granule last) noexcept;
 
   // No unit above it has free, backed granules; one for free extents, one for units that placement fills.
   std::uint32_t highestUnit_[2] = {};

@@ -161,6 +161,35 @@ bool Extents::takeAt(Granule first, std::uint32_t granules) noexcept {
   return true;
 }
 
+// An extent is all the free granules around: only its ends carry tags, so its start is looked for by the bits
+// of `used`, a unit at a time. [first, first + granules) itself may be marked used already.
+void Extents::takeFromInside(Granule first, std::uint32_t granules) noexcept {
+  const auto holdsIt = [&](Granule head) {
+    const Node& node = nodeOf(head);
+    return node.isHead != 0 && head <= first && head + std::uint64_t{node.length} >= first + granules;
+  };
+  // A large extent is purged in many pieces.
+  if (lastStart_ != kNoGranule && holdsIt(lastStart_)) return carve(lastStart_, first, granules);
+  const Region* region = regionOfGranule(first);
+  Granule start = first;
+  while (start > region->first) {
+    const Granule before = start - 1;
+    const Unit& unit = unitOf(before);
+    if (unit.use != Use::kNone || before < kUnitGranules) break;
+    const unsigned bits = before % kUnitGranules + 1;
+    const std::uint64_t used = unit.used.load(std::memory_order_relaxed) & bitRun(0, bits);
+    if (used == 0) {
+      start -= bits;
+      continue;
+    }
+    start -= bits - (64 - static_cast<unsigned>(__builtin_clzll(used)));
+    break;
+  }
+  if (!holdsIt(start)) base::fatal("pages: what was to be purged is no part of a free extent");
+  lastStart_ = start;
+  carve(start, first, granules);
+}
+
 void Extents::give(Granule first, std::uint32_t granules) noexcept {
   const Region* region = regionOfGranule(first);
   const std::uint32_t committed = region->committed.load(std::memory_order_relaxed);

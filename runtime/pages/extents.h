@@ -24,6 +24,8 @@ class Extents {
   Granule takeWarm(std::uint32_t granules) noexcept;
   // Takes exactly [first, first + granules) if it lies at the start of a free extent.
   bool takeAt(Granule first, std::uint32_t granules) noexcept;
+  // Takes exactly [first, first + granules), which must lie inside one free extent; anywhere in it.
+  void takeFromInside(Granule first, std::uint32_t granules) noexcept;
   // Gives a range back, merging. The range must be inside one region and not free already.
   void give(Granule first, std::uint32_t granules) noexcept;
 
@@ -52,6 +54,7 @@ class Extents {
   Granule heads_[kBins] = {};
   std::uint64_t mask_[kMaskWords] = {};
   std::uint64_t freeGranules_ = 0;
+  Granule lastStart_ = kNoGranule;  // where takeFromInside found the last extent to start; may be outdated
 };
 
 }  // namespace heapprof::pages

@@ -120,41 +120,78 @@ Span takeHole(std::uint32_t granules, std::uint32_t alignment) noexcept {
   return {};
 }
 
-void settle(std::uint32_t granules) noexcept {
-  if (granules < kQuietCalls && ++book.quietCalls < kQuietCalls) return;
+constexpr std::uint64_t kNothingDue = ~std::uint64_t{0};
+
+// How many free, backed granules may stay; kNothingDue: as many as there are.
+std::uint64_t settle(std::uint32_t granules) noexcept {
+  if (granules < kQuietCalls && ++book.quietCalls < kQuietCalls) return kNothingDue;
   book.quietCalls = 0;
   book.nowNanos = os::calls().monotonicNanos();
   book.demand.note(book.nowNanos, book.usedGranules);
   const std::uint64_t target = book.demand.target();
-  if (book.usedGranules + book.freeBackedGranules > target) {
-    book.purgeDownTo(target > book.usedGranules ? target - book.usedGranules : 0);
-  }
+  if (book.usedGranules + book.freeBackedGranules <= target) return kNothingDue;
+  return target > book.usedGranules ? target - book.usedGranules : 0;
 }
 
 void giveBack(Granule first, std::uint32_t granules) noexcept {
-  const std::uint32_t number = first >> kUnitGranulesShift;
   book.markFree(first, granules);
-  Unit& unit = unitByNumber(number);
-  if (unit.use == Use::kNone) {
-    book.extents.give(first, granules);
-    return;
-  }
-  if (unit.used.load(std::memory_order_relaxed) == 0) {
-    book.lists.remove(number);
-    book.extents.give(number << kUnitGranulesShift, kUnitGranules);
-  } else {
-    book.lists.refile(number);
-  }
+  book.fileFree(first, granules);
 }
 
-}  // namespace
+// Held by whoever has a batch out, across its system calls, so always taken before the page lock.
+constinit base::Mutex purgeLock;
 
-bool initialise() noexcept {
-  base::MutexGuard guard(book.lock);
-  return ready();
+std::uint64_t discardOut() noexcept {
+  std::uint64_t discarded = 0;
+  for (std::uint32_t i = 0; i < book.out.count; ++i) {
+    const Batch::Run& run = book.out.runs[i];
+    void* start = reinterpret_cast<void*>(addressOf(run.first));
+    if (os::calls().discard(start, std::size_t{run.granules} << kGranuleShift)) {
+      discarded |= std::uint64_t{1} << i;
+    }
+  }
+  return discarded;
+}
+static_assert(Batch::kMostRuns <= 64, "one bit a run");
+
+// Discards free, backed granules, a batch at a time, until at most `keep` are left. Purge lock held, page
+// lock not.
+std::uint64_t purgeDownTo(std::uint64_t keep, Reach reach) noexcept {
+  std::uint64_t returned = 0;
+  for (;;) {
+    {
+      base::MutexGuard guard(book.lock);
+      if (book.freeBackedGranules <= keep || !book.takeOut(book.freeBackedGranules - keep, reach)) break;
+    }
+    // `out` is read without the page lock: only who holds the purge lock writes it.
+    const std::uint64_t discarded = discardOut();
+    base::MutexGuard guard(book.lock);
+    const bool all = discarded == bitRun(0, book.out.count);
+    returned += book.putBack(discarded);
+    if (!all) break;  // the kernel refuses
+  }
+  return returned;
 }
 
-std::uint32_t allocateSmall(Granule* out, std::uint32_t wanted) noexcept {
+// After a call that found more free memory than is worth keeping. Somebody else may be at it already.
+void purgeDue(std::uint64_t keep) noexcept {
+  if (keep == kNothingDue || !purgeLock.tryLock()) return;
+  const ErrnoKeeper keeper;
+  purgeDownTo(keep, Reach::kSparing);
+  purgeLock.unlock();
+}
+
+// Out of memory while a batch is out: what is in it may be what is missing. True: worth another try.
+bool waitForBatch() noexcept {
+  {
+    base::MutexGuard guard(book.lock);
+    if (book.outGranules == 0) return false;
+  }
+  base::MutexGuard wait(purgeLock);
+  return true;
+}
+
+std::uint32_t takeSmall(Granule* out, std::uint32_t wanted, std::uint64_t* keep) noexcept {
   base::MutexGuard guard(book.lock);
   if (!ready()) return 0;
   std::uint32_t number = book.lists.fullestSmall();
@@ -175,43 +212,29 @@ std::uint32_t allocateSmall(Granule* out, std::uint32_t wanted) noexcept {
     book.markUsed(out[taken], 1);
   }
   book.lists.refile(number);
-  settle(taken);
+  *keep = settle(taken);
   return taken;
 }
 
-Span allocate(std::uint32_t granules, std::uint32_t alignment) noexcept {
+Span takeSpan(std::uint32_t granules, std::uint32_t alignment, std::uint64_t* keep) noexcept {
   base::MutexGuard guard(book.lock);
   if (!ready()) return {};
   if (granules <= kLargestMedium && alignment == 1) {
     std::uint32_t number = book.lists.bestMedium(granules);
     if (number == 0) number = openUnit(Use::kMedium);
     const Span span = number != 0 ? takeFromUnit(number, granules) : takeHole(granules, alignment);
-    if (span.first != kNoGranule) settle(granules);
+    if (span.first != kNoGranule) *keep = settle(granules);
     return span;
   }
   const Granule first = takeRun(granules, alignment);
   if (first == kNoGranule) return takeHole(granules, alignment);
   const Span span = {first, granules, book.markUsed(first, granules)};
-  settle(granules);
+  *keep = settle(granules);
   return span;
 }
 
-void release(Granule first, std::uint32_t granules) noexcept {
-  const ErrnoKeeper keeper;
-  base::MutexGuard guard(book.lock);
-  giveBack(first, granules);
-  settle(granules);
-}
-
-void releaseSmall(const Granule* granules, std::uint32_t count) noexcept {
-  const ErrnoKeeper keeper;
-  base::MutexGuard guard(book.lock);
-  for (std::uint32_t i = 0; i < count; ++i) giveBack(granules[i], 1);
-  settle(count);
-}
-
-bool growInPlace(Granule first, std::uint32_t granules, std::uint32_t wanted, bool* zeroed) noexcept {
-  const ErrnoKeeper keeper;
+bool growSpan(Granule first, std::uint32_t granules, std::uint32_t wanted, bool* zeroed,
+              std::uint64_t* keep) noexcept {
   base::MutexGuard guard(book.lock);
   const Granule end = first + granules;
   const std::uint32_t more = wanted - granules;
@@ -219,7 +242,7 @@ bool growInPlace(Granule first, std::uint32_t granules, std::uint32_t wanted, bo
   if (unit.use == Use::kNone) {
     if (!book.extents.takeAt(end, more)) return false;
     *zeroed = book.markUsed(end, more);
-    settle(more);
+    *keep = settle(more);
     return true;
   }
   const std::uint32_t bit = end % kUnitGranules;
@@ -227,8 +250,61 @@ bool growInPlace(Granule first, std::uint32_t granules, std::uint32_t wanted, bo
   if ((unit.used.load(std::memory_order_relaxed) & bitRun(bit, more)) != 0) return false;
   *zeroed = book.markUsed(end, more);
   book.lists.refile(first >> kUnitGranulesShift);
-  settle(more);
+  *keep = settle(more);
   return true;
+}
+
+}  // namespace
+
+bool initialise() noexcept {
+  base::MutexGuard guard(book.lock);
+  return ready();
+}
+
+std::uint32_t allocateSmall(Granule* out, std::uint32_t wanted) noexcept {
+  std::uint64_t keep = kNothingDue;
+  std::uint32_t taken = takeSmall(out, wanted, &keep);
+  if (taken == 0 && waitForBatch()) taken = takeSmall(out, wanted, &keep);
+  purgeDue(keep);
+  return taken;
+}
+
+Span allocate(std::uint32_t granules, std::uint32_t alignment) noexcept {
+  std::uint64_t keep = kNothingDue;
+  Span span = takeSpan(granules, alignment, &keep);
+  if (span.first == kNoGranule && waitForBatch()) span = takeSpan(granules, alignment, &keep);
+  purgeDue(keep);
+  return span;
+}
+
+void release(Granule first, std::uint32_t granules) noexcept {
+  const ErrnoKeeper keeper;
+  std::uint64_t keep = kNothingDue;
+  {
+    base::MutexGuard guard(book.lock);
+    giveBack(first, granules);
+    keep = settle(granules);
+  }
+  purgeDue(keep);
+}
+
+void releaseSmall(const Granule* granules, std::uint32_t count) noexcept {
+  const ErrnoKeeper keeper;
+  std::uint64_t keep = kNothingDue;
+  {
+    base::MutexGuard guard(book.lock);
+    for (std::uint32_t i = 0; i < count; ++i) giveBack(granules[i], 1);
+    keep = settle(count);
+  }
+  purgeDue(keep);
+}
+
+bool growInPlace(Granule first, std::uint32_t granules, std::uint32_t wanted, bool* zeroed) noexcept {
+  const ErrnoKeeper keeper;
+  std::uint64_t keep = kNothingDue;
+  const bool grown = growSpan(first, granules, wanted, zeroed, &keep);
+  purgeDue(keep);
+  return grown;
 }
 
 void shrinkInPlace(Granule first, std::uint32_t granules, std::uint32_t kept) noexcept {
@@ -237,8 +313,8 @@ void shrinkInPlace(Granule first, std::uint32_t granules, std::uint32_t kept) no
 
 std::uint64_t purge(std::uint64_t keepBytes) noexcept {
   const ErrnoKeeper keeper;
-  base::MutexGuard guard(book.lock);
-  return book.purgeDownTo(keepBytes >> kGranuleShift);
+  base::MutexGuard guard(purgeLock);
+  return purgeDownTo(keepBytes >> kGranuleShift, Reach::kAll);
 }
 
 Totals totals() noexcept {
@@ -261,7 +337,10 @@ void parentAfterFork() noexcept {
   book.lock.unlock();
 }
 void childAfterFork() noexcept {
+  // Whoever had a batch out is not here. Its granules are free again, as backed: they may read as anything.
+  if (book.out.count != 0) book.putBack(0);
   book.lock.reset();
+  purgeLock.reset();
 }
 
 }  // namespace heapprof::pages

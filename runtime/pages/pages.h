@@ -3,8 +3,8 @@
 // Invariant: a granule is handed out to one caller at a time; its `used` bit says so. A granule whose
 // `backed` bit is clear reads as zero. Freed memory stays backed for reuse until purge() or the demand rule
 // gives it back (demand.h). ENOMEM only when the kernel refuses address space or commit charge. errno is set
-// on failure, preserved otherwise. Threads: any; one lock, taken inside; callers hold none of ours but the
-// heap pool's.
+// on failure, preserved otherwise. Threads: any; the purge lock, then the page lock are taken inside; callers
+// hold none of ours but the heap pool's. No lock but the purge lock is held while memory is given back.
 #pragma once
 
 #include <cstdint>

@@ -1,0 +1,205 @@
+// Giving memory back without the page lock: what is out, what comes back, and who sees it meanwhile.
+#include <atomic>
+#include <cstring>
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <thread>
+#include <unistd.h>
+#include <vector>
+
+#include "runtime/base/random.h"
+#include "runtime/os/fake.h"
+#include "runtime/pages/book.h"
+#include "runtime/pages/pages.h"
+
+namespace heapprof::pages {
+
+extern constinit Book book;
+
+namespace {
+
+char* bytesOf(Granule granule) {
+  return reinterpret_cast<char*>(addressOf(granule));
+}
+
+// What the invariant of book.h says of the bits.
+void expectBookAgrees() {
+  std::uint64_t used = 0, freeBacked = 0;
+  for (std::size_t r = 0; r < regionCount(); ++r) {
+    const Region& region = regionAt(r);
+    for (std::uint32_t u = 0; u < region.committed / kUnitGranules; ++u) {
+      const std::uint64_t bits = region.units[u].used;
+      used += static_cast<std::uint64_t>(__builtin_popcountll(bits));
+      freeBacked += static_cast<std::uint64_t>(__builtin_popcountll(region.units[u].backed & ~bits));
+    }
+  }
+  EXPECT_EQ(used, book.usedGranules + book.outGranules);
+  EXPECT_EQ(freeBacked, book.freeBackedGranules);
+}
+
+TEST(Purge, AdjacentFreeSpaceIsAdvisedInOneCall) {
+  purge(0);
+  const Span span = allocate(7 * kUnitGranules);
+  std::memset(bytesOf(span.first), 1, span.granules * kGranuleBytes);
+  release(span.first, span.granules);
+  os::Fake fake;
+  EXPECT_EQ(purge(0), span.granules * kGranuleBytes);
+  EXPECT_EQ(fake.callsOf(os::CallKind::kDiscard), 1u);
+  expectBookAgrees();
+}
+
+TEST(Purge, ALargeRangeGoesInBoundedBatches) {
+  purge(0);
+  const Span span = allocate(3 * Batch::kMostGranules);
+  release(span.first, span.granules);
+  os::Fake fake;
+  EXPECT_EQ(purge(0), span.granules * kGranuleBytes);
+  EXPECT_EQ(fake.callsOf(os::CallKind::kDiscard), 3u);
+}
+
+TEST(Purge, NothingThatIsOutIsHandedOut) {
+  const Span span = allocate(4 * kUnitGranules);
+  release(span.first, span.granules);
+  ASSERT_TRUE(book.takeOut(~std::uint64_t{0}, Reach::kAll));
+  expectBookAgrees();
+  const Batch out = book.out;
+  std::vector<Span> spans;
+  for (int i = 0; i < 50; ++i) spans.push_back(allocate(static_cast<std::uint32_t>(1 + i * 7 % 90)));
+  for (const Span& taken : spans) {
+    for (std::uint32_t i = 0; i < out.count; ++i) {
+      EXPECT_TRUE(taken.first + taken.granules <= out.runs[i].first ||
+                  out.runs[i].first + out.runs[i].granules <= taken.first);
+    }
+  }
+  book.putBack(0);
+  expectBookAgrees();
+  for (const Span& taken : spans) release(taken.first, taken.granules);
+  expectBookAgrees();
+}
+
+TEST(Purge, TheSparsestUnitIsPurgedFirstAndADenseOneIsSpared) {
+  purge(0);
+  std::vector<Granule> all;
+  while (all.size() < 6 * kUnitGranules) {
+    Granule one;
+    ASSERT_EQ(allocateSmall(&one, 1), 1u);
+    bytesOf(one)[0] = 1;
+    all.push_back(one);
+  }
+  // Two whole units of these: one keeps a quarter, one all but two.
+  const std::uint32_t sparse = all[2 * kUnitGranules] >> kUnitGranulesShift;
+  const std::uint32_t dense = all[4 * kUnitGranules] >> kUnitGranulesShift;
+  ASSERT_NE(sparse, dense);
+  std::vector<Granule> left;
+  std::uint32_t inSparse = 0, inDense = 0;
+  for (const Granule g : all) {
+    const bool gives = g >> kUnitGranulesShift == sparse  ? inSparse++ % 4 != 0
+                       : g >> kUnitGranulesShift == dense ? inDense++ < 2
+                                                          : false;
+    if (gives) {
+      releaseSmall(&g, 1);
+    } else {
+      left.push_back(g);
+    }
+  }
+  const auto isBacked = [](std::uint32_t unit) {
+    const Unit& at = unitByNumber(unit);
+    return (at.backed & ~at.used) != 0;
+  };
+  ASSERT_TRUE(book.takeOut(1, Reach::kSparing));
+  EXPECT_EQ(book.out.runs[0].first >> kUnitGranulesShift, sparse);
+  book.putBack(0);
+  while (book.takeOut(~std::uint64_t{0}, Reach::kSparing)) book.putBack(~std::uint64_t{0});
+  EXPECT_FALSE(isBacked(sparse));
+  EXPECT_TRUE(isBacked(dense));
+  purge(0);
+  EXPECT_FALSE(isBacked(dense));
+  for (const Granule g : left) release(g, 1);
+  expectBookAgrees();
+}
+
+TEST(Purge, AChildForkedWhileABatchIsOutGetsItBack) {
+  std::atomic<bool> stop{false};
+  std::thread purger([&] {
+    while (!stop) {
+      const Span span = allocate(40 * kUnitGranules);
+      for (std::uint32_t g = 0; g < span.granules; ++g) bytesOf(span.first + g)[0] = 1;
+      release(span.first, span.granules);
+      purge(0);
+    }
+  });
+  int withBatch = 0;
+  for (int i = 0; i < 300 && (i < 40 || withBatch == 0); ++i) {
+    prepareFork();
+    const bool wasOut = book.outGranules != 0;
+    const pid_t child = fork();
+    if (child == 0) {
+      childAfterFork();
+      bool good = book.outGranules == 0 && book.out.count == 0;
+      std::uint64_t used = 0, freeBacked = 0;
+      for (std::uint32_t u = 0; u < regionAt(0).committed / kUnitGranules; ++u) {
+        const Unit& unit = regionAt(0).units[u];
+        used += static_cast<std::uint64_t>(__builtin_popcountll(unit.used));
+        freeBacked += static_cast<std::uint64_t>(__builtin_popcountll(unit.backed & ~unit.used));
+      }
+      good = good && freeBacked == book.freeBackedGranules;
+      const std::uint64_t before = book.usedGranules;
+      const Span span = allocate(60 * kUnitGranules);
+      good = good && span.first != kNoGranule && book.usedGranules == before + span.granules;
+      release(span.first, span.granules);
+      purge(0);
+      _exit(good && book.freeBackedGranules == 0 ? 0 : 1);
+    }
+    parentAfterFork();
+    int status = 0;
+    waitpid(child, &status, 0);
+    ASSERT_EQ(status, 0) << "with a batch out: " << wasOut;
+    withBatch += wasOut ? 1 : 0;
+  }
+  stop = true;
+  purger.join();
+  EXPECT_GT(withBatch, 0);
+  expectBookAgrees();
+}
+
+TEST(Purge, ThreadsAllocateWhileOthersPurge) {
+  std::atomic<bool> stop{false};
+  std::thread purger([&] {
+    while (!stop) purge(0);
+  });
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 2; ++t) {
+    threads.emplace_back([t] {
+      base::Random random(static_cast<std::uint64_t>(t) + 5);
+      std::vector<Span> mine;
+      for (int i = 0; i < 4000; ++i) {
+        if (mine.size() < 40) {
+          const Span span = allocate(static_cast<std::uint32_t>(1 + random.next() % 150));
+          ASSERT_NE(span.first, kNoGranule);
+          for (std::uint32_t k = 0; k < span.granules; ++k) {
+            if (span.zeroed) {
+              ASSERT_EQ(bytesOf(span.first + k)[8], 0);
+            }
+            bytesOf(span.first + k)[8] = static_cast<char>(t + 1);
+          }
+          mine.push_back(span);
+        } else {
+          const std::size_t at = random.next() % mine.size();
+          const Span span = mine[at];
+          mine[at] = mine.back();
+          mine.pop_back();
+          for (std::uint32_t k = 0; k < span.granules; ++k) ASSERT_EQ(bytesOf(span.first + k)[8], t + 1);
+          release(span.first, span.granules);
+        }
+      }
+      for (const Span& span : mine) release(span.first, span.granules);
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  stop = true;
+  purger.join();
+  expectBookAgrees();
+}
+
+}  // namespace
+}  // namespace heapprof::pages
