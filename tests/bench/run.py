@@ -16,7 +16,7 @@ import subprocess
 import sys
 
 FAMILIES = ["fixed_size", "random_replacement", "producer_consumer", "thread_handoff", "medium_sizes", "large_buffers",
-            "smallest"]
+            "smallest", "phase"]
 DEBIAN_PEERS = {
     "jemalloc": "libjemalloc.so.2",
     "mimalloc": "libmimalloc.so.2.0",
