@@ -390,6 +390,16 @@ class Merger {
       index = snapshotSamples_[index];
       referred_[index] = true;
     }
+    if (inputs_.size() == 1) {
+      return;
+    }
+    // Of the sums these are not: they say how well one input's own figures are known.
+    heapprof::Stacks& stacks = *out_.heapSnapshot.mutable_stacks();
+    stacks.clear_variance_inuse_bytes();
+    stacks.clear_variance_alloc_bytes();
+    stacks.clear_raw_allocations();
+    stacks.clear_raw_frees();
+    stacks.clear_raw_live();
   }
 
   absl::Span<const MergeInput> inputs_;

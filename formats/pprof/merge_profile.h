@@ -25,7 +25,8 @@ struct MergeInput {
 // error, and so are periods of different kinds. Samples whose values all become 0 go, unless the kept
 // snapshot refers to them. The time is the earliest, the duration the sum, the period the largest, the
 // preferred type the first that an input names; comments are joined. One heap snapshot cannot be added to
-// another: that of the last input with a positive scale is kept, its stacks pointing to the merged samples.
+// another: that of the last input with a positive scale is kept, its stacks pointing to the merged samples;
+// of several inputs without raw counts and variances, which are of one input's figures and not of sums.
 absl::StatusOr<ProfileColumns> mergeProfiles(absl::Span<const MergeInput> inputs);
 
 }  // namespace heapprof::formats

@@ -12,6 +12,8 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
 
+#include "formats/pprof/output_file.h"
+#include "profiler/model/load_snapshots.h"
 #include "profiler/model/units.h"
 
 namespace heapprof::cli {
@@ -52,6 +54,11 @@ class Progress {
 }  // namespace
 
 absl::StatusOr<model::SnapshotPtr> load(const std::string& path, bool symbolize, const std::string& thread) {
+  return load(std::vector<std::string>{path}, symbolize, thread);
+}
+
+absl::StatusOr<model::SnapshotPtr> load(const std::vector<std::string>& paths, bool symbolize,
+                                        const std::string& thread) {
   Progress progress;
   model::LoadOptions options;
   options.symbolize = symbolize;
@@ -59,13 +66,20 @@ absl::StatusOr<model::SnapshotPtr> load(const std::string& path, bool symbolize,
   options.progress = [&progress](absl::string_view phase, double fraction) {
     return progress(phase, fraction);
   };
-  return model::loadSnapshot(path, options);
+  return model::loadSnapshots(paths, options);
 }
 
-void addFormatFlag(CLI::App& app, std::string* format) {
+void addFormatFlag(CLI::App& app, Format* format) {
   std::vector<std::string> known;
   for (const report::Emitter& emitter : report::emitters()) known.emplace_back(emitter.name);
-  app.add_option("--format", *format, absl::StrJoin(known, " or "))->check(CLI::IsMember(known));
+  app.add_option("--format", format->name, absl::StrJoin(known, ", "))->check(CLI::IsMember(known));
+  CLI::Option* table = app.add_option(
+      "--table", format->table,
+      "this table only, by its id in JSON, or facts; csv and tsv hold one, by default the first");
+  app.final_callback([format, table] {
+    if (table->count() == 0 || format->wantsTables()) return;
+    throw CLI::ValidationError("--table", "text is laid out as a whole; give --format csv or another, too");
+  });
 }
 
 int fail(const absl::Status& status) {
@@ -79,17 +93,49 @@ void note(absl::string_view text) {
   std::fprintf(stderr, "%.*s\n", static_cast<int>(text.size()), text.data());
 }
 
-int write(const std::string& format, const report::Document& document) {
-  absl::StatusOr<std::string> text = report::emit(format, document);
+int write(const Format& format, report::Document document) {
+  if (!format.table.empty()) {
+    const absl::Status chosen = report::chooseTable(format.table, &document);
+    if (!chosen.ok()) return fail(chosen);
+  }
+  absl::StatusOr<std::string> text = report::emit(format.name, document);
   if (!text.ok()) return fail(text.status());
-  if (format == "text") {
+  // Text and rows have no room for notes.
+  if (format.name == "text" || format.name == "csv" || format.name == "tsv") {
     for (const std::string& line : document.notes) note(line);
   }
+  return writeText("", *text);
+}
+
+int writeText(const std::string& path, const std::string& text) {
+  if (!path.empty()) {
+    formats::OutputFile file(path);
+    absl::Status status = file.open(formats::Compression::kNone);
+    if (status.ok()) {
+      const wire::Sink sink = file.sink();
+      sink.put(sink.context, text.data(), text.size());  // commit() says what went wrong
+      status = file.commit();
+    }
+    if (!status.ok()) return fail(status);
+    std::printf("%s\n", path.c_str());
+    return kClean;
+  }
   const bool written =
-      std::fwrite(text->data(), 1, text->size(), stdout) == text->size() && std::fflush(stdout) == 0;
+      std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0;
   if (written || errno == EPIPE) return kClean;  // `| head` has seen enough
   return fail(
       absl::UnavailableError(absl::StrCat("standard output: ", std::generic_category().message(errno))));
+}
+
+void addCompressionFlag(CLI::App& app, std::string* name) {
+  app.add_option("--compression", *name, "gzip, none or zstd; pprof reads the first two")
+      ->check(CLI::IsMember({"gzip", "none", "zstd"}));
+}
+
+formats::Compression compressionOf(const std::string& name) {
+  return name == "none"   ? formats::Compression::kNone
+         : name == "zstd" ? formats::Compression::kZstd
+                          : formats::Compression::kGzip;
 }
 
 }  // namespace heapprof::cli

@@ -9,6 +9,7 @@
 
 #include "absl/status/statusor.h"
 
+#include "formats/pprof/write_profile.h"
 #include "profiler/cli/verb.h"
 #include "profiler/model/snapshot.h"
 #include "profiler/report/document.h"
@@ -23,8 +24,18 @@ namespace heapprof::cli {
 absl::StatusOr<model::SnapshotPtr> load(const std::string& path, bool symbolize = true,
                                         const std::string& thread = "");
 
-// --format: of those that can be written; any other is refused before anything is read.
-void addFormatFlag(CLI::App& app, std::string* format);
+// Several as one, merged as pprof merges them.
+absl::StatusOr<model::SnapshotPtr> load(const std::vector<std::string>& paths, bool symbolize,
+                                        const std::string& thread);
+
+// --format and --table. Text is a layout of the verb's own; all others are made of its tables.
+struct Format {
+  std::string name = "text";
+  std::string table;
+  bool wantsTables() const { return name != "text"; }
+};
+// Of those that can be written; any other is refused before anything is read.
+void addFormatFlag(CLI::App& app, Format* format);
 
 // Prints the error, returns kUsageOrInputError.
 int fail(const absl::Status& status);
@@ -32,6 +43,14 @@ void note(absl::string_view text);
 
 // In the format given; notes of text go to stderr, those of other formats into the document. Returns the exit
 // code.
-int write(const std::string& format, const report::Document& document);
+int write(const Format& format, report::Document document);
+
+// To the file, which appears whole or not at all, or to stdout for "". A file's name is printed. Returns the
+// exit code.
+int writeText(const std::string& path, const std::string& text);
+
+// --compression, for verbs that write dumps.
+void addCompressionFlag(CLI::App& app, std::string* name);
+formats::Compression compressionOf(const std::string& name);
 
 }  // namespace heapprof::cli

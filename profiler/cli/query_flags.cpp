@@ -85,9 +85,12 @@ void QueryFlags::addSorting(CLI::App& app) {
 }
 
 void QueryFlags::addBaseline(CLI::App& app) {
-  app.add_option("--base", base, "subtract this dump")->group("Comparison");
+  app.add_option("--base", base, "subtract this dump; given again, all of them")
+      ->group("Comparison")
+      ->allow_extra_args(false);
   app.add_option("--diff_base", diffBase, "subtract this dump; percentages are of its total")
-      ->group("Comparison");
+      ->group("Comparison")
+      ->allow_extra_args(false);
   app.add_flag("--normalize", normalize, "scale the dump to the base's total first")->group("Comparison");
 }
 
@@ -99,7 +102,12 @@ std::size_t QueryFlags::rowLimit() const {
   return nodeCount <= 0 ? std::numeric_limits<std::size_t>::max() : static_cast<std::size_t>(nodeCount);
 }
 
-absl::StatusOr<model::Query> QueryFlags::toQuery(const std::string& path) const {
+bool QueryFlags::filtersAnything() const {
+  const model::Filters given{focus, ignore, hide, show, showFrom, tagFocus, tagIgnore};
+  return !(given == model::Filters()) || !base.empty() || !diffBase.empty();
+}
+
+absl::StatusOr<model::Query> QueryFlags::toQuery(const std::vector<std::string>& paths) const {
   model::Query query;
   query.metric = sampleIndex;
   for (std::size_t i = 0; i < std::size(kMetricFlags); ++i) {
@@ -136,11 +144,11 @@ absl::StatusOr<model::Query> QueryFlags::toQuery(const std::string& path) const 
   query.normalize = normalize;
   if (!base.empty() && !diffBase.empty())
     return absl::InvalidArgumentError("give one of -base and -diff_base");
-  const std::string& baseline = base.empty() ? diffBase : base;
+  const std::vector<std::string>& baseline = base.empty() ? diffBase : base;
   if (normalize && baseline.empty()) {
     return absl::InvalidArgumentError("-normalize needs a dump to normalize by: give -base or -diff_base");
   }
-  absl::StatusOr<model::SnapshotPtr> snapshot = load(path, wantsSymbols(), thread);
+  absl::StatusOr<model::SnapshotPtr> snapshot = load(paths, wantsSymbols(), thread);
   if (!snapshot.ok()) return snapshot.status();
   query.snapshot = *std::move(snapshot);
   if (!baseline.empty()) {

@@ -7,6 +7,7 @@
 
 #include "absl/status/statusor.h"
 
+#include "profiler/cli/output.h"
 #include "profiler/model/query.h"
 #include "profiler/model/table.h"
 
@@ -31,10 +32,10 @@ struct QueryFlags {
   bool trim = true;
   std::string unit = "minimum";
   double divideBy = 1;
-  std::string base, diffBase;
+  std::vector<std::string> base, diffBase;  // several are merged
   bool normalize = false;
   std::string symbolize = "local";
-  std::string format = "text";
+  Format format;
 
   void addFilters(CLI::App& app);       // metric, filters, granularity, symbols
   void addStackFilters(CLI::App& app);  // the same without the metric, for verbs that have theirs
@@ -42,8 +43,13 @@ struct QueryFlags {
   void addBaseline(CLI::App& app);      // -base, -diff_base, -normalize
   void addFormat(CLI::App& app);
 
-  // Loads `path` and the baseline, if one is named.
-  absl::StatusOr<model::Query> toQuery(const std::string& path) const;
+  // Loads `paths`, merged where there are several, and the baseline, if one is named.
+  absl::StatusOr<model::Query> toQuery(const std::vector<std::string>& paths) const;
+  absl::StatusOr<model::Query> toQuery(const std::string& path) const {
+    return toQuery(std::vector<std::string>{path});
+  }
+  // Whether the figures are not simply those of the files.
+  bool filtersAnything() const;
   // Of tables with figures of their own, where --nodecount 0 means all.
   std::size_t rowLimit() const;
   bool wantsSymbols() const { return symbolize != "none" && symbolize != "no"; }

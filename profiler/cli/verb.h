@@ -23,7 +23,7 @@ struct Verb {
   Group group;
   const char* summary;              // one line, for the list of verbs
   const char* example;              // one command that works
-  const char* formats;              // "text,json"
+  const char* formats;              // "text,json,csv"
   const char* exitCodes;            // "0 clean, 2 input error"
   void (*addFlags)(CLI::App& app);  // the verb keeps its flags in its own file
   int (*run)();                     // after parsing; data on stdout, notes and errors on stderr

@@ -55,7 +55,7 @@ int runCheck() {
     parsed.push_back(*std::move(gate));
   }
   QueryFlags given = flags;
-  given.base = baseFile;
+  given.base = {baseFile};
   absl::StatusOr<model::Query> query = given.toQuery(newFile);
   if (!query.ok()) return fail(query.status());
 
@@ -75,7 +75,7 @@ int runCheck() {
   report::Document document;
   document.verb = "check";
   document.text = [&view] { return report::checkText(view, fullStacks); };
-  if (flags.format != "text") {
+  if (flags.format.wantsTables()) {
     document.tables.push_back(report::gatesTable(view));
     for (const analysis::GateResult& gate : view.gates) {
       if (gate.stacks.rows() == 0) continue;
@@ -83,7 +83,7 @@ int runCheck() {
       document.tables.back().id = absl::StrCat("grown_", gate.gate.metric);
     }
   }
-  const int shown = write(flags.format, document);
+  const int shown = write(flags.format, std::move(document));
   return shown == kClean ? status : shown;
 }
 

@@ -11,7 +11,8 @@
 namespace heapprof::cli {
 namespace {
 
-std::string file, price, format = "text";
+std::string file, price;
+Format format;
 double replicas = 1;
 
 absl::optional<double> known(double value) {
@@ -46,11 +47,11 @@ int runCost() {
       report::numberFact("month", "A month, now", model::Unit::kCount, known(result->month)),
       report::numberFact("peak_month", "A month, peak", model::Unit::kCount, known(result->peakMonth))};
   document.text = [&] { return report::costText(*query.snapshot, *result, parsed->currency); };
-  if (format != "text") {
+  if (format.wantsTables()) {
     document.tables = {result->lines, result->owners};
     document.notes = result->assumptions;
   }
-  return write(format, document);
+  return write(format, std::move(document));
 }
 
 }  // namespace heapprof::cli

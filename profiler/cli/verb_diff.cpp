@@ -33,7 +33,7 @@ void addDiffFlags(CLI::App& app) {
 
 int runDiff() {
   QueryFlags given = flags;
-  given.base = baseFile;
+  given.base = {baseFile};
   absl::StatusOr<model::Query> query = given.toQuery(newFile);
   if (!query.ok()) return fail(query.status());
   absl::StatusOr<model::Table> stacks = analysis::diffStacks(*query);
@@ -67,8 +67,8 @@ int runDiff() {
   };
   document.notes = stacks->notes;
   document.text = [&] { return report::diffText(view); };
-  if (flags.format != "text") document.tables = {*stacks, *totals};
-  return write(flags.format, document);
+  if (flags.format.wantsTables()) document.tables = {*stacks, *totals};
+  return write(flags.format, std::move(document));
 }
 
 }  // namespace heapprof::cli

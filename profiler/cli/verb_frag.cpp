@@ -43,10 +43,10 @@ int runFrag() {
   report::FragView view{query->snapshot.get(), &*result, 0, fullStacks, hugePages};
   view.rows = flags.rowLimit();
   document.text = [&view] { return report::fragText(view); };
-  if (flags.format != "text") {
+  if (flags.format.wantsTables()) {
     document.tables = {result->levels, result->stacks, result->classes, result->occupancy, result->pages};
   }
-  return write(flags.format, document);
+  return write(flags.format, std::move(document));
 }
 
 }  // namespace heapprof::cli

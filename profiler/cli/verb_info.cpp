@@ -9,7 +9,8 @@
 namespace heapprof::cli {
 namespace {
 
-std::string file, format = "text";
+std::string file;
+Format format;
 
 }  // namespace
 
@@ -25,9 +26,9 @@ int runInfo() {
   if (!table.ok()) return fail(table.status());
   report::Document document;
   document.verb = "info";
-  document.tables.push_back(*std::move(table));
-  document.text = [&document] { return report::infoText(document.tables.front()); };
-  return write(format, document);
+  document.tables.push_back(*table);
+  document.text = [&table] { return report::infoText(*table); };
+  return write(format, std::move(document));
 }
 
 }  // namespace heapprof::cli

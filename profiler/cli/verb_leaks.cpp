@@ -65,8 +65,8 @@ int runLeaks() {
   report::LeaksView view{&histories, &result, 0, listAll, fullStacks};
   view.rows = flags.rowLimit();
   document.text = [&view] { return report::leaksText(view); };
-  if (flags.format != "text") document.tables = {result.stacks, result.verdicts, result.suppressed};
-  const int status = write(flags.format, document);
+  if (flags.format.wantsTables()) document.tables = {result.stacks, result.verdicts, result.suppressed};
+  const int status = write(flags.format, std::move(document));
   return status == kClean && failOnSuspects && result.suspects > 0 ? kGateTripped : status;
 }
 

@@ -12,10 +12,11 @@ namespace heapprof::cli {
 namespace {
 
 QueryFlags flags;
-std::string file, regex;
+std::string regex;
+std::vector<std::string> files;
 
 void addFile(CLI::App& app) {
-  app.add_option("FILE", file, "a dump, or any pprof profile")->required();
+  app.add_option("FILE", files, "dumps, or any pprof profiles; several are merged")->required();
 }
 
 void addStackFlags(CLI::App& app) {
@@ -38,21 +39,22 @@ int writeTree(const char* verb, const model::Query& query) {
   if (!result.ok()) return fail(result.status());
   report::Document document = documentOf(verb, result->top.metric, result->top.table);
   document.text = [&] { return report::treeText(query, *result); };
-  if (flags.format != "text") document.tables = {divided(result->rows, query), divided(result->calls, query)};
-  return write(flags.format, document);
+  if (flags.format.wantsTables())
+    document.tables = {divided(result->rows, query), divided(result->calls, query)};
+  return write(flags.format, std::move(document));
 }
 
 using Samples = absl::StatusOr<analysis::SamplesResult> (*)(const model::Query&, const analysis::Cancel&);
 
 int writeSamples(const char* verb, Samples analyse, std::string (*text)(const analysis::SamplesResult&)) {
-  absl::StatusOr<model::Query> query = flags.toQuery(file);
+  absl::StatusOr<model::Query> query = flags.toQuery(files);
   if (!query.ok()) return fail(query.status());
   absl::StatusOr<analysis::SamplesResult> result = analyse(*query, {});
   if (!result.ok()) return fail(result.status());
   report::Document document = documentOf(verb, result->metric, result->table);
   document.text = [&] { return text(*result); };
-  if (flags.format != "text") document.tables = {divided(result->table, *query)};
-  return write(flags.format, document);
+  if (flags.format.wantsTables()) document.tables = {divided(result->table, *query)};
+  return write(flags.format, std::move(document));
 }
 
 }  // namespace
@@ -64,7 +66,7 @@ void addTreeFlags(CLI::App& app) {
 
 int runTree() {
   flags.defaultNodeCount = 80;  // pprof's
-  absl::StatusOr<model::Query> query = flags.toQuery(file);
+  absl::StatusOr<model::Query> query = flags.toQuery(files);
   return query.ok() ? writeTree("tree", *query) : fail(query.status());
 }
 
@@ -75,7 +77,7 @@ void addPeekFlags(CLI::App& app) {
 
 int runPeek() {
   flags.trim = false;  // what is looked for may be small
-  absl::StatusOr<model::Query> query = flags.toQuery(file);
+  absl::StatusOr<model::Query> query = flags.toQuery(files);
   return query.ok() ? writeTree("peek", *query) : fail(query.status());
 }
 
@@ -100,14 +102,14 @@ void addRawFlags(CLI::App& app) {
 }
 
 int runRaw() {
-  absl::StatusOr<model::Query> query = flags.toQuery(file);
+  absl::StatusOr<model::Query> query = flags.toQuery(files);
   if (!query.ok()) return fail(query.status());
   absl::StatusOr<analysis::RawResult> result = analysis::raw(*query);
   if (!result.ok()) return fail(result.status());
   report::Document document = documentOf("raw", "", result->samples);
   document.text = [&] { return report::rawText(*result); };
-  if (flags.format != "text") document.tables = {result->samples, result->locations, result->mappings};
-  return write(flags.format, document);
+  if (flags.format.wantsTables()) document.tables = {result->samples, result->locations, result->mappings};
+  return write(flags.format, std::move(document));
 }
 
 }  // namespace heapprof::cli

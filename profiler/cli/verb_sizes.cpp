@@ -47,8 +47,8 @@ int runSizes() {
       report::textFact("used", "Classes in use", absl::StrJoin(result->used, " ")),
       report::textFact("proposed", "Proposed", absl::StrJoin(result->proposed, " "))};
   document.text = [&] { return report::sizesText(*query->snapshot, *result, flags.rowLimit(), fullStacks); };
-  if (flags.format != "text") document.tables = {result->classes, result->misfits};
-  return write(flags.format, document);
+  if (flags.format.wantsTables()) document.tables = {result->classes, result->misfits};
+  return write(flags.format, std::move(document));
 }
 
 }  // namespace heapprof::cli

@@ -9,7 +9,8 @@
 namespace heapprof::cli {
 namespace {
 
-std::string file, base, format = "text";
+std::string file, base;
+Format format;
 
 model::Table findingsTable(const std::vector<analysis::Finding>& findings) {
   model::Table table;
@@ -69,7 +70,7 @@ int runSummary() {
     return report::summaryText(*query.snapshot, query.baseline.get(), waterfall.ok() ? &*waterfall : nullptr,
                                *findings);
   };
-  return write(format, document);
+  return write(format, std::move(document));
 }
 
 }  // namespace heapprof::cli

@@ -29,8 +29,7 @@ std::string defaultOutput(absl::string_view path) {
 void addSymbolizeFlags(CLI::App& app) {
   app.add_option("FILE", file, "a dump, or any pprof profile")->required();
   app.add_option("-o,--output", outputFile, "where to write (default: FILE with .symbolized before .pb)");
-  app.add_option("--compression", compression, "gzip, none or zstd; pprof reads the first two")
-      ->check(CLI::IsMember({"gzip", "none", "zstd"}));
+  addCompressionFlag(app, &compression);
   app.add_option("--sysroot", sysroot, "look for binaries below this folder (a dump of another machine)");
 }
 
@@ -44,10 +43,7 @@ int runSymbolize() {
   if (!resolved.ok()) return fail(resolved);
   for (const std::string& line : notes) note(line);
   const std::string target = outputFile.empty() ? defaultOutput(file) : outputFile;
-  const formats::Compression how = compression == "none"   ? formats::Compression::kNone
-                                   : compression == "zstd" ? formats::Compression::kZstd
-                                                           : formats::Compression::kGzip;
-  absl::Status written = formats::writeProfile(*profile, target, how);
+  absl::Status written = formats::writeProfile(*profile, target, compressionOf(compression));
   if (!written.ok()) return fail(written);
   std::printf("%s\n", target.c_str());
   return kClean;

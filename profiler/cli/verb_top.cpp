@@ -11,12 +11,12 @@ namespace heapprof::cli {
 namespace {
 
 QueryFlags flags;
-std::string file;
+std::vector<std::string> files;
 
 }  // namespace
 
 void addTopFlags(CLI::App& app) {
-  app.add_option("FILE", file, "a dump, or any pprof profile")->required();
+  app.add_option("FILE", files, "dumps, or any pprof profiles; several are merged")->required();
   flags.addFilters(app);
   flags.addSorting(app);
   flags.addBaseline(app);
@@ -24,7 +24,7 @@ void addTopFlags(CLI::App& app) {
 }
 
 int runTop() {
-  absl::StatusOr<model::Query> query = flags.toQuery(file);
+  absl::StatusOr<model::Query> query = flags.toQuery(files);
   if (!query.ok()) return fail(query.status());
   absl::StatusOr<analysis::TopResult> result = analysis::top(*query);
   if (!result.ok()) return fail(result.status());
@@ -41,10 +41,10 @@ int runTop() {
   };
   document.notes = result->table.notes;
   document.text = [&query, &result] { return report::topText(*query, *result); };
-  if (flags.format != "text") {
+  if (flags.format.wantsTables()) {
     document.tables.push_back(divided(result->table, *query));
   }
-  return write(flags.format, document);
+  return write(flags.format, std::move(document));
 }
 
 }  // namespace heapprof::cli

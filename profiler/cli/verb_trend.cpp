@@ -60,8 +60,8 @@ int runTrend() {
       report::numberFact("duration", "Duration", model::Unit::kNanoseconds, result->seconds * 1e9)};
   document.notes = notes;
   document.text = [&] { return report::trendText(*result, trend.dumps(), flags.rowLimit(), fullStacks); };
-  if (flags.format != "text") document.tables = {result->totals, result->stacks};
-  return write(flags.format, document);
+  if (flags.format.wantsTables()) document.tables = {result->totals, result->stacks};
+  return write(flags.format, std::move(document));
 }
 
 }  // namespace heapprof::cli

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/optional.h"
@@ -64,11 +65,20 @@ struct Emitter {
 };
 absl::Span<const Emitter> emitters();
 
-// Error for a format that does not exist: names those that do.
+// Keeps one table only, "facts" being the facts as a table; any other id is an error that names those there
+// are.
+absl::Status chooseTable(absl::string_view id, Document* document);
+
+// Error for a format that does not exist: names those that do. csv and tsv hold one table: the document's
+// first, its facts where it has none.
 absl::StatusOr<std::string> emit(absl::string_view format, const Document& document);
 
 // The generic emitters.
 std::string emitText(const Document& document);
 std::string emitJson(const Document& document);
+std::string emitCsv(const Document& document);
+std::string emitTsv(const Document& document);
+std::string emitMarkdown(const Document& document);
+std::string emitHtml(const Document& document);
 
 }  // namespace heapprof::report

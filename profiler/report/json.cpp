@@ -6,8 +6,8 @@
 #include <nlohmann/json.hpp>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
 
+#include "profiler/report/cells.h"
 #include "profiler/report/document.h"
 
 namespace heapprof::report {
@@ -23,32 +23,10 @@ Json number(double value) {
   return value;
 }
 
-const char* unitName(model::Unit unit) {
-  switch (unit) {
-    case model::Unit::kText:
-      return "text";
-    case model::Unit::kBytes:
-      return "bytes";
-    case model::Unit::kCount:
-      return "count";
-    case model::Unit::kNanoseconds:
-      return "nanoseconds";
-    case model::Unit::kFraction:
-      return "fraction";
-    case model::Unit::kAddress:
-      return "address";
-    case model::Unit::kBytesPerSecond:
-      return "bytes_per_second";
-  }
-  return "text";
-}
-
 Json cell(const model::Column& column, std::size_t row) {
   if (!column.isKnown(row)) return nullptr;
   if (column.unit == model::Unit::kText) return column.texts[row];
-  if (column.unit == model::Unit::kAddress) {
-    return absl::StrFormat("0x%x", static_cast<std::uint64_t>(column.values[row]));
-  }
+  if (column.unit == model::Unit::kAddress) return exactCell(column, row);
   return number(column.values[row]);
 }
 
@@ -65,8 +43,7 @@ Json tableJson(const model::Table& table) {
     Json cells = Json::object();
     for (const model::Column& column : table.columns) {
       cells[column.id] = cell(column, row);
-      if (row < column.standardError.size() && column.isKnown(row) &&
-          !std::isnan(column.standardError[row])) {
+      if (hasError(column, row)) {
         cells[absl::StrCat(column.id, "_stderr")] = number(column.standardError[row]);
       }
     }

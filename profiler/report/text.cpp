@@ -8,23 +8,10 @@
 #include "absl/strings/strip.h"
 
 #include "profiler/model/units.h"
+#include "profiler/report/cells.h"
 #include "profiler/report/document.h"
 
 namespace heapprof::report {
-namespace {
-
-std::string factText(const Fact& fact) {
-  if (fact.unit == model::Unit::kText) return fact.text;
-  if (!fact.value) return "unknown";
-  model::Column cell;
-  cell.unit = fact.unit;
-  cell.values = {*fact.value};
-  if (fact.error) cell.standardError = {*fact.error};
-  return model::cellText(cell, 0, true);
-}
-
-}  // namespace
-
 std::size_t characters(absl::string_view text) {
   return static_cast<std::size_t>(std::count_if(
       text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));

@@ -263,6 +263,12 @@ TEST(MergeProfiles, TheLastPositiveSnapshotIsKeptAndPointsToItsStacks) {
   const auto both = mergeProfiles({{&a, 1}, {&b, 1}});
   ASSERT_TRUE(both.ok());
   EXPECT_EQ(both->heapSnapshot.header().sequence(), 2u);
+  // A sum's error is not that of one of its parts; one input's own stays.
+  EXPECT_GT(b.heapSnapshot.stacks().variance_inuse_bytes_size(), 0);
+  EXPECT_EQ(both->heapSnapshot.stacks().variance_inuse_bytes_size(), 0);
+  EXPECT_EQ(both->heapSnapshot.stacks().raw_live_size(), 0);
+  EXPECT_EQ(mergeProfiles({{&b, 1}})->heapSnapshot.stacks().variance_inuse_bytes_size(),
+            b.heapSnapshot.stacks().variance_inuse_bytes_size());
 }
 
 class MergeFiles : public ::testing::Test {

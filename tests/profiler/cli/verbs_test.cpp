@@ -61,6 +61,7 @@ TEST(Verbs, FormatsAreThoseThatCanBeWritten) {
   std::set<std::string> known;
   for (const report::Emitter& emitter : report::emitters()) known.insert(emitter.name);
   for (const Verb& verb : verbs()) {
+    if (verb.group == Group::kConvert) continue;  // other tools' formats, not a document's
     std::istringstream formats(verb.formats);
     for (std::string format; std::getline(formats, format, ',');)
       EXPECT_TRUE(known.contains(format)) << verb.name;

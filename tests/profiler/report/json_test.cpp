@@ -3,13 +3,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
-#include <random>
 
 #include "profiler/analysis/analyses.h"
 #include "profiler/model/columns.h"
 #include "profiler/model/units.h"
 #include "profiler/report/document.h"
 #include "profiler/report/text.h"
+#include "tests/profiler/report/wild_table.h"
 #include "tests/profiler/support/snapshot_maker.h"
 
 namespace heapprof::report {
@@ -20,46 +20,12 @@ using model::Table;
 using model::Unit;
 using Json = nlohmann::json;
 
-// A table of every unit, with errors and unknown cells here and there.
-Table randomTable(std::uint64_t seed) {
-  std::mt19937_64 random(seed);
-  Table table;
-  table.id = "wild";
-  table.title = "Wild \"title\"\twith\nmarks";
-  table.notes = {"a note"};
-  const Unit units[] = {Unit::kText,     Unit::kBytes,   Unit::kCount,         Unit::kNanoseconds,
-                        Unit::kFraction, Unit::kAddress, Unit::kBytesPerSecond};
-  for (const Unit unit : units) {
-    Column column = model::numberColumn("c" + std::to_string(static_cast<int>(unit)), "Title", unit, "help",
-                                        random() % 2 == 0);
-    for (int row = 0; row < 20; ++row) {
-      if (random() % 5 == 0) {
-        addUnknown(column);
-      } else if (unit == Unit::kText) {
-        column.texts.push_back(std::string("text ") + static_cast<char>(random() % 256) + "\"\\");
-        if (!column.known.empty()) column.known.push_back(1);
-      } else {
-        const double whole = static_cast<double>(random() >> (12 + random() % 50));
-        addKnown(column, unit == Unit::kFraction ? whole / 1e18 : unit == Unit::kAddress ? whole : -whole);
-      }
-    }
-    if (unit != Unit::kText && random() % 2 == 0) {
-      for (int row = 0; row < 20; ++row) {
-        column.standardError.push_back(random() % 3 == 0 ? model::kNoError
-                                                         : static_cast<double>(random() % 1000));
-      }
-    }
-    table.columns.push_back(std::move(column));
-  }
-  return table;
-}
-
 TEST(Json, ReadsBackEveryCellAndNoFigureForWhatIsUnknown) {
   for (std::uint64_t seed = 1; seed <= 50; ++seed) {
     SCOPED_TRACE(seed);
     Document document;
     document.verb = "wild";
-    document.tables = {randomTable(seed)};
+    document.tables = {test::randomTable(seed)};
     const Json root = Json::parse(emitJson(document));
     const Table& table = document.tables[0];
     const Json& rows = root["tables"]["wild"]["rows"];
