@@ -16,6 +16,7 @@ test_packages=(
   sqlite3 nginx-light wrk strace gdb time binutils valgrind musl-tools procps
   libjemalloc2 libjemalloc-dev libmimalloc2.0 libtcmalloc-minimal4 libgoogle-perftools4
   googletest qemu-user g++-aarch64-linux-gnu libbenchmark-dev
+  graphviz groff-base mandoc zsh fish
 )
 
 packages=("${build_packages[@]}" "${sample_packages[@]}")

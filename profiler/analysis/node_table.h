@@ -39,6 +39,7 @@ class NodeTable {
   absl::Span<const std::uint32_t> nodesOf(std::uint32_t location) const {
     return absl::MakeConstSpan(nodes_).subspan(begin_[location], begin_[location + 1] - begin_[location]);
   }
+  const NodeInfo& info(std::uint32_t node) const { return infos_[node]; }
   std::string printableName(std::uint32_t node) const;
   // Orders nodes whose figures and names are equal, as pprof does: by the text of all their fields.
   std::string sortKey(std::uint32_t node) const;

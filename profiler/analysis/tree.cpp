@@ -2,12 +2,14 @@
 #include <cmath>
 #include <cstdlib>
 #include <re2/re2.h>
+#include <tuple>
 #include <utility>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 
 #include "profiler/analysis/analyses.h"
+#include "profiler/analysis/exports.h"
 #include "profiler/analysis/filters.h"
 #include "profiler/analysis/trimmed_graph.h"
 #include "profiler/model/columns.h"
@@ -107,6 +109,22 @@ model::Table callTable(const std::vector<TrimmedGraph::Row>& rows, const NodeSum
   return table;
 }
 
+std::vector<CallGraph::Edge> edgesOf(const std::vector<TrimmedGraph::Row>& rows,
+                                     const std::vector<Call>& calls, std::size_t nodeCount) {
+  std::vector<std::uint32_t> rowOf(nodeCount, kNone);
+  for (std::uint32_t i = 0; i < rows.size(); ++i) rowOf[rows[i].node] = i;
+  std::vector<CallGraph::Edge> edges;
+  for (const Call& call : calls) {
+    if (rowOf[call.from] == kNone || rowOf[call.to] == kNone) continue;
+    edges.push_back({rowOf[call.from], rowOf[call.to], static_cast<double>(call.weight), call.inlined});
+  }
+  std::sort(edges.begin(), edges.end(), [](const CallGraph::Edge& a, const CallGraph::Edge& b) {
+    const double left = std::fabs(a.weight), right = std::fabs(b.weight);
+    return left != right ? left > right : std::tie(a.from, a.to) < std::tie(b.from, b.to);
+  });
+  return edges;
+}
+
 }  // namespace
 
 absl::StatusOr<TreeResult> tree(const model::Query& query, absl::string_view regex, const Cancel& cancel) {
@@ -130,6 +148,17 @@ absl::StatusOr<TreeResult> tree(const model::Query& query, absl::string_view reg
   }
   result.rows = nodeRows(*graph, listed, inlined);
   result.calls = callTable(listed, graph->sums, CallLists(*graph, *calls), unitOf(graph->view->unit()));
+  return result;
+}
+
+absl::StatusOr<CallGraph> callGraph(const model::Query& query, const Cancel& cancel) {
+  absl::StatusOr<TrimmedGraph> graph = trimmedGraph(query, cancel);
+  if (!graph.ok()) return graph.status();
+  absl::StatusOr<std::vector<Call>> calls = heavyCalls(*graph);
+  if (!calls.ok()) return calls.status();
+  CallGraph result;
+  result.top = topResult(query, *graph, inlineStatesOf(*calls, graph->nodes->size()));
+  result.edges = edgesOf(graph->rows, *calls, graph->nodes->size());
   return result;
 }
 

@@ -44,6 +44,11 @@ absl::Span<const Verb> verbs() {
       {"check", Group::kCompare, "a gate for CI: fails on growth that sampling does not explain",
        "heapprof check new.pb.gz --base old.pb.gz --fail-on inuse_space:+5%,+1MiB", kAll,
        "0 ok, 1 tripped, 2 usage or input error, 3 within sampling error", addCheckFlags, runCheck},
+      {"convert", Group::kConvert, "for other tools: pprof, flame graphs, KCachegrind, Graphviz",
+       "heapprof convert service.1.pb.gz --to collapsed", "pprof,collapsed,callgrind,dot,csv,json", kUsual,
+       addConvertFlags, runConvert},
+      {"merge", Group::kConvert, "many dumps as one: a fleet's, of one service",
+       "heapprof merge host1.pb.gz host2.pb.gz -o fleet.pb.gz", "text", kUsual, addMergeFlags, runMerge},
       {"symbolize", Group::kConvert, "put names into a dump so that it can travel",
        "heapprof symbolize service.1.pb.gz -o named.pb.gz", "text", kUsual, addSymbolizeFlags, runSymbolize},
   };

@@ -37,6 +37,10 @@ void addTrendFlags(CLI::App& app);
 int runTrend();
 void addCheckFlags(CLI::App& app);
 int runCheck();
+void addConvertFlags(CLI::App& app);
+int runConvert();
+void addMergeFlags(CLI::App& app);
+int runMerge();
 void addSymbolizeFlags(CLI::App& app);
 int runSymbolize();
 

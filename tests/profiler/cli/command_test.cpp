@@ -82,6 +82,8 @@ std::string filesFor(const Verb& verb) {
       {"sizes", "heap.pb.gz"},
       {"cost", "heap.pb.gz --price 4.2/GiB-month"},
       {"trend", "heap.pb.gz later.pb.gz"},
+      {"convert", "a.pb.gz --to collapsed"},
+      {"merge", "a.pb.gz b.pb.gz -o merged.pb.gz"},
       {"check", "later.pb.gz --base heap.pb.gz --fail-on inuse_space:+5%,+1MiB"}};
   const auto own = kOwn.find(verb.name);
   if (own != kOwn.end()) return own->second;
@@ -151,6 +153,12 @@ TEST_F(Command, BadValuesAreOneLineThatNamesTheFlag) {
   expectRefused("diff a.pb.gz", "NEW");
   expectRefused("top --table top a.pb.gz", "--table");
   expectRefused("top --format csv --table no_such a.pb.gz", "use one of top, facts");
+  expectRefused("convert a.pb.gz", "--to");
+  expectRefused("convert a.pb.gz --to svg", "svg");
+  expectRefused("convert a.pb.gz --to pprof", "-o FILE");
+  expectRefused("convert a.pb.gz --to pprof -o x.pb.gz -focus=a", "takes no filter");
+  expectRefused("convert a.pb.gz --to csv -o no_such_folder/x.csv", "no_such_folder/x.csv");
+  expectRefused("merge a.pb.gz", "--output");
 }
 
 TEST_F(Command, ChecksExitWithTheirAnswerAndBothReportsSayTheSame) {
