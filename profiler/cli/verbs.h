@@ -39,6 +39,8 @@ void addCheckFlags(CLI::App& app);
 int runCheck();
 void addConvertFlags(CLI::App& app);
 int runConvert();
+void addFlameFlags(CLI::App& app);
+int runFlame();
 void addMergeFlags(CLI::App& app);
 int runMerge();
 void addSymbolizeFlags(CLI::App& app);

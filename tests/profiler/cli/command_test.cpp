@@ -82,6 +82,7 @@ std::string filesFor(const Verb& verb) {
       {"sizes", "heap.pb.gz"},
       {"cost", "heap.pb.gz --price 4.2/GiB-month"},
       {"trend", "heap.pb.gz later.pb.gz"},
+      {"flame", "a.pb.gz -o a.svg"},
       {"convert", "a.pb.gz --to collapsed"},
       {"merge", "a.pb.gz b.pb.gz -o merged.pb.gz"},
       {"check", "later.pb.gz --base heap.pb.gz --fail-on inuse_space:+5%,+1MiB"}};
@@ -159,6 +160,7 @@ TEST_F(Command, BadValuesAreOneLineThatNamesTheFlag) {
   expectRefused("convert a.pb.gz --to pprof -o x.pb.gz -focus=a", "takes no filter");
   expectRefused("convert a.pb.gz --to csv -o no_such_folder/x.csv", "no_such_folder/x.csv");
   expectRefused("merge a.pb.gz", "--output");
+  expectRefused("flame a.pb.gz -o a.png", "name it .svg or .html");
 }
 
 TEST_F(Command, ChecksExitWithTheirAnswerAndBothReportsSayTheSame) {
