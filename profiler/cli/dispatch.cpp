@@ -10,6 +10,8 @@
 #include "absl/strings/str_replace.h"
 
 #include "profiler/cli/arguments.h"
+#include "profiler/cli/completion.h"
+#include "profiler/cli/manual.h"
 #include "profiler/cli/output.h"
 #include "profiler/cli/verb.h"
 
@@ -64,14 +66,34 @@ int runVerb(const Verb& verb, const std::vector<std::string>& arguments) {
   return verb.run();
 }
 
+// `help`, `help VERB`, and what is made from the table of verbs: `help --man FOLDER`, `help --completion
+// SHELL`.
+int help(const std::vector<std::string>& arguments) {
+  if (arguments.size() == 2 && arguments[0] == "--man") {
+    const absl::Status written = writeManPages(arguments[1]);
+    return written.ok() ? kClean : fail(written);
+  }
+  if (arguments.size() == 2 && arguments[0] == "--completion") {
+    const absl::StatusOr<std::string> text = completion(arguments[1]);
+    return text.ok() ? writeText("", *text) : fail(text.status());
+  }
+  for (const Verb& verb : verbs()) {
+    if (arguments.size() == 1 && arguments[0] == verb.name) return runVerb(verb, {"--help"});
+  }
+  if (!arguments.empty()) {
+    return failUsage(
+        "help takes a verb, --man FOLDER or --completion bash, zsh or fish; heapprof help lists verbs");
+  }
+  std::fputs(usage().c_str(), stdout);
+  return kClean;
+}
+
 }  // namespace
 
 int dispatch(const std::vector<std::string>& arguments) {
   const std::string name = arguments.empty() ? "--help" : arguments.front();
-  if (name == "--help" || name == "-h" || name == "-help" || name == "help") {
-    std::fputs(usage().c_str(), stdout);
-    return kClean;
-  }
+  if (name == "help") return help({arguments.begin() + 1, arguments.end()});
+  if (name == "--help" || name == "-h" || name == "-help") return help({});
   if (name == "--version" || name == "-version") {
     std::puts("heapprof " HEAPPROF_VERSION);
     return kClean;

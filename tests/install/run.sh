@@ -45,6 +45,15 @@ version=$(pkg-config --modversion heapprof) || fail "pkg-config does not find he
 quietly "${CC:-cc}" -g "$scratch/consumer/main.c" -o "$scratch/by_pkg_config" $(pkg-config --cflags --libs heapprof)
 check env LD_LIBRARY_PATH="$(pkg-config --variable=libdir heapprof)" "$scratch/by_pkg_config"
 
+# Its manual and its completion came along, and say what it does.
+man1=$(dirname "$(find "$prefix" -name heapprof.1)")
+for verb in $("$prefix/bin/heapprof" --help | sed -n 's/^  \([a-z]*\) .*/\1/p'); do
+  [ -s "$man1/heapprof-$verb.1" ] || fail "no man page of $verb"
+done
+for file in bash-completion/completions/heapprof zsh/site-functions/_heapprof fish/vendor_completions.d/heapprof.fish; do
+  grep -q summary "$prefix/share/$file" || fail "no completion in $file"
+done
+
 # The installed command finds the runtime that was installed beside it.
 (cd "$scratch" && "$prefix/bin/heapprof" run --sample 4k --output "$scratch/recorded" -- /bin/ls -l /usr/bin >/dev/null 2>"$scratch/log") ||
   fail "heapprof run from the prefix: $(cat "$scratch/log")"

@@ -161,6 +161,9 @@ TEST_F(Command, BadValuesAreOneLineThatNamesTheFlag) {
   expectRefused("convert a.pb.gz --to csv -o no_such_folder/x.csv", "no_such_folder/x.csv");
   expectRefused("merge a.pb.gz", "--output");
   expectRefused("flame a.pb.gz -o a.png", "name it .svg or .html");
+  expectRefused("help nonsense", "help takes a verb");
+  expectRefused("help --completion tcsh", "bash, zsh and fish");
+  expectRefused("help --man /proc/none", "/proc/none");
 }
 
 TEST_F(Command, ChecksExitWithTheirAnswerAndBothReportsSayTheSame) {
