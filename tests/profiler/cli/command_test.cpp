@@ -78,7 +78,9 @@ class Command : public testing::Test {
 std::string filesFor(const Verb& verb) {
   static const std::map<std::string, std::string> kOwn = {
       {"frag", "heap.pb.gz"},
+      {"map", "heap.pb.gz"},
       {"peek", "main a.pb.gz"},
+      {"purge", "heap.pb.gz"},
       {"sizes", "heap.pb.gz"},
       {"cost", "heap.pb.gz --price 4.2/GiB-month"},
       {"trend", "heap.pb.gz later.pb.gz"},

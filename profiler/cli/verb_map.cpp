@@ -1,0 +1,69 @@
+// `heapprof map FILE`: the heap's extents and huge pages, as a raster and as tables.
+#include "CLI/CLI.hpp"
+
+#include "profiler/analysis/map_tables.h"
+#include "profiler/cli/output.h"
+#include "profiler/cli/query_flags.h"
+#include "profiler/cli/verbs.h"
+#include "profiler/report/map_text.h"
+
+namespace heapprof::cli {
+namespace {
+
+QueryFlags flags;
+std::string file, colour = "live", svgFile;
+
+constexpr struct {
+  const char* name;
+  report::MapColour colour;
+} kColours[] = {{"live", report::MapColour::kLive},
+                {"used", report::MapColour::kUsed},
+                {"resident", report::MapColour::kResident},
+                {"kernel", report::MapColour::kKernel},
+                {"change", report::MapColour::kChange}};
+
+}  // namespace
+
+void addMapFlags(CLI::App& app) {
+  std::vector<std::string> names;
+  for (const auto& row : kColours) names.emplace_back(row.name);
+  app.add_option("FILE", file, "a dump")->required();
+  app.add_option("--by", colour, "what a page's mark says; change wants --base")
+      ->check(CLI::IsMember(names))
+      ->capture_default_str();
+  app.add_option("--svg", svgFile, "write the raster there as a picture, too");
+  flags.addStackFilters(app);
+  flags.addBaseline(app);
+  flags.addFormat(app);
+}
+
+int runMap() {
+  if (colour == "change" && flags.base.empty() && flags.diffBase.empty()) {
+    return fail(absl::InvalidArgumentError("map --by change: against what? give --base FILE"));
+  }
+  absl::StatusOr<model::Query> query = flags.toQuery(file);
+  if (!query.ok()) return fail(query.status());
+  absl::StatusOr<analysis::HeapMap> map = analysis::heapMap(*query);
+  if (!map.ok()) return fail(map.status());
+  absl::StatusOr<analysis::MapTables> tables = analysis::mapTables(*query, *map);
+  if (!tables.ok()) return fail(tables.status());
+  report::MapView view{query->snapshot.get(), &*map, &*tables, report::MapColour::kLive};
+  for (const auto& row : kColours) {
+    if (colour == row.name) view.colour = row.colour;
+  }
+  if (!svgFile.empty()) {
+    const int written = writeText(svgFile, report::mapSvg(view));
+    if (written != kClean) return written;
+  }
+  report::Document document;
+  document.verb = "map";
+  document.facts = {
+      report::numberFact("huge_pages", "Huge pages", model::Unit::kCount,
+                         static_cast<double>(map->index.size())),
+      report::numberFact("placement", "Of", model::Unit::kBytes, static_cast<double>(map->placementBytes))};
+  document.text = [&view] { return report::mapText(view); };
+  if (flags.format.wantsTables()) document.tables = {tables->kinds, tables->pages, tables->extents};
+  return write(flags.format, std::move(document));
+}
+
+}  // namespace heapprof::cli

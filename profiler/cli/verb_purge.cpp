@@ -1,0 +1,46 @@
+// `heapprof purge FILE`: what was given back to the kernel, what came back, and what blocks the rest.
+#include "CLI/CLI.hpp"
+
+#include "profiler/analysis/purge.h"
+#include "profiler/cli/output.h"
+#include "profiler/cli/query_flags.h"
+#include "profiler/cli/verbs.h"
+#include "profiler/report/purge_text.h"
+
+namespace heapprof::cli {
+namespace {
+
+QueryFlags flags;
+std::string file;
+bool listEvents = false;
+
+}  // namespace
+
+void addPurgeFlags(CLI::App& app) {
+  app.add_option("FILE", file, "a dump")->required();
+  flags.nodeCount = 20;
+  flags.addStackFilters(app);
+  app.add_option("--nodecount", flags.nodeCount, "show at most so many purges; 0: all")
+      ->capture_default_str();
+  app.add_flag("--events", listEvents, "list the last purges one by one");
+  flags.addFormat(app);
+}
+
+int runPurge() {
+  absl::StatusOr<model::Query> query = flags.toQuery(file);
+  if (!query.ok()) return fail(query.status());
+  absl::StatusOr<analysis::PurgeResult> result = analysis::purges(*query);
+  if (!result.ok()) return fail(result.status());
+  report::Document document;
+  document.verb = "purge";
+  for (const auto& figure : result->figures) {
+    document.facts.push_back(report::numberFact(figure.id, figure.title, figure.unit, figure.value));
+  }
+  document.text = [&] { return report::purgeText(*query->snapshot, *result, flags.rowLimit(), listEvents); };
+  if (flags.format.wantsTables()) {
+    document.tables = {result->reasons, result->events, result->ages, result->blocked, result->pinnedBy};
+  }
+  return write(flags.format, std::move(document));
+}
+
+}  // namespace heapprof::cli

@@ -1,0 +1,232 @@
+// `purge` and `map` on dumps whose every event and page was laid by the test, read as a person does and cell
+// by cell.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <map>
+#include <random>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+
+#include "profiler/analysis/map_tables.h"
+#include "profiler/analysis/purge.h"
+#include "profiler/report/map_text.h"
+#include "profiler/report/purge_text.h"
+#include "tests/profiler/support/laid_heap.h"
+#include "tests/profiler/support/snapshot_maker.h"
+
+namespace heapprof::report {
+namespace {
+
+using analysis::PurgeResult;
+using test::LaidHeap, test::SnapshotMaker;
+using testing::HasSubstr, testing::Not;
+
+absl::optional<double> figure(const PurgeResult& result, absl::string_view id) {
+  for (const auto& one : result.figures) {
+    if (id == one.id) return one.value;
+  }
+  ADD_FAILURE() << id;
+  return absl::nullopt;
+}
+
+model::Query queryOf(const SnapshotMaker& maker) {
+  model::Query query;
+  query.snapshot = maker.make();
+  return query;
+}
+
+TEST(Purge, AnOldDumpIsUnknownThroughoutAndNotZero) {
+  LaidHeap heap;
+  heap.slabs.assign(20, {{"kept", "held"}});
+  const model::Query query = queryOf(heap.dump(1, 1));
+  const PurgeResult result = *analysis::purges(query);
+  for (const auto& one : result.figures) EXPECT_FALSE(one.value.has_value()) << one.id;
+  EXPECT_EQ(result.reasons.rows(), 0u);
+  const std::string text = purgeText(*query.snapshot, result, 20, true);
+  EXPECT_THAT(text, HasSubstr("Whether purging paid is unknown"));
+  EXPECT_THAT(text, HasSubstr("keeps no account of purging"));
+  EXPECT_THAT(text, Not(HasSubstr("Returned                        0")));
+}
+
+TEST(Purge, StacksWithoutAHeapAreRefusedWithWhatToDo) {
+  SnapshotMaker maker;
+  maker.sample(maker.stack({"f"}), {1, 2});
+  const absl::Status status = analysis::purges(queryOf(maker)).status();
+  EXPECT_TRUE(absl::IsFailedPrecondition(status));
+  EXPECT_THAT(std::string(status.message()), HasSubstr("heapprof run -- CMD"));
+}
+
+// Random events; the sums are taken again here, reason by reason, from the events themselves.
+TEST(Purge, SumsByReasonAreThoseOfTheEventsAndUnknownFiguresStaySo) {
+  for (std::uint64_t seed = 1; seed <= 30; ++seed) {
+    SCOPED_TRACE(seed);
+    std::mt19937_64 random(seed);
+    LaidHeap heap;
+    heap.slabs.assign(4, {{"kept"}});
+    SnapshotMaker maker = heap.dump(1, seed);
+    maker.heap().mutable_header()->set_dump_time_nanos(1000000000000);
+    heapprof::Purges& purges = *maker.heap().mutable_purges();
+    std::map<int, std::array<double, 6>> truth;  // events, right, wrong, pending, advised, back in 60 s
+    std::map<int, bool> known;
+    for (int i = 0; i < 25; ++i) {
+      heapprof::PurgeEvent& event = *purges.add_events();
+      event.set_time_nanos(1000000000000 - random() % 90000000000);
+      event.set_reason(static_cast<heapprof::PurgeReason>(random() % 9));  // some of a later version
+      event.set_verdict(static_cast<heapprof::PurgeVerdict>(random() % 3));
+      event.set_advised_bytes(random() % 1000000);
+      const bool judged = random() % 3 == 0;
+      if (judged) event.set_refaulted_60s_bytes(random() % 1000);
+      const int reason = event.reason() > heapprof::PURGE_LARGE ? 0 : static_cast<int>(event.reason());
+      std::array<double, 6>& sums = truth[reason];
+      ++sums[0];
+      ++sums[event.verdict() == heapprof::VERDICT_RIGHT   ? 1
+             : event.verdict() == heapprof::VERDICT_WRONG ? 2
+                                                          : 3];
+      sums[4] += static_cast<double>(event.advised_bytes());
+      sums[5] += static_cast<double>(event.refaulted_60s_bytes());
+      known[reason] = known[reason] || judged;
+    }
+    const PurgeResult result = *analysis::purges(queryOf(maker));
+    ASSERT_EQ(result.reasons.rows(), truth.size());
+    std::size_t row = 0;
+    for (const auto& [reason, sums] : truth) {
+      std::size_t column = 0;
+      for (const char* id : {"purges", "right", "wrong", "pending", "advised"}) {
+        EXPECT_EQ(result.reasons.find(id)->values[row], sums[column++]) << id;
+      }
+      EXPECT_EQ(result.reasons.find("refaulted_60s")->isKnown(row), known[reason]);
+      if (known[reason]) EXPECT_EQ(result.reasons.find("refaulted_60s")->values[row], sums[5]);
+      ++row;
+    }
+    ASSERT_EQ(result.events.rows(), 25u);
+    for (int i = 0; i < 25; ++i) {
+      EXPECT_EQ(result.events.find("ago")->values[static_cast<std::size_t>(i)],
+                1e12 - static_cast<double>(purges.events(i).time_nanos()));
+      EXPECT_EQ(result.events.find("refaulted_60s")->isKnown(static_cast<std::size_t>(i)),
+                purges.events(i).has_refaulted_60s_bytes());
+    }
+  }
+}
+
+TEST(Purge, SaysWhetherItPaidAndWhatBlocksTheRest) {
+  LaidHeap heap;
+  heap.slabs.assign(20, {{"kept", "held"}});
+  heap.dirtyAtEnd = 2 * test::kUnit;
+  SnapshotMaker maker = heap.dump(1, 1);
+  heapprof::Purges& purges = *maker.heap().mutable_purges();
+  purges.set_passes(3);
+  purges.set_advised_bytes(12 << 20);
+  purges.set_returned_bytes(10 << 20);
+  purges.set_refaulted_60s_bytes(6 << 20);
+  purges.mutable_refault_age_histogram()->add_count(0);
+  purges.mutable_refault_age_histogram()->add_count(7);
+  const model::Query query = queryOf(maker);
+  const PurgeResult result = *analysis::purges(query);
+  EXPECT_EQ(figure(result, "passes"), 3.0);
+  EXPECT_EQ(figure(result, "returned"), 10.0 * (1 << 20));
+  EXPECT_EQ(figure(result, "refaulted_1s"), absl::nullopt);
+  ASSERT_EQ(result.ages.rows(), 1u);
+  EXPECT_EQ(result.ages.find("from")->values[0], 2);
+  EXPECT_EQ(result.ages.find("to")->values[0], 4);
+  EXPECT_EQ(result.ages.find("count")->values[0], 7);
+  // The levels are frag's: one implementation, the same figures.
+  const analysis::FragResult frag = *analysis::fragmentation(query);
+  double free = 0;
+  for (std::size_t row = 0; row < 3; ++row) free += result.blocked.find("bytes")->values[row];
+  const model::Column& levels = *frag.levels.find("bytes");
+  EXPECT_EQ(free, levels.values[1] + levels.values[2] + levels.values[3]);
+  EXPECT_GT(free, 2.0 * static_cast<double>(test::kUnit) - 1);
+  EXPECT_FALSE(result.blocked.find("bytes")->isKnown(4)) << "hostage bytes are not in this dump";
+  const std::string text = purgeText(*query.snapshot, result, 20, false);
+  EXPECT_THAT(
+      text,
+      HasSubstr("Of 10MB returned, 6MB (60.0%) was faulted back within a minute: purging does not pay"));
+  EXPECT_THAT(text, HasSubstr("kept"));
+}
+
+// Pages by hand: index, live bytes, kernel state.
+SnapshotMaker pagesOf(const std::vector<std::array<std::uint64_t, 3>>& rows) {
+  SnapshotMaker maker;
+  maker.sample(maker.stack({"f"}), {1, 2});
+  heapprof::Geometry& geometry = *maker.heap().mutable_header()->mutable_geometry();
+  geometry.set_page_bytes(4096);
+  geometry.set_placement_bytes(test::kUnit);
+  geometry.set_granule_bytes(test::kSlab);
+  geometry.set_region_start(test::kRegion);
+  heapprof::HugePages& pages = *maker.heap().mutable_huge_pages();
+  for (const auto& row : rows) {
+    pages.add_index_delta(row[0]);
+    pages.add_live_bytes(row[1]);
+    pages.add_kernel_state(static_cast<std::uint32_t>(row[2]));
+  }
+  return maker;
+}
+
+struct Drawn {
+  model::Query query;
+  analysis::HeapMap map;
+  analysis::MapTables tables;
+  MapView view(MapColour colour) const { return {query.snapshot.get(), &map, &tables, colour}; }
+};
+
+Drawn drawn(model::Query query) {
+  Drawn out{std::move(query), {}, {}};
+  out.map = *analysis::heapMap(out.query);
+  out.tables = *analysis::mapTables(out.query, out.map);
+  return out;
+}
+
+TEST(Map, AMarkStandsWhereItsPageIsAndEmptyRowsAreCounted) {
+  const Drawn dump = drawn(queryOf(
+      pagesOf({{0, test::kUnit, 3}, {2, 0, 1}, {3, 1, 2}, {63, test::kUnit / 2, 4}, {64 * 5 + 1, 0, 9}})));
+  const std::vector<std::string> live = absl::StrSplit(mapText(dump.view(MapColour::kLive)), '\n');
+  ASSERT_GE(live.size(), 5u);
+  EXPECT_EQ(live[live.size() - 4], absl::StrCat("  7f0000000000 |@  .", std::string(59, ' '), "+"));
+  EXPECT_EQ(live[live.size() - 3], "      ... 4 rows without a page");
+  EXPECT_EQ(live[live.size() - 2], "  7f0028000000 |");
+  EXPECT_THAT(mapText(dump.view(MapColour::kKernel)),
+              HasSubstr(absl::StrCat("|H .s", std::string(59, ' '), "m\n")));
+  EXPECT_THAT(mapText(dump.view(MapColour::kUsed)), HasSubstr("|? ??")) << "the dump has no bitmaps";
+}
+
+TEST(Map, ChangeIsByTheSamePlaceInTheOtherDump) {
+  model::Query query = queryOf(pagesOf({{0, 100, 2}, {1, 500, 2}, {2, 7, 2}, {3, test::kUnit, 2}}));
+  query.baseline = pagesOf({{0, 300, 2}, {1, 100, 2}, {2, 7, 2}}).make();
+  query.baselineMode = model::BaselineMode::kBase;
+  EXPECT_THAT(mapText(drawn(query).view(MapColour::kChange)), HasSubstr("|-+=+\n"));
+}
+
+TEST(Map, ThePictureHasEachPageOnceWhereTheRasterHasIt) {
+  std::mt19937_64 random(7);
+  std::vector<std::array<std::uint64_t, 3>> rows;
+  for (std::uint64_t index = 0; index < 3000; index += 1 + (random() % 4 == 0 ? random() % 40 : 0)) {
+    rows.push_back({index, random() % 3 == 0 ? 0 : random() % test::kUnit, random() % 5});
+  }
+  const Drawn dump = drawn(queryOf(pagesOf(rows)));
+  const std::string svg = mapSvg(dump.view(MapColour::kLive));
+  std::size_t squares = 0;
+  for (const absl::string_view line : absl::StrSplit(svg, "<rect x=")) {
+    const std::size_t at = line.find("width=\"");
+    if (line[0] == '"') squares += static_cast<std::size_t>(std::stoi(std::string(line.substr(at + 7)))) / 3;
+  }
+  EXPECT_EQ(squares, rows.size());
+  for (const char* never : {"href", "src=", "url(", "<script"}) EXPECT_THAT(svg, Not(HasSubstr(never)));
+}
+
+TEST(Map, SumsByKindAreThoseOfTheExtents) {
+  LaidHeap heap;
+  heap.slabs.assign(30, {{"a", "b", "c"}});
+  heap.dirtyAtEnd = 5 * test::kSlab;
+  const Drawn dump = drawn(queryOf(heap.dump(1, 1)));
+  const model::Table& kinds = dump.tables.kinds;
+  ASSERT_EQ(kinds.find("kind")->texts, (std::vector<std::string>{"small slabs", "free dirty"}));
+  EXPECT_EQ(kinds.find("bytes")->values, (std::vector<double>{30.0 * test::kSlab, 5.0 * test::kSlab}));
+  EXPECT_EQ(kinds.find("live_objects")->values, (std::vector<double>{90, 0}));
+  EXPECT_EQ(dump.tables.extents.rows(), 31u);
+  EXPECT_TRUE(dump.tables.extents.find("class_size")->isBlank(30)) << "free memory has no class";
+  EXPECT_FALSE(dump.tables.pages.find("age")->isKnown(0)) << "the dump does not say";
+}
+
+}  // namespace
+}  // namespace heapprof::report
