@@ -23,6 +23,7 @@ enum class OptionType : std::uint8_t {
   kSeed,
   kDepth,
   kUnwinder,
+  kPurge,
   kFlag,
   kHelp
 };
@@ -75,6 +76,8 @@ bool store(const Row& row, Text value, Options* out) noexcept {
     }
     case OptionType::kUnwinder:
       return parseUnwinder(value, &out->unwinder);
+    case OptionType::kPurge:
+      return parsePurge(value, &out->purge);
     case OptionType::kFlag:
       return parseFlag(value, memberOf<bool>(row, out));
     case OptionType::kHelp:
@@ -99,6 +102,8 @@ const char* examplesFor(OptionType type) noexcept {
       return "a number from 1 to 128";
     case OptionType::kUnwinder:
       return "auto, fp or libunwind";
+    case OptionType::kPurge:
+      return "auto, eager, never or seconds from 1 to 3600";
     case OptionType::kFlag:
       return "0 or 1";
     case OptionType::kHelp:
@@ -276,6 +281,23 @@ const char* nameOf(Unwinder unwinder) noexcept {
   return "auto";
 }
 
+void formatPurge(const PurgeRule& rule, Line* out) noexcept {
+  switch (rule.mode) {
+    case PurgeMode::kAuto:
+      *out << "auto";
+      break;
+    case PurgeMode::kEager:
+      *out << "eager";
+      break;
+    case PurgeMode::kNever:
+      *out << "never";
+      break;
+    case PurgeMode::kAfter:
+      out->number(rule.seconds);
+      break;
+  }
+}
+
 // The value in force, as it would be written in HEAPPROF.
 void format(const Row& row, const Options& options, Line* out) noexcept {
   const char* member = reinterpret_cast<const char*>(&options) + row.offset;
@@ -298,6 +320,9 @@ void format(const Row& row, const Options& options, Line* out) noexcept {
       break;
     case OptionType::kUnwinder:
       *out << nameOf(options.unwinder);
+      break;
+    case OptionType::kPurge:
+      formatPurge(options.purge, out);
       break;
     case OptionType::kFlag:
       *out << (*reinterpret_cast<const bool*>(member) ? "1" : "0");

@@ -13,6 +13,13 @@ namespace heapprof::config {
 
 enum class Unwinder : std::uint8_t { kAuto, kFramePointer, kLibunwind };
 
+enum class PurgeMode : std::uint8_t { kAuto, kEager, kNever, kAfter };
+
+struct PurgeRule {
+  PurgeMode mode = PurgeMode::kAuto;
+  std::uint32_t seconds = 0;  // of kAfter
+};
+
 struct DumpTriggers {
   bool atExit = false;
   bool atTermination = false;  // SIGINT and SIGTERM, where their disposition is the default
@@ -34,7 +41,8 @@ struct Options {
   Unwinder unwinder = Unwinder::kAuto;
   std::uint64_t recordsBytes = std::uint64_t{64} << 20;  // cap on memory for live records
   std::uint64_t reserveBytes = 0;                        // 0: chosen from RAM and RLIMIT_AS
-  bool background = true;                                // the helper thread for signal dumps
+  PurgeRule purge;
+  bool background = true;  // the helper thread
   bool log = true;
 
   // dump= and sample=0, both written: a dump without stacks is what was asked for. Otherwise a process that

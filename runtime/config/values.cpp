@@ -159,6 +159,17 @@ bool parseTriggers(Text text, DumpTriggers* out) noexcept {
   return true;
 }
 
+bool parsePurge(Text text, PurgeRule* out) noexcept {
+  if (equal(text, textOf("auto"))) return *out = {PurgeMode::kAuto, 0}, true;
+  if (equal(text, textOf("eager"))) return *out = {PurgeMode::kEager, 0}, true;
+  if (equal(text, textOf("never"))) return *out = {PurgeMode::kNever, 0}, true;
+  constexpr std::uint64_t kLongest = 3600;
+  if (text.size != 0 && lower(text.data[text.size - 1]) == 's') --text.size;
+  std::uint64_t seconds = 0;
+  if (!parseDigits(text, &seconds) || seconds < 1 || seconds > kLongest) return false;
+  return *out = {PurgeMode::kAfter, static_cast<std::uint32_t>(seconds)}, true;
+}
+
 bool parseUnwinder(Text text, Unwinder* out) noexcept {
   if (equal(text, textOf("auto"))) return *out = Unwinder::kAuto, true;
   if (equal(text, textOf("fp"))) return *out = Unwinder::kFramePointer, true;

@@ -5,12 +5,12 @@
 
 #include "runtime/config/options.h"
 #include "runtime/entry/triggers.h"
+#include "runtime/heap/allocator.h"
 #include "runtime/heap/inspect.h"
 #include "runtime/heap/samples.h"
 #include "runtime/introspect/dump.h"
 #include "runtime/meta/meta_memory.h"
 #include "runtime/os/os.h"
-#include "runtime/pages/pages.h"
 #include "runtime/sampling/read.h"
 #include "runtime/sampling/sampler.h"
 
@@ -115,7 +115,7 @@ int heapprof_get_stats(struct heapprof_stats* out, size_t size) {
 
 int heapprof_purge(uint64_t* returned) {
   const ApiCall call;
-  const std::uint64_t bytes = heapprof::pages::purge(0);
+  const std::uint64_t bytes = heapprof::heap::releaseFreeMemory();
   if (returned != nullptr) {
     *returned = bytes;
   }

@@ -6,6 +6,7 @@
 #include <pthread.h>
 
 #include "runtime/config/options.h"
+#include "runtime/entry/helper.h"
 #include "runtime/introspect/dump.h"
 #include "runtime/sampling/read.h"
 #include "runtime/sampling/sampler.h"
@@ -55,6 +56,7 @@ void startRecording() noexcept {
   const config::Options& options = config::options();
   introspect::beginProcess();
   pthread_atfork(nullptr, nullptr, afterForkInChild);
+  allowHelper();
   if (options.active) {
     if (options.sampleBytes != 0) {
       sampling::initialise();

@@ -10,6 +10,7 @@
 #include "runtime/heap/samples.h"
 #include "runtime/heap/slab_map.h"
 #include "runtime/heap/slabs.h"
+#include "runtime/os/bell.h"
 #include "runtime/pages/pages.h"
 
 namespace heapprof::heap {
@@ -176,6 +177,10 @@ void* allocate(const Request& request) noexcept {
   if (isLoan(heap)) [[unlikely]]
     endLoan(heap);
   if (object == nullptr) errno = ENOMEM;
+  if (os::helperIsWanted()) [[unlikely]] {
+    // acquire: pairs with the release of allowHelper().
+    if (const auto start = os::helperStarter.load(std::memory_order_acquire)) start(request.frame);
+  }
   return object;
 }
 

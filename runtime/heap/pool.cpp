@@ -2,11 +2,13 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <unistd.h>
 
 #include "runtime/base/mutex.h"
 #include "runtime/config/options.h"
 #include "runtime/heap/slabs.h"
 #include "runtime/meta/meta_memory.h"
+#include "runtime/os/bell.h"
 #include "runtime/os/os.h"
 #include "runtime/sampling/sampler.h"
 
@@ -40,9 +42,15 @@ constinit KeyState keyState = KeyState::kNone;  // both under the pool lock
 // Set when the destructor has run: TLS destructors and libc's own clean-up may still allocate and free.
 constinit thread_local bool exited = false;
 
+// When the main thread has ended, the helper is told of each thread that ends: it must not be the last.
+constinit std::atomic<bool> mainEnded{false};
+
 void threadEnds(void*) noexcept {
   parkOwn();
   exited = true;
+  if (os::threadId() == static_cast<std::uint64_t>(getpid()))
+    mainEnded.store(true, std::memory_order_relaxed);
+  if (mainEnded.load(std::memory_order_relaxed)) os::ring(os::kRingThreadEnded);
 }
 
 Heap* makeHeap() noexcept {

@@ -50,6 +50,9 @@ struct Book {
   std::uint64_t refaultedGranules = 0;
   std::uint64_t nowNanos = 0;  // of the last reading
   std::uint32_t quietCalls = 0;
+  // Windows of Demand for which the helper keeps what was in use.
+  std::uint32_t patience = kLeastPatience;
+  static constexpr std::uint32_t kLeastPatience = 2;
 
   // Sets the used and backed bits; true when none of the granules was backed: the memory reads as zero.
   bool markUsed(Granule first, std::uint32_t granules) noexcept;

@@ -1,9 +1,9 @@
 // How much free memory is worth keeping: what the recent past had in use at once, and a little more.
 //
-// Invariant: target() is the highest number of granules in use within the last kWindows windows of
-// kWindowNanos, plus 5/32 and a fixed slack; it never lies below what is in use now. Owner: pages.cpp, under
-// the page lock. (5/32: buffers of 5-25 MiB then fault 1.2 times what they must, at a peak 1.05 times that of
-// the allocator that gives everything back at once.)
+// Invariant: highest(n) is the highest number of granules in use within the last n windows of kWindowNanos,
+// the one that runs included; target() is that of all windows, plus 5/32 and a fixed slack. Neither lies
+// below what is in use now. Owner: pages.cpp, under the page lock. (5/32: buffers of 5-25 MiB then fault 1.2
+// times what they must, at a peak 1.05 times that of the allocator that gives everything back at once.)
 #pragma once
 
 #include <cstdint>
@@ -14,6 +14,9 @@ namespace heapprof::pages {
 
 class Demand {
  public:
+  static constexpr std::uint64_t kWindowNanos = 250'000'000;
+  static constexpr std::uint64_t kWindows = 16;
+
   void note(std::uint64_t nowNanos, std::uint64_t usedGranules) noexcept {
     const std::uint64_t window = nowNanos / kWindowNanos;
     if (window != window_) {
@@ -26,15 +29,21 @@ class Demand {
     if (usedGranules > peak) peak = usedGranules;
     last_ = usedGranules;
   }
+  std::uint64_t highest(std::uint64_t windows) const noexcept {
+    std::uint64_t most = last_;
+    if (windows > kWindows) windows = kWindows;
+    for (std::uint64_t i = 0; i < windows; ++i) {
+      const std::uint64_t peak = peaks_[(window_ - i) % kWindows];
+      most = peak > most ? peak : most;
+    }
+    return most;
+  }
   std::uint64_t target() const noexcept {
-    std::uint64_t highest = last_;
-    for (const std::uint64_t peak : peaks_) highest = peak > highest ? peak : highest;
-    return highest + highest * 5 / 32 + kSlackGranules;
+    const std::uint64_t most = highest(kWindows);
+    return most + most * 5 / 32 + kSlackGranules;
   }
 
  private:
-  static constexpr std::uint64_t kWindowNanos = 500'000'000;
-  static constexpr std::uint64_t kWindows = 8;
   static constexpr std::uint64_t kSlackGranules = (std::uint64_t{4} << 20) >> kGranuleShift;
   std::uint64_t peaks_[kWindows] = {};
   std::uint64_t window_ = 0;

@@ -5,6 +5,7 @@
 #include "runtime/base/fatal.h"
 #include "runtime/base/mutex.h"
 #include "runtime/config/options.h"
+#include "runtime/os/bell.h"
 #include "runtime/os/os.h"
 #include "runtime/pages/book.h"
 
@@ -121,13 +122,26 @@ Span takeHole(std::uint32_t granules, std::uint32_t alignment) noexcept {
 }
 
 constexpr std::uint64_t kNothingDue = ~std::uint64_t{0};
+// The helper thread is wanted from here on.
+constexpr std::uint64_t kHelperGranules = (std::uint64_t{8} << 20) >> kGranuleShift;
+// Not worth a call to the kernel.
+constexpr std::uint64_t kLittle = (std::uint64_t{1} << 20) >> kGranuleShift;
+
+config::PurgeRule purgeRule() noexcept {
+  return environ == nullptr ? config::PurgeRule() : config::options().purge;
+}
 
 // How many free, backed granules may stay; kNothingDue: as many as there are.
 std::uint64_t settle(std::uint32_t granules) noexcept {
+  os::noteWork();
   if (granules < kQuietCalls && ++book.quietCalls < kQuietCalls) return kNothingDue;
   book.quietCalls = 0;
   book.nowNanos = os::calls().monotonicNanos();
   book.demand.note(book.nowNanos, book.usedGranules);
+  if (book.usedGranules + book.freeBackedGranules >= kHelperGranules) os::wantHelper();
+  const config::PurgeMode mode = purgeRule().mode;
+  if (mode == config::PurgeMode::kNever) return kNothingDue;
+  if (mode == config::PurgeMode::kEager) return book.freeBackedGranules > kLittle ? kLittle : kNothingDue;
   const std::uint64_t target = book.demand.target();
   if (book.usedGranules + book.freeBackedGranules <= target) return kNothingDue;
   return target > book.usedGranules ? target - book.usedGranules : 0;
@@ -315,6 +329,30 @@ std::uint64_t purge(std::uint64_t keepBytes) noexcept {
   const ErrnoKeeper keeper;
   base::MutexGuard guard(purgeLock);
   return purgeDownTo(keepBytes >> kGranuleShift, Reach::kAll);
+}
+
+bool keepUp() noexcept {
+  const config::PurgeRule rule = purgeRule();
+  if (rule.mode == config::PurgeMode::kNever) return false;
+  const ErrnoKeeper keeper;
+  std::uint64_t keep = 0;
+  bool excess = false;
+  {
+    base::MutexGuard guard(book.lock);
+    if (!ready()) return false;
+    book.nowNanos = os::calls().monotonicNanos();
+    book.demand.note(book.nowNanos, book.usedGranules);
+    const std::uint64_t windows = rule.mode == config::PurgeMode::kEager ? 1
+                                  : rule.mode == config::PurgeMode::kAfter
+                                      ? rule.seconds * std::uint64_t{1'000'000'000} / Demand::kWindowNanos + 1
+                                      : book.patience;
+    keep = book.demand.highest(windows) - book.usedGranules + kLittle;
+    excess = book.freeBackedGranules > kLittle;
+  }
+  if (!excess) return false;
+  base::MutexGuard guard(purgeLock);
+  purgeDownTo(keep, Reach::kAll);
+  return true;
 }
 
 Totals totals() noexcept {

@@ -42,6 +42,10 @@ void shrinkInPlace(Granule first, std::uint32_t granules, std::uint32_t kept) no
 // Gives free, backed memory back to the kernel: all of it, or down to `keepBytes`. Returns the bytes advised.
 std::uint64_t purge(std::uint64_t keepBytes) noexcept;
 
+// The helper thread's share: gives back what has not been needed for a while by the clock (the purge option
+// says how long). False: nothing is left to wait for.
+bool keepUp() noexcept;
+
 struct Totals {
   std::uint64_t usedGranules, freeBackedGranules, committedGranules;
   std::uint64_t purgedBytes, refaultedGranules;

@@ -1,0 +1,137 @@
+#include "runtime/entry/helper.h"
+
+#include <atomic>
+#include <cerrno>
+#include <cstring>
+#include <link.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/auxv.h>
+
+#include "runtime/base/fatal.h"
+#include "runtime/config/options.h"
+#include "runtime/heap/upkeep.h"
+#include "runtime/introspect/dump.h"
+#include "runtime/introspect/text.h"
+#include "runtime/os/bell.h"
+#include "runtime/os/code_range.h"
+#include "runtime/os/os.h"
+
+namespace heapprof::entry {
+namespace {
+
+using os::HelperState;
+
+constexpr std::size_t kStackBytes = std::size_t{256} << 10;
+constexpr std::uint64_t kEndCheckNanos = 1000000000;
+
+constinit std::atomic<HelperService> serviceInForce{nullptr};
+
+// The C library ends a process when its last thread does, and counts ours. So when the main thread has ended
+// and nobody but it (a zombie) and this thread is left, this thread does what the last one would have done.
+enum class Left : std::uint8_t { kMainRuns, kOthers, kNobody };
+Left whoIsLeft() noexcept {
+  char text[512];
+  const int fd = os::calls().openRead("/proc/self/stat");
+  if (fd < 0) return Left::kMainRuns;
+  const long size = os::calls().read(fd, text, sizeof text - 1);
+  os::calls().close(fd);
+  text[size > 0 ? size : 0] = '\0';
+  const char* state = std::strrchr(text, ')');  // the name in brackets may hold anything
+  if (state == nullptr || state[1] != ' ' || state[2] != 'Z') return Left::kMainRuns;
+  // Field 20 is the number of threads; the state is field 3.
+  const char* at = state + 2;
+  for (int field = 3; field < 20 && at != nullptr; ++field) at = std::strchr(at + 1, ' ');
+  if (at == nullptr) return Left::kOthers;
+  introspect::skipSpaces(&at);
+  return introspect::takeDecimal(&at) <= 2 ? Left::kNobody : Left::kOthers;
+}
+
+std::uint64_t sooner(std::uint64_t a, std::uint64_t b) noexcept {
+  if (a == 0 || b == 0) return a + b;  // 0: never
+  return a < b ? a : b;
+}
+
+void* helperMain(void*) noexcept {
+  std::uint64_t endCheck = 0;
+  for (;;) {
+    const std::uint32_t asked = os::takeRings();
+    if ((asked & os::kRingThreadEnded) != 0) endCheck = kEndCheckNanos;
+    if (endCheck != 0) {
+      const Left left = whoIsLeft();
+      if (left == Left::kNobody) exit(0);
+    }
+    if (const HelperService serve = serviceInForce.load(std::memory_order_acquire)) serve(asked);
+    os::waitForRing(sooner(heap::keepUp(), endCheck));
+  }
+  return nullptr;
+}
+
+bool makeThread() noexcept {
+  sigset_t all;
+  sigset_t before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  pthread_attr_t attributes;
+  pthread_attr_init(&attributes);
+  pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+  pthread_attr_setstacksize(&attributes, kStackBytes);
+  pthread_t thread;
+  const int error = pthread_create(&thread, &attributes, helperMain, nullptr);
+  pthread_attr_destroy(&attributes);
+  if (error == 0) pthread_setname_np(thread, "heapprof");
+  os::helperState.store(error == 0 ? HelperState::kRunning : HelperState::kFailed, std::memory_order_release);
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  return error == 0;
+}
+
+// A call from libc or ld.so may come in the middle of pthread_create, dlopen or worse; one from the program's
+// own code, or a library's, does not.
+bool isSuitableCaller(const void* frame) noexcept {
+  if (frame == nullptr) return false;
+  const auto caller = reinterpret_cast<std::uintptr_t>(static_cast<void* const*>(frame)[1]);
+  return caller != 0 && !os::libcCode().holds(caller) && !os::loaderCode().holds(caller);
+}
+
+void startIfSuitable(const void* frame) noexcept {
+  if (!isSuitableCaller(frame) || !introspect::isOwnProcess()) return;
+  HelperState wanted = HelperState::kWanted;
+  if (!os::helperState.compare_exchange_strong(wanted, HelperState::kStarting, std::memory_order_acq_rel))
+    return;
+  const int savedErrno = errno;
+  makeThread();
+  errno = savedErrno;
+}
+
+}  // namespace
+
+void allowHelper() noexcept {
+  if (!config::options().background || getauxval(AT_SECURE) != 0) return;
+  os::learnCodeRanges();
+  os::helperStarter.store(startIfSuitable, std::memory_order_release);
+  HelperState forbidden = HelperState::kForbidden;
+  os::helperState.compare_exchange_strong(forbidden, HelperState::kUnborn, std::memory_order_acq_rel);
+}
+
+bool startHelper(HelperService service) noexcept {
+  serviceInForce.store(service, std::memory_order_release);
+  const HelperState state = os::helperState.load(std::memory_order_acquire);
+  if (state == HelperState::kRunning || state == HelperState::kStarting) return true;
+  os::helperState.store(HelperState::kStarting, std::memory_order_release);
+  return makeThread();
+}
+
+bool helperRuns() noexcept {
+  return os::helperState.load(std::memory_order_acquire) == HelperState::kRunning;
+}
+
+void helperInChild(bool restart) noexcept {
+  os::bell.store(0, std::memory_order_relaxed);
+  os::sleepsForGood.store(false, std::memory_order_relaxed);
+  if (os::helperState.load(std::memory_order_relaxed) == HelperState::kForbidden) return;
+  os::helperState.store(HelperState::kUnborn, std::memory_order_relaxed);
+  if (restart) startHelper(serviceInForce.load(std::memory_order_relaxed));
+}
+
+}  // namespace heapprof::entry

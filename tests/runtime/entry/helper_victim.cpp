@@ -1,0 +1,191 @@
+// An ordinary program that helper_test.cpp runs on the real library. Its one argument says what it does; it
+// ends with 0 when all was as it should be, else with the number of the check that failed.
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <dirent.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <pthread.h>
+#include <stddef.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+namespace {
+
+// The kernel id of the thread that is called heapprof; 0: there is none.
+long helperThread() {
+  DIR* tasks = opendir("/proc/self/task");
+  if (tasks == nullptr) return 0;
+  long found = 0;
+  while (const dirent* entry = readdir(tasks)) {
+    char path[64];
+    char name[32] = {};
+    const long id = std::atol(entry->d_name);
+    if (id == 0) continue;
+    std::snprintf(path, sizeof path, "/proc/self/task/%ld/comm", id);
+    if (std::FILE* file = std::fopen(path, "r")) {
+      if (std::fgets(name, sizeof name, file) != nullptr && std::strcmp(name, "heapprof\n") == 0) found = id;
+      std::fclose(file);
+    }
+  }
+  closedir(tasks);
+  return found;
+}
+
+long figureOf(const char* path, const char* key) {
+  long value = -1;
+  char line[256];
+  std::FILE* file = std::fopen(path, "r");
+  if (file == nullptr) return -1;
+  while (std::fgets(line, sizeof line, file) != nullptr) {
+    if (std::strncmp(line, key, std::strlen(key)) == 0) value = std::atol(line + std::strlen(key) + 1);
+  }
+  std::fclose(file);
+  return value;
+}
+
+long wakeUpsOf(long thread) {
+  char path[64];
+  std::snprintf(path, sizeof path, "/proc/self/task/%ld/status", thread);
+  return figureOf(path, "voluntary_ctxt_switches");
+}
+
+long rssKiB() {
+  return figureOf("/proc/self/status", "VmRSS");
+}
+
+constexpr std::size_t kBlocks = 64;
+void* blocks[kBlocks];
+
+void grow(std::size_t bytes) {
+  for (void*& block : blocks) {
+    block = std::malloc(bytes / kBlocks);
+    std::memset(block, 1, bytes / kBlocks);
+  }
+  std::free(std::malloc(100));  // a call that may start the helper
+  for (std::size_t i = 0; i < 3000; ++i) std::free(std::malloc(8 + i % 500));
+}
+void shrink() {
+  for (void*& block : blocks) std::free(block);
+}
+
+// Polls, for a machine under load.
+template <typename Condition>
+bool within(double seconds, Condition condition) {
+  for (int i = 0; i < seconds * 50; ++i) {
+    if (condition()) return true;
+    usleep(20000);
+  }
+  return condition();
+}
+
+constexpr std::size_t kMiB = std::size_t{1} << 20;
+
+int small() {
+  grow(4 * kMiB);
+  shrink();
+  usleep(300000);
+  return helperThread() == 0 ? 0 : 1;
+}
+
+int idle() {
+  grow(64 * kMiB);
+  if (!within(5, [] { return helperThread() != 0; })) return 1;
+  const long before = rssKiB();
+  shrink();
+  if (!within(10, [before] { return rssKiB() < before - 56 * 1024; })) return 2;
+  const long thread = helperThread();
+  usleep(1500000);  // its last looks
+  const long wakeUps = wakeUpsOf(thread);
+  usleep(1500000);
+  if (wakeUpsOf(thread) != wakeUps) return 3;
+  grow(64 * kMiB);  // and it is there again when there is work
+  shrink();
+  return within(10, [before] { return rssKiB() < before - 56 * 1024; }) ? 0 : 4;
+}
+
+int forbidden() {
+  grow(64 * kMiB);
+  shrink();
+  usleep(300000);
+  return helperThread() == 0 ? 0 : 1;
+}
+
+int child() {
+  grow(64 * kMiB);
+  if (!within(5, [] { return helperThread() != 0; })) return 1;
+  const pid_t forked = fork();
+  if (forked == 0) {
+    if (helperThread() != 0) _exit(2);
+    shrink();
+    grow(64 * kMiB);
+    if (!within(5, [] { return helperThread() != 0; })) _exit(3);
+    const long before = rssKiB();
+    shrink();
+    _exit(within(10, [before] { return rssKiB() < before - 56 * 1024; }) ? 0 : 4);
+  }
+  int status = 0;
+  waitpid(forked, &status, 0);
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 5;
+}
+
+void* lastThread(void*) {
+  usleep(200000);
+  std::free(std::malloc(10));
+  return nullptr;  // the process is to end now, and not to wait for the helper
+}
+
+int mainLeaves() {
+  grow(64 * kMiB);
+  if (!within(5, [] { return helperThread() != 0; })) return 1;
+  pthread_t thread;
+  pthread_create(&thread, nullptr, lastThread, nullptr);
+  pthread_detach(thread);
+  pthread_exit(nullptr);
+}
+
+// No new threads, and no advice to the kernel: as sandboxes do.
+int sandboxed() {
+  sock_filter filter[] = {
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_clone, 5, 0),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_clone3, 4, 0),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_madvise, 3, 0),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 440, 2, 0),  // process_madvise
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_membarrier, 1, 0),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | 1),
+  };
+  const sock_fprog program = {sizeof filter / sizeof filter[0], filter};
+  if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return 1;
+  if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0) return 2;
+  for (int round = 0; round < 3; ++round) {
+    grow(64 * kMiB);
+    for (void* block : blocks) {
+      if (static_cast<char*>(block)[kMiB / 2] != 1) return 3;
+    }
+    shrink();
+    auto* zeroed = static_cast<char*>(std::calloc(3, kMiB));
+    for (std::size_t at = 0; at < 3 * kMiB; at += 512) {
+      if (zeroed[at] != 0) return 4;
+    }
+    std::free(zeroed);
+  }
+  return helperThread() == 0 ? 0 : 5;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const char* name = argc > 1 ? argv[1] : "";
+  if (std::strcmp(name, "small") == 0) return small();
+  if (std::strcmp(name, "idle") == 0) return idle();
+  if (std::strcmp(name, "forbidden") == 0) return forbidden();
+  if (std::strcmp(name, "child") == 0) return child();
+  if (std::strcmp(name, "main-leaves") == 0) return mainLeaves();
+  if (std::strcmp(name, "sandboxed") == 0) return sandboxed();
+  return 99;
+}
