@@ -15,9 +15,11 @@ QString cellText(const Column& column, std::size_t row) {
   if (!column.isKnown(row)) return QStringLiteral("unknown");
   if (column.unit == Unit::kText) return QString::fromStdString(column.texts[row]);
   // A change without its error is read as a fact.
-  if (column.id == "change" && column.unit == Unit::kBytes && row < column.standardError.size() &&
-      column.standardError[row] > 0) {
-    return formatBytesWithError(column.values[row], column.standardError[row], column.isSigned);
+  const bool isChange = column.id == "change" || column.id == "growth" || column.id == "rate";
+  const bool hasError = row < column.standardError.size() && column.standardError[row] > 0;
+  if (isChange && hasError && (column.unit == Unit::kBytes || column.unit == Unit::kBytesPerSecond)) {
+    return formatBytesWithError(column.values[row], column.standardError[row], column.isSigned) +
+           (column.unit == Unit::kBytes ? QString() : QStringLiteral("/s"));
   }
   return formatValue(column.unit, column.values[row], column.isSigned);
 }
@@ -42,7 +44,7 @@ QString cellToolTip(const Column& column, std::size_t row) {
 bool holdsFunctions(const model::Table& table, const Column& column) {
   if (column.id == "owner" || column.id == "stack") return true;
   return column.id == "name" &&
-         (table.id == "top" || table.id == "owners" || table.id == "functions" || table.id == "unit_stacks");
+         (table.id == "top" || table.id == "owners" || table.id == "functions" || table.id == "unit_owners");
 }
 
 QString csvField(QString text) {
@@ -119,6 +121,11 @@ QVariant TableModel::data(const QModelIndex& index, int role) const {
       return column.isKnown(row);
     case kGroupRole:
       return column.id == "group";
+    case kBarRole:
+      if (column.unit != Unit::kFraction || column.isSigned || !column.isKnown(row)) return {};
+      return column.id == "fraction" || column.id == "share" ? QVariant(column.values[row]) : QVariant();
+    case kCodeRole:
+      return column.id == "source";
     case kFunctionRole:
       return holdsFunctions(*table_, column);
     default:

@@ -18,6 +18,8 @@ enum TableRole : int {
   kKnownRole,                    // bool
   kFunctionRole,                 // bool: a function's name or a stack, which may be shortened as such
   kGroupRole,                    // bool: names the group of its rows, and is written once for all of them
+  kBarRole,                      // 0 to 1: a part of a whole, drawn as a bar as well; invalid in others
+  kCodeRole,                     // bool: source text, of even width
   kRawRole,                      // double or string as computed, for CSV
 };
 

@@ -24,14 +24,10 @@ TablePage::TablePage(Session& session, Layout layout, Source source, QWidget* pa
   auto* column = new QVBoxLayout(content);
   column->setContentsMargins(14, 10, 14, 8);
   column->setSpacing(6);
-  auto* bar = new QHBoxLayout;
   search_ = new QLineEdit(content);
   search_->setPlaceholderText(QStringLiteral("Show rows that match ( / )"));
   search_->setClearButtonEnabled(true);
-  search_->setFixedWidth(280);
-  bar->addStretch(1);
-  bar->addWidget(search_, 0, Qt::AlignTop);
-  column->addLayout(bar);
+  search_->setFixedWidth(230);
   splitter_ = new QSplitter(Qt::Vertical, content);
   splitter_->setChildrenCollapsible(false);
   for (const int count : layout_.perLine) {
@@ -39,6 +35,7 @@ TablePage::TablePage(Session& session, Layout layout, Source source, QWidget* pa
     for (int i = 0; i < count; ++i) parts_.push_back(createPart(line));
     if (count > 1) line->setChildrenCollapsible(false);
   }
+  parts_[static_cast<std::size_t>(layout_.perLine.front()) - 1].head->addWidget(search_);  // at the top right
   column->addWidget(splitter_, 1);
   setContent(content);
   setFocusProxy(parts_[layout_.main].view);
@@ -62,7 +59,9 @@ TablePage::Part TablePage::createPart(QWidget* parent) {
   part.view = new QTableView(part.box);
   part.model = new TableModel(part.view);
   styleTable(part.view, part.model, &session());
-  column->addWidget(part.title);
+  part.head = new QHBoxLayout;
+  part.head->addWidget(part.title, 1);
+  column->addLayout(part.head);
   column->addWidget(part.notes);
   column->addWidget(part.view, 1);
   connect(part.view, &QTableView::doubleClicked, this, [this] {

@@ -11,6 +11,7 @@
 #include "gui/view/page_base.h"
 #include "profiler/analysis/analyses.h"
 
+class QHBoxLayout;
 class QLabel;
 class QLineEdit;
 class QSplitter;
@@ -50,6 +51,7 @@ class TablePage final : public Page {
  private:
   struct Part {
     QWidget* box = nullptr;
+    QHBoxLayout* head = nullptr;
     QLabel* title = nullptr;
     QLabel* notes = nullptr;  // what a reader of this table must know
     QTableView* view = nullptr;

@@ -2,6 +2,7 @@
 
 #include <QHeaderView>
 #include <QPainter>
+#include <QStringTokenizer>
 #include <QStyledItemDelegate>
 #include <QTableView>
 #include <QTreeView>
@@ -38,27 +39,46 @@ class FigureDelegate final : public QStyledItemDelegate {
       cell.text.clear();  // said once for all rows in a row
     }
     const QStyle* style = cell.widget->style();
+    drawBar(*painter, cell, index.data(kBarRole));
     if (index.data(kFunctionRole).toBool()) {
       const int margin = style->pixelMetric(QStyle::PM_FocusFrameHMargin, nullptr, cell.widget) + 1;
       fitText(cell, cell.rect.width() - 2 * margin);
     } else {
       cell.textElideMode = Qt::ElideRight;  // sentences and figures are read from the left
+      if (index.data(kCodeRole).toBool()) cell.font = monoFont();
     }
     style->drawControl(QStyle::CE_ItemViewItem, &cell, painter, cell.widget);
   }
 
-  // A tree's rows are as high as a table's, whose header sets them.
+  // A tree's rows are as high as a table's, whose header sets them. Not the style's measure: it lays out a
+  // stack frame by frame, and a hundred stacks to fit a column held the window for tens of milliseconds.
   QSize sizeHint(const QStyleOptionViewItem& option, const QModelIndex& index) const override {
-    return {QStyledItemDelegate::sizeHint(option, index).width(), option.fontMetrics.height() + 7};
+    constexpr qsizetype kMeasured = 100;  // characters; wider than any column begins
+    const QString text = index.data().toString();
+    const int margin =
+        2 * (option.widget->style()->pixelMetric(QStyle::PM_FocusFrameHMargin, nullptr, option.widget) + 1);
+    return {option.fontMetrics.horizontalAdvance(text.left(kMeasured)) + margin,
+            option.fontMetrics.height() + 7};
   }
 
  private:
+  static void drawBar(QPainter& painter, const QStyleOptionViewItem& cell, const QVariant& share) {
+    if (!share.isValid() || cell.state.testFlag(QStyle::State_Selected)) return;
+    QRectF bar = QRectF(cell.rect).adjusted(2, 3, -2, -3);
+    bar.setWidth(bar.width() * std::clamp(share.toDouble(), 0.0, 1.0));
+    painter.fillRect(bar, mixColors(theme().live, theme().surface, 0.72));
+  }
+
   static void fitText(QStyleOptionViewItem& cell, double room) {
     if (cell.text.contains(
-            QChar::LineSeparator)) {  // a stack, leaf first: in one line, its callers to the right
-      QStringList frames = cell.text.split(QChar::LineSeparator);
-      for (QString& frame : frames) frame = shortName(frame);
-      cell.text = frames.join(QStringLiteral(" ‹ "));
+            QChar::LineSeparator)) {    // a stack, leaf first: in one line, its callers to the right
+      constexpr double kNarrowest = 2;  // pixels of a letter: what cannot fit is not laid out
+      QString line;
+      for (const QStringView frame : QStringTokenizer(cell.text, QChar(QChar::LineSeparator))) {
+        line += (line.isEmpty() ? QString() : QStringLiteral(" ‹ ")) + shortName(frame.toString());
+        if (static_cast<double>(line.size()) * kNarrowest > room) break;
+      }
+      cell.text = line;
       cell.textElideMode = Qt::ElideRight;
     } else {
       cell.text = fittedName(cell.text, QFontMetricsF(cell.font), room);
@@ -67,7 +87,7 @@ class FigureDelegate final : public QStyledItemDelegate {
 };
 
 constexpr int kWidestText = 460;
-constexpr int kNarrowestText = 130;
+constexpr int kNarrowestText = 110;
 
 // Figures and short texts get what they need; long texts share the rest by what they would like.
 void fitColumns(QTableView* view) {
@@ -92,10 +112,21 @@ void fitColumns(QTableView* view) {
     flexible.push_back(widest);
     want = wanted[widest].toDouble();
   }
+  for (int column = 0; column < wanted.size() && widest < 0; ++column) {  // nothing but figures
+    if (view->isColumnHidden(column)) continue;
+    flexible.push_back(column);
+    want += wanted[column].toDouble();
+  }
+  // The narrow ones first: what they cannot give, the wide ones do.
+  std::sort(flexible.begin(), flexible.end(),
+            [&](int a, int b) { return wanted[a].toInt() < wanted[b].toInt(); });
   for (const int column : flexible) {
     const double own = wanted[column].toDouble();
     const int least = std::min(kNarrowestText, wanted[column].toInt());
-    view->setColumnWidth(column, std::max(least, static_cast<int>(own + room * own / want)));
+    const int width = std::max(least, static_cast<int>(own + room * own / want));
+    view->setColumnWidth(column, width);
+    room -= width - own;
+    want -= own;
   }
 }
 
@@ -142,9 +173,13 @@ void setTableOf(QTableView* view, TableModel* model, std::shared_ptr<const model
   model->setTable(std::move(table));
   if (!model->table()) return;
   QList<QVariant> wanted;
+  const QAbstractItemView& cells = *view;
   for (int column = 0; column < model->columnCount(); ++column) {
-    view->resizeColumnToContents(column);
-    wanted << std::min(view->columnWidth(column) + 8, kWidestText);
+    view->setColumnHidden(column, false);  // the table before it may have hidden another one there
+    // The header's own wish holds room for an arrow that most never show.
+    const QString title = model->headerData(column, Qt::Horizontal, Qt::DisplayRole).toString();
+    const int header = view->horizontalHeader()->fontMetrics().horizontalAdvance(title) + 10;
+    wanted << std::min(std::max(cells.sizeHintForColumn(column), header) + 8, kWidestText);
     view->setColumnWidth(column, wanted.back().toInt());
   }
   view->setProperty("wanted", wanted);

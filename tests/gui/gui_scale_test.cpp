@@ -78,7 +78,7 @@ class GuiScaleTest : public QObject {
   QString huge_, before_;
   std::unique_ptr<MainWindow> window_;
 
-  void settle() { QTRY_VERIFY_WITH_TIMEOUT(window_->isIdle() && !window_->loader().busy(), 100000); }
+  void settle() { QTRY_VERIFY_WITH_TIMEOUT(window_->isIdle() && !window_->loader().busy(), 400000); }
   void say(const char* what, double millis) { qInfo("%-44s %8.1f ms", what, millis); }
 
  private Q_SLOTS:
