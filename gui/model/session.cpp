@@ -2,6 +2,8 @@
 
 #include <QRegularExpression>
 
+#include "gui/model/workers.h"
+
 namespace heapprof::gui {
 namespace {
 
@@ -66,6 +68,7 @@ Session::Session(QObject* parent) : QObject(parent) {
 }
 
 int Session::addDump(model::SnapshotPtr snapshot) {
+  snapshot = retiring(std::move(snapshot));  // a map or a page may be the last to let go of it
   for (std::size_t i = 0; i < dumps_.size(); ++i) {
     if (dumps_[i]->path() != snapshot->path()) continue;
     dumps_[i] = std::move(snapshot);

@@ -16,6 +16,7 @@
 #include "gui/model/table_model.h"
 #include "gui/model/tree_pivot.h"
 #include "gui/model/units.h"
+#include "gui/model/workers.h"
 #include "tests/gui/known_dump.h"
 
 namespace {
@@ -225,6 +226,27 @@ class GuiModelTest : public QObject {
     QCOMPARE(mostWasteful(map), 1u);
     map.residentFraction[1] = 0.1F;
     QCOMPARE(mostWasteful(map), 0u);
+  }
+
+  void whoeverDropsTheLastReferenceAWorkerFreesIt() {
+    QThreadPool& pool = workers();
+    const int threads = pool.maxThreadCount();
+    QSemaphore release;
+    pool.setMaxThreadCount(1);
+    pool.start([&] { release.acquire(); });
+    auto owned = std::make_shared<const int>(7);
+    const std::weak_ptr<const int> watched = owned;
+    std::shared_ptr<const int> shown = retiring(std::move(owned));
+    std::shared_ptr<const int> other = shown;
+    QCOMPARE(*shown, 7);
+    shown.reset();
+    QVERIFY(!watched.expired());
+    other.reset();
+    QVERIFY(!watched.expired());  // this thread has let go of it, the worker has not come to it
+    release.release();
+    QVERIFY(pool.waitForDone(10000));
+    QVERIFY(watched.expired());
+    pool.setMaxThreadCount(threads);
   }
 
   void undoTakesBackFiltersAndHistoryEverything() {
