@@ -120,7 +120,7 @@ UnitInspector::UnitInspector(QWidget* parent) : QWidget(parent) {
   extents_ = new TableModel(this);
   stacksView_ = new QTableView(this);
   extentsView_ = new QTableView(this);
-  stacksTitle_ = heading(QStringLiteral("Stacks that hold it"), this);
+  stacksTitle_ = heading(QStringLiteral("Who holds it"), this);
   extentsTitle_ = heading(QStringLiteral("Extents in it"), this);
   column->addWidget(title_);
   column->addWidget(facts_);
@@ -188,12 +188,12 @@ void UnitInspector::showDetail(std::shared_ptr<const analysis::UnitDetail> detai
   const auto part = [&](const model::Table analysis::UnitDetail::*table) {
     return detail ? std::shared_ptr<const model::Table>(detail, &((*detail).*table)) : nullptr;
   };
-  setTableOf(stacksView_, stacks_, part(&analysis::UnitDetail::stacks),
-             {"share", "stack"});  // no room for them here
+  setTableOf(stacksView_, stacks_, part(&analysis::UnitDetail::owners),
+             {"share", "help"});  // the share has no room here, the stacks are in the tooltip
   setTableOf(extentsView_, extents_, part(&analysis::UnitDetail::extents),
              {"length", "live_objects", "capacity", "start", "resident"});
   stacksTitle_->setText(detail && stacks_->rowCount() == 0 ? QStringLiteral("No sampled object lies in it")
-                                                           : QStringLiteral("Stacks that hold it"));
+                                                           : QStringLiteral("Who holds it"));
   stacksView_->setVisible(stacks_->rowCount() > 0);
   stacksTitle_->setVisible(detail != nullptr);
   extentsTitle_->setVisible(detail != nullptr);

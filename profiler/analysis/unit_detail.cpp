@@ -2,6 +2,7 @@
 #include <cmath>
 #include <limits>
 #include <map>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 
@@ -117,10 +118,24 @@ std::vector<std::uint8_t> pageStates(const model::Snapshot& snapshot, int row, s
 
 struct Holder {
   double bytes = 0, variance = 0, objects = 0;
+
+  void add(const Holder& more) {
+    bytes += more.bytes;
+    variance += more.variance;
+    objects += more.objects;
+  }
 };
 
-absl::StatusOr<model::Table> stacksTable(const model::Query& query, std::uint64_t start,
-                                         std::uint64_t length) {
+using Held = std::pair<std::string, Holder>;  // owner or stack, and what it holds
+
+struct HeldStack {
+  std::string owner, frames;
+  Holder held;
+};
+
+// Most bytes first.
+absl::StatusOr<std::vector<HeldStack>> stacksWithin(const model::Query& query, std::uint64_t start,
+                                                    std::uint64_t length) {
   model::Query alone = query;
   alone.baselineMode = model::BaselineMode::kNone;
   alone.metric = "inuse_space";
@@ -130,17 +145,11 @@ absl::StatusOr<model::Table> stacksTable(const model::Query& query, std::uint64_
   const FrameNames names(**view, nodes);
   std::map<std::size_t, Holder> byProfileRow;
   const std::vector<std::size_t> rows = profileRows(*query.snapshot);
-  double all = 0;
   for (const SamplePart& part : samplesWithin(*query.snapshot, start, length)) {
     const std::size_t row = rows[static_cast<std::size_t>(part.row)];
-    if (row == kNoProfileRow) continue;
-    Holder& holder = byProfileRow[row];
-    holder.bytes += part.bytes;
-    holder.variance += part.variance;
-    holder.objects += part.objects;
-    all += part.bytes;
+    if (row != kNoProfileRow) byProfileRow[row].add({part.bytes, part.variance, part.objects});
   }
-  std::map<std::string, std::pair<std::string, Holder>> byStack;  // by all frames; the owner is its name
+  std::map<std::string, HeldStack> byStack;
   absl::Status walked = (*view)->forEach([&](const StackSample& sample) {
     auto at = byProfileRow.find(sample.row);
     if (at == byProfileRow.end()) return;
@@ -149,37 +158,94 @@ absl::StatusOr<model::Table> stacksTable(const model::Query& query, std::uint64_
       absl::Span<const std::uint32_t> own = nodes.nodesOf(location);
       frames.insert(frames.end(), own.begin(), own.end());
     }
-    auto& [owner, holder] = byStack[names.joined(frames)];
-    owner = names.owner(frames);
-    holder.bytes += at->second.bytes;
-    holder.variance += at->second.variance;
-    holder.objects += at->second.objects;
+    HeldStack& stack = byStack[names.joined(frames)];
+    stack.owner = names.owner(frames);
+    stack.held.add(at->second);
   });
   if (!walked.ok()) return walked;
+  std::vector<HeldStack> sorted;
+  for (auto& [frames, stack] : byStack) sorted.push_back({std::move(stack.owner), frames, stack.held});
+  std::stable_sort(sorted.begin(), sorted.end(),
+                   [](const HeldStack& a, const HeldStack& b) { return a.held.bytes > b.held.bytes; });
+  return sorted;
+}
 
-  std::vector<std::pair<std::string, std::pair<std::string, Holder>>> sorted(byStack.begin(), byStack.end());
-  std::stable_sort(sorted.begin(), sorted.end(), [](const auto& a, const auto& b) {
-    return a.second.second.bytes > b.second.second.bytes;
-  });
+// name, bytes, objects, share, and one more column of texts that belong to the rows.
+model::Table heldTable(const std::vector<Held>& rows, model::Column texts) {
   model::Column name = textColumn("name", "Function", "the first function that is not allocation plumbing");
   model::Column bytes = numberColumn("bytes", "Bytes", Unit::kBytes, "what it holds here, by sampling");
   model::Column objects =
       numberColumn("objects", "Objects", Unit::kCount, "objects that begin here, by sampling");
   model::Column share = numberColumn("share", "Share", Unit::kFraction, "of the sampled bytes here");
-  model::Column stack = textColumn("stack", "Stack", "the whole stack, one frame a line, leaf first");
-  for (const auto& [frames, held] : sorted) {
-    name.texts.push_back(held.first);
-    addWithError(bytes, held.second.bytes, std::sqrt(held.second.variance));
-    addKnown(objects, std::round(held.second.objects));
-    addKnown(share, all > 0 ? held.second.bytes / all : 0);
-    stack.texts.push_back(frames);
+  double all = 0;
+  for (const auto& [owner, held] : rows) all += held.bytes;
+  for (const auto& [owner, held] : rows) {
+    name.texts.push_back(owner);
+    addWithError(bytes, held.bytes, std::sqrt(held.variance));
+    addKnown(objects, std::round(held.objects));
+    addKnown(share, all > 0 ? held.bytes / all : 0);
   }
   model::Table table;
-  table.id = "unit_stacks";
-  table.title = "Who holds this huge page";
-  if (sorted.empty())
+  if (rows.empty())
     table.notes.push_back("no sampled object lies here; a smaller sample= interval would see more");
-  table.columns = {std::move(name), std::move(bytes), std::move(objects), std::move(share), std::move(stack)};
+  table.columns = {std::move(name), std::move(bytes), std::move(objects), std::move(share), std::move(texts)};
+  return table;
+}
+
+model::Table stacksTable(const std::vector<HeldStack>& stacks) {
+  std::vector<Held> rows;
+  model::Column frames = textColumn("stack", "Stack", "the whole stack, one frame a line, leaf first");
+  for (const HeldStack& stack : stacks) {
+    rows.emplace_back(stack.owner, stack.held);
+    frames.texts.push_back(stack.frames);
+  }
+  model::Table table = heldTable(rows, std::move(frames));
+  table.id = "unit_stacks";
+  table.title = "Stacks that hold this huge page";
+  return table;
+}
+
+struct HeldOwner {
+  std::string owner, largestStacks;
+  Holder held;
+  std::size_t stacks = 0;
+};
+
+std::vector<HeldOwner> byOwner(const std::vector<HeldStack>& stacks) {
+  constexpr std::size_t kStacksTold = 3;
+  std::vector<HeldOwner> owners;
+  std::map<std::string, std::size_t> rowOf;
+  for (const HeldStack& stack : stacks) {
+    const auto [at, isNew] = rowOf.emplace(stack.owner, owners.size());
+    if (isNew) owners.push_back({stack.owner, "", {}, 0});
+    HeldOwner& owner = owners[at->second];
+    owner.held.add(stack.held);
+    if (++owner.stacks > kStacksTold) continue;
+    absl::StrAppend(&owner.largestStacks, owner.stacks == 1 ? "" : "\n\n", stack.frames);
+  }
+  for (HeldOwner& owner : owners) {
+    if (owner.stacks > kStacksTold)
+      absl::StrAppend(&owner.largestStacks, "\n\nand ", owner.stacks - kStacksTold, " more");
+  }
+  std::stable_sort(owners.begin(), owners.end(),
+                   [](const HeldOwner& a, const HeldOwner& b) { return a.held.bytes > b.held.bytes; });
+  return owners;
+}
+
+model::Table ownersTable(const std::vector<HeldStack>& stacks) {
+  std::vector<Held> rows;
+  model::Column help = textColumn("help", "Stacks", "its largest stacks here, one frame a line, leaf first");
+  model::Column count =
+      numberColumn("stacks", "Stacks", Unit::kCount, "different call stacks that end in it here");
+  for (const HeldOwner& owner : byOwner(stacks)) {
+    rows.emplace_back(owner.owner, owner.held);
+    help.texts.push_back(owner.largestStacks);
+    addKnown(count, static_cast<double>(owner.stacks));
+  }
+  model::Table table = heldTable(rows, std::move(help));
+  table.id = "unit_owners";
+  table.title = "Who holds this huge page";
+  table.columns.insert(table.columns.end() - 1, std::move(count));
   return table;
 }
 
@@ -217,9 +283,11 @@ absl::StatusOr<UnitDetail> unitDetail(const model::Query& query, std::uint64_t u
   const int row = at != index.end() && *at == unitIndex ? static_cast<int>(at - index.begin()) : -1;
   detail.pageState = pageStates(snapshot, row, detail.start);
   detail.pageLive = pageLive(snapshot, detail.start);
-  absl::StatusOr<model::Table> stacks = stacksTable(query, detail.start, geometry.placement_bytes());
+  absl::StatusOr<std::vector<HeldStack>> stacks =
+      stacksWithin(query, detail.start, geometry.placement_bytes());
   if (!stacks.ok()) return stacks.status();
-  detail.stacks = *std::move(stacks);
+  detail.stacks = stacksTable(*stacks);
+  detail.owners = ownersTable(*stacks);
   return detail;
 }
 

@@ -151,5 +151,22 @@ TEST(UnitDetail, NamesTheStacksThatHoldAUnitWithTheirShares) {
   EXPECT_NEAR(stacks.find("share")->values[0] + stacks.find("share")->values[1], 1, 1e-12);
 }
 
+TEST(UnitDetail, NamesAnOwnerOnceHoweverManyStacksEndInIt) {
+  SnapshotMaker maker = twoStacks(1);
+  maker.sample(maker.stack({"small", "other", "main"}), {1, 4096});
+  maker.stacksRow(1, 1, 4096);
+  addLive(maker, kRegion + 8192, 4096, 3, 1);
+  absl::StatusOr<UnitDetail> detail = unitDetail(queryOf(maker), 0);
+  ASSERT_TRUE(detail.ok()) << detail.status();
+  ASSERT_EQ(detail->stacks.rows(), 2u);
+  const model::Table& owners = detail->owners;
+  ASSERT_EQ(owners.rows(), 1u);
+  EXPECT_EQ(owners.find("name")->texts[0], "small");
+  EXPECT_EQ(owners.find("bytes")->values[0], 1024 + 1024 + 4096);
+  EXPECT_EQ(owners.find("objects")->values[0], 3);
+  EXPECT_EQ(owners.find("stacks")->values[0], 2);
+  EXPECT_EQ(owners.find("help")->texts[0], "small\nother\nmain\n\nsmall\nmain");
+}
+
 }  // namespace
 }  // namespace heapprof::analysis
