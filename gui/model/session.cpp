@@ -177,6 +177,12 @@ void Session::setGranularity(model::Granularity granularity) {
   push(std::move(next));
 }
 
+void Session::setSuppressions(const QString& path) {
+  ViewState next = state();
+  next.suppressions = path;
+  push(std::move(next));
+}
+
 void Session::setChips(const QVector<FilterChip>& chips) {
   if (chips == state().chips) return;
   undo_.append(state().chips);

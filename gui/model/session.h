@@ -35,6 +35,7 @@ struct ViewState {
   QString metric;
   QVector<FilterChip> chips;
   model::Granularity granularity = model::Granularity::kFunctions;
+  QString suppressions;  // a file in LeakSanitizer's format, for leaks; "": none
   bool operator==(const ViewState&) const = default;
 };
 
@@ -60,6 +61,7 @@ class Session final : public QObject {
   void setBaseline(int row);  // -1: none
   void setMetric(const QString& name);
   void setGranularity(model::Granularity granularity);
+  void setSuppressions(const QString& path);
   // One focus at a time: a new one replaces the old. Others add up. Returns what is wrong with the pattern,
   // or "".
   QString addChip(const FilterChip& chip);

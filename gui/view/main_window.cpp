@@ -59,6 +59,7 @@ MainWindow::MainWindow(bool remember, QWidget* parent) : QMainWindow(parent), re
   connect(bar_, &GlobalBar::problem, this, &MainWindow::showProblem);
   connect(&session_, &Session::pageChanged, this, &MainWindow::showPage);
   connect(&session_, &Session::historyChanged, this, &MainWindow::updateCommand);
+  connect(&session_, &Session::dumpsChanged, this, &MainWindow::updateCommand);
   connect(&session_, &Session::activityChanged, this, [this](int running) {
     if (!loader_.busy()) phase_->setText(running > 0 ? QStringLiteral("computing…") : QString());
   });

@@ -54,6 +54,8 @@ class Page : public QWidget {
   // The query leaves no stack: says whether filters did that, or nothing was alive.
   void showNothing();
   void showError(const absl::Status& status);
+  // What the page looks at has changed, though the query has not: asks again, at the latest when it is shown.
+  void askAgain() { update(); }
   void showEvent(QShowEvent* event) override;
   void changeEvent(QEvent* event) override;
   virtual void themeChanged() {}

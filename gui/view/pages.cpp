@@ -1,6 +1,7 @@
 #include "gui/model/session.h"
 #include "gui/view/flame_page.h"
 #include "gui/view/functions_page.h"
+#include "gui/view/leaks_page.h"
 #include "gui/view/map_page.h"
 #include "gui/view/overview_page.h"
 #include "gui/view/page.h"
@@ -30,6 +31,10 @@ constexpr char kFlameKeys[] =
     "P\tpivot: all callers of the frame\n"
     "right click\tfocus, exclude, pivot, copy";
 constexpr char kTableKeys[] = "click on a header\tsort by that column\ndouble click\tfocus on the function";
+constexpr char kLeaksKeys[] =
+    "click, arrow keys\tshow what the verdict on a stack rests on\n"
+    "Enter on a verdict\tlist its stacks\n"
+    "double click\tfocus on the function";
 constexpr char kFunctionsKeys[] =
     "click, arrow keys\tshow its callers and callees\n"
     "Enter on a caller or callee\tbring it to the front\n"
@@ -54,12 +59,14 @@ const std::vector<PageRow>& pages() {
        kNoSamples, kFlameKeys, createFlamePage},
       {"functions", "Functions", 3, Needs::kSamples, "heapprof top FILTERS [-diff_base BASE] FILE",
        kNoSamples, kFunctionsKeys, createFunctionsPage},
-      {"frag", "Fragmentation", 4, Needs::kHeapSnapshot, "heapprof frag STACKS FILE", kNoHeapSnapshot,
+      {"leaks", "Leaks", 4, Needs::kSamples, "heapprof leaks STACKS SUPPRESSIONS FILES", kNoSamples,
+       kLeaksKeys, createLeaksPage},
+      {"frag", "Fragmentation", 5, Needs::kHeapSnapshot, "heapprof frag STACKS FILE", kNoHeapSnapshot,
        kTableKeys, createFragmentationPage},
-      {"map", "Heap map", 5, Needs::kHeapSnapshot, "", kNoHeapSnapshot, kMapKeys, createMapPage},
-      {"compare", "Compare", 6, Needs::kTwoDumps, "heapprof diff FILTERS BASE FILE", kNoBaseline, kTableKeys,
+      {"map", "Heap map", 6, Needs::kHeapSnapshot, "", kNoHeapSnapshot, kMapKeys, createMapPage},
+      {"compare", "Compare", 7, Needs::kTwoDumps, "heapprof diff FILTERS BASE FILE", kNoBaseline, kTableKeys,
        createComparePage},
-      {"info", "About the dump", 7, Needs::kNothing, "heapprof info FILE", "", kTableKeys, createInfoPage},
+      {"info", "About the dump", 8, Needs::kNothing, "heapprof info FILE", "", kTableKeys, createInfoPage},
   };
   return kPages;
 }
@@ -107,6 +114,11 @@ QString commandFor(const PageRow& row, const Session& session) {
     filters << QLatin1String("-tagfocus") << shellWord(QString::fromStdString(tag));
   for (const std::string& tag : asked.tagIgnore)
     filters << QLatin1String("-tagignore") << shellWord(QString::fromStdString(tag));
+  QStringList everyFile;
+  for (const model::SnapshotPtr& dump : session.dumps()) everyFile << pathOf(dump);
+  const QString file = session.state().suppressions;
+  const QString suppressions =
+      file.isEmpty() ? QString() : QStringLiteral("--suppressions ") + shellWord(file);
   QStringList words = command.split(u' ', Qt::SkipEmptyParts);
   for (QString& word : words) {
     if (word == QLatin1String("FILE"))
@@ -117,6 +129,10 @@ QString commandFor(const PageRow& row, const Session& session) {
       word = (metric + filters).join(u' ');
     else if (word == QLatin1String("STACKS"))
       word = filters.join(u' ');
+    else if (word == QLatin1String("FILES"))
+      word = everyFile.join(u' ');
+    else if (word == QLatin1String("SUPPRESSIONS"))
+      word = suppressions;
   }
   words.removeAll(QString());
   return words.join(u' ');

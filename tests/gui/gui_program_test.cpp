@@ -44,7 +44,7 @@ class GuiProgramTest : public QObject {
   void everyPageRendersWithoutADisplay_data() {
     QTest::addColumn<QString>("page");
     QTest::addColumn<bool>("dark");
-    for (const char* page : {"overview", "flame", "functions", "frag", "map", "compare", "info"}) {
+    for (const char* page : {"overview", "flame", "functions", "leaks", "frag", "map", "compare", "info"}) {
       QTest::newRow(page) << QString::fromLatin1(page) << false;
       QTest::newRow(qPrintable(QString::fromLatin1(page) + QStringLiteral(" dark")))
           << QString::fromLatin1(page) << true;

@@ -2,6 +2,7 @@
 
 #include <QProcess>
 #include <array>
+#include <vector>
 
 #include "formats/pprof/profile_columns.h"
 #include "formats/pprof/write_profile.h"
@@ -146,6 +147,61 @@ QString writeKnownDump(const QString& folder, const QString& name, Known which) 
   const QString path = folder + u'/' + name;
   const absl::Status written = formats::writeProfile(columns, path.toStdString());
   return written.ok() ? path : QString();
+}
+
+namespace {
+
+// `ages`: of its live objects, in seconds.
+void addSite(heapprof::HeapSnapshot& heap, std::uint64_t id, const std::vector<double>& ages) {
+  heapprof::Stacks& stacks = *heap.mutable_stacks();
+  const auto objects = static_cast<double>(ages.size());
+  stacks.add_id(id);
+  stacks.add_sample_index(id - 1);
+  stacks.add_raw_allocations(ages.size());
+  stacks.add_raw_frees(0);
+  stacks.add_raw_live(ages.size());
+  stacks.add_variance_inuse_bytes(objects * kMiB * kMiB);
+  stacks.add_variance_alloc_bytes(objects * kMiB * kMiB);
+  for (int bucket = 0; bucket < 48; ++bucket) stacks.add_lifetime_buckets(0);
+  heapprof::LiveSamples& samples = *heap.mutable_samples();
+  for (const double age : ages) {
+    samples.add_address(kRegion + static_cast<std::uint64_t>(samples.address_size()) * (1u << 20));
+    samples.add_allocated_bytes(1u << 20);
+    samples.add_requested_bytes(1u << 20);
+    samples.add_stack(id);
+    samples.add_age_nanos(static_cast<std::uint64_t>(age * 1e9));
+    samples.add_interval_bytes(1u << 20);
+  }
+}
+
+}  // namespace
+
+QString writeLeakStep(const QString& folder, const QString& name, int step) {
+  constexpr std::uint64_t kStart = 1'700'000'000'000'000'000, kMinute = 60'000'000'000;
+  ProfileColumns columns;
+  columns.sampleTypes = {{intern(columns, "inuse_objects"), intern(columns, "count")},
+                         {intern(columns, "inuse_space"), intern(columns, "bytes")}};
+  columns.periodType = columns.sampleTypes[1];
+  columns.period = 1 << 20;
+  columns.defaultSampleType = columns.sampleTypes[1].type;
+  addFunctions(columns, false);
+  addSample(columns, {2, 1, 0}, 10.0 * (step + 1));
+  addSample(columns, {4, 3, 0}, 25);
+  columns.hasHeapSnapshot = true;
+  heapprof::HeapSnapshot& heap = columns.heapSnapshot;
+  heap.add_string_table("");
+  heap.mutable_header()->set_format_version(1);
+  heap.mutable_header()->set_pid(42);
+  heap.mutable_header()->set_start_time_nanos(kStart);
+  heap.mutable_header()->set_dump_time_nanos(kStart + static_cast<std::uint64_t>(step + 1) * kMinute);
+  heap.mutable_header()->set_sampling_interval_bytes(1 << 20);
+  std::vector<double> leaked, kept;
+  for (int i = 0; i < 10 * (step + 1); ++i) leaked.push_back(6 * i + 3);
+  for (int i = 0; i < 25; ++i) kept.push_back(60 * step + 2 * i + 1);
+  addSite(heap, 1, leaked);
+  addSite(heap, 2, kept);
+  const QString path = folder + u'/' + name;
+  return formats::writeProfile(columns, path.toStdString()).ok() ? path : QString();
 }
 
 QString makeDump(const QString& program, const QString& folder, const QString& name,
