@@ -21,6 +21,7 @@
 #include "gui/model/tree_pivot.h"
 #include "gui/model/units.h"
 #include "gui/view/command_box.h"
+#include "gui/view/source_pane.h"
 #include "gui/view/table_style.h"
 
 namespace heapprof::gui {
@@ -70,7 +71,14 @@ FunctionsPage::FunctionsPage(Session& session, QWidget* parent)
   splitter->setSizes({640, 460});
   splitter->setStretchFactor(0, 3);
   splitter->setStretchFactor(1, 2);
-  column->addWidget(splitter, 1);
+  auto* lines = new QSplitter(Qt::Vertical, content);
+  lines->setChildrenCollapsible(false);
+  lines->addWidget(splitter);
+  source_ = new SourcePane(session, lines);
+  lines->addWidget(source_);
+  lines->setSizes({430, 210});
+  lines->setStretchFactor(0, 1);
+  column->addWidget(lines, 1);
   setContent(content);
   setFocusProxy(list_);
 
@@ -181,6 +189,7 @@ void FunctionsPage::refresh() {
                  }
                  showList(std::shared_ptr<const model::Table>(answer, &**answer));
                });
+  source_->refresh();
   loadTree(kTopDown);
   if (modes_->checkedId() == kBottomUp) loadTree(kBottomUp);
 }
@@ -227,6 +236,7 @@ void FunctionsPage::showFunction(const QString& name) {
   function_ = name;
   name_->setText(name);
   name_->setToolTip(name);
+  if (isNew) source_->showFunction(name);
   const QAbstractItemModel& rows = *list_->model();
   const int at = listModel_->functionColumn();
   if (at >= 0 && list_->currentIndex().siblingAtColumn(at).data().toString() != name) {
@@ -338,6 +348,7 @@ const FunctionsPage::TreePart* FunctionsPage::focusedTree() const {
 
 QString FunctionsPage::selectionAsTsv() const {
   const TreePart* tree = focusedTree();
+  if (source_->table()->hasFocus()) return selectedRowsAsTsv(*source_->table());
   if (tree == nullptr) return selectedRowsAsTsv(*list_);
   const QModelIndex row = tree->view->currentIndex();
   if (!row.isValid()) return {};

@@ -22,6 +22,7 @@ namespace heapprof::gui {
 
 class CallTreeModel;
 class ElidedLabel;
+class SourcePane;
 class TableModel;
 
 class FunctionsPage final : public Page {
@@ -44,6 +45,7 @@ class FunctionsPage final : public Page {
   QTreeView* whole() const { return whole_.view; }
   QTreeView* callers() const { return callers_.view; }
   QTreeView* callees() const { return callees_.view; }
+  SourcePane& source() const { return *source_; }
 
  protected:
   void refresh() override;
@@ -80,6 +82,7 @@ class FunctionsPage final : public Page {
   TreePart whole_, callers_, callees_;
   ElidedLabel* name_;
   QLabel* figures_;
+  SourcePane* source_;
   Runner treeWork_, bottomUpWork_, aroundWork_;
   TreePtr topDown_, bottomUp_;
   QString function_;

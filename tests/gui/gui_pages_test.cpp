@@ -11,9 +11,11 @@
 #include <algorithm>
 
 #include "gui/model/call_tree_model.h"
+#include "gui/model/units.h"
 #include "gui/view/empty_state.h"
 #include "gui/view/functions_page.h"
 #include "gui/view/page.h"
+#include "gui/view/source_pane.h"
 #include "gui/view/table_page.h"
 #include "tests/gui/known_window.h"
 
@@ -147,6 +149,49 @@ class GuiPagesTest : public QObject, private KnownWindow {
     QCOMPARE(window_->session().query().filters.focus, exactly(QStringLiteral("parser::load")).toStdString());
     QCOMPARE(page.selectedFunction(), QStringLiteral("parser::load"));  // it stays in front
     QVERIFY(!rowNamed(*page.list(), "cache::fill").isValid());
+  }
+
+  void theSourceOfTheFunctionInFrontHasTheFiguresOfItsLines() {
+    // alloc_big is known.cpp:12, cache::fill line 13: the dump's folder has such a file.
+    QFile source(folder_.filePath(QStringLiteral("known.cpp")));
+    QVERIFY(source.open(QIODevice::WriteOnly));
+    for (int line = 1; line <= 20; ++line)
+      source.write(QByteArray("line ") + QByteArray::number(line) + "\n");
+    source.close();
+    const auto clean = qScopeGuard([&] { source.remove(); });
+    open({after_});
+    FunctionsPage& page = show<FunctionsPage>("functions");
+    click(*page.list(), rowNamed(*page.list(), "alloc_big"));
+    settle();
+    QTableView& table = *page.source().table();
+    const QAbstractItemModelTester tester(table.model(),
+                                          QAbstractItemModelTester::FailureReportingMode::QtTest);
+    QCOMPARE(page.source().title(), QStringLiteral("known.cpp"));
+    QVERIFY(page.source().problem().isEmpty());
+    QCOMPARE(text(*table.model(), 11, "Source"), QStringLiteral("line 12"));
+    QCOMPARE(text(*table.model(), 11, "Flat"), QStringLiteral("75MB"));
+    QCOMPARE(text(*table.model(), 11, "Cum"), QStringLiteral("75MB"));
+    QCOMPARE(text(*table.model(), 10, "Flat"), QString());  // parser::load is another function
+    QCOMPARE(table.currentIndex().row(), 11);
+    QVERIFY(table.viewport()->rect().contains(table.visualRect(table.currentIndex()).center()));
+    click(*page.list(), rowNamed(*page.list(), "parser::load"));
+    settle();
+    QCOMPARE(text(*table.model(), 10, "Cum"), QStringLiteral("75MB"));
+    QCOMPARE(text(*table.model(), 10, "Flat"), QStringLiteral("0"));
+    // With a baseline the figures are changes.
+    open({after_}, before_);
+    QCOMPARE(text(*table.model(), 10, "Cum"), QStringLiteral("+50MB"));
+  }
+
+  void whereThereIsNoSourceThePaneSaysSo() {
+    open({after_});
+    FunctionsPage& page = show<FunctionsPage>("functions");
+    click(*page.list(), rowNamed(*page.list(), "alloc_big"));
+    settle();
+    QVERIFY(page.source().problem().startsWith(QStringLiteral("known.cpp is not on this machine")));
+    // The lines that the dump names are there all the same.
+    QCOMPARE(page.source().table()->model()->rowCount(), 1);
+    QCOMPARE(text(*page.source().table()->model(), 0, "Line"), QStringLiteral("12"));
   }
 
   void fragmentationSharesTheFreeRoomOut() {
