@@ -14,6 +14,7 @@
 #include <QVBoxLayout>
 
 #include "gui/model/table_model.h"
+#include "gui/view/command_palette.h"
 #include "gui/view/global_bar.h"
 #include "gui/view/main_window.h"
 #include "gui/view/page.h"
@@ -38,6 +39,7 @@ constexpr char kGlobalKeys[] =
     "Alt+Left, Alt+Right\tback and forward\n"
     "Ctrl+C\tcopy the selected row, tab separated\n"
     "Ctrl+Shift+C\tcopy the command that shows the same in a shell\n"
+    "Ctrl+K\tfind anything the window can do\n"
     "Ctrl+O\topen dumps\n"
     "Esc\tend a search, zoom out\n"
     "?\tthis list";
@@ -113,6 +115,8 @@ void MainWindow::createMenus() {
   addAction(go, QStringLiteral("&Previous dump"), Qt::Key_BracketLeft, [this] { stepDump(-1); });
   addAction(go, QStringLiteral("&Next dump"), Qt::Key_BracketRight, [this] { stepDump(1); });
   addAction(go, QStringLiteral("Use as b&aseline"), Qt::Key_B, [this] { useAsBaseline(); });
+  addAction(go, QStringLiteral("Co&mmands…"), QKeySequence(QStringLiteral("Ctrl+K")),
+            [this] { showPalette(); });
   addAction(go, QStringLiteral("&Up"), Qt::Key_Escape, [this] {
     if (Page* page = currentPage()) page->goUp();
   });
@@ -160,7 +164,11 @@ void MainWindow::useAsBaseline() {
 void MainWindow::copySelection() {
   const Page* page = currentPage();
   const QString text = page == nullptr ? QString() : page->selectionAsTsv();
-  if (text.isEmpty()) return;
+  if (text.isEmpty()) {
+    statusBar()->showMessage(QStringLiteral("Select what to copy first: a frame, or a row of a table."),
+                             5000);
+    return;
+  }
   QGuiApplication::clipboard()->setText(text);
   statusBar()->showMessage(QStringLiteral("Copied."), 2000);
 }
@@ -225,6 +233,33 @@ void MainWindow::exportCsv(const QString& path) {
   if (!file.open(QIODevice::WriteOnly) || file.write(tableAsCsv(*table).toUtf8()) < 0 || !file.commit()) {
     showProblem(QStringLiteral("%1: %2").arg(path, file.errorString()));
   }
+}
+
+void MainWindow::showPalette() {
+  std::vector<PaletteEntry> entries;
+  for (const QMenu* menu : menuBar()->findChildren<QMenu*>(QString(), Qt::FindDirectChildrenOnly)) {
+    for (QAction* action : menu->actions()) {
+      if (action->isSeparator() || action->menu() != nullptr || !action->isEnabled()) continue;
+      const QString menuName = menu->title().remove(u'&');
+      entries.push_back({menuName + QStringLiteral(": ") + action->text().remove(u'&'),
+                         action->shortcut().toString(), [action] { action->trigger(); }});
+    }
+  }
+  const int count = static_cast<int>(session_.dumps().size());
+  for (int row = 0; row < count; ++row) {
+    const QString path = QString::fromStdString(session_.dumps()[static_cast<std::size_t>(row)]->path());
+    entries.push_back({QStringLiteral("Dump: ") + path, {}, [this, row] { session_.showDump(row); }});
+    if (count < 2) continue;
+    entries.push_back({QStringLiteral("Baseline: ") + path, {}, [this, row] { session_.setBaseline(row); }});
+  }
+  if (const model::SnapshotPtr snapshot = session_.snapshot()) {
+    for (const std::string& name : snapshot->sampleTypeNames()) {
+      const QString metric = QString::fromStdString(name);
+      entries.push_back(
+          {QStringLiteral("Metric: ") + metric, {}, [this, metric] { session_.setMetric(metric); }});
+    }
+  }
+  (new CommandPalette(std::move(entries), this))->show();
 }
 
 void MainWindow::showHelp() {

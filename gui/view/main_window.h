@@ -66,6 +66,7 @@ class MainWindow final : public QMainWindow {
   void copySelection();
   void showProblem(const QString& message);
   void showHelp();
+  void showPalette();
 
   Session session_;
   Loader loader_;

@@ -234,6 +234,12 @@ void OverviewPage::showHolders(const model::Table& owners) {
   grid->setColumnStretch(4, 1);
 }
 
+QString OverviewPage::selectionAsTsv() const {
+  QString text;
+  for (const WaterfallBar& bar : chart_->bars()) text += bar.label + u'\t' + bar.valueText + u'\n';
+  return text;
+}
+
 Page* createOverviewPage(Session& session, QWidget* parent) {
   return new OverviewPage(session, parent);
 }

@@ -23,6 +23,7 @@ class OverviewPage final : public Page {
  public:
   OverviewPage(Session& session, QWidget* parent);
   std::shared_ptr<const model::Table> exportTable() const override { return waterfall_; }
+  QString selectionAsTsv() const override;  // the whole account: it is read as one
   const WaterfallView& waterfallView() const { return *chart_; }
 
  protected:

@@ -76,6 +76,14 @@ void Page::showError(const absl::Status& status) {
               QString::fromUtf8(text.data(), static_cast<qsizetype>(text.size())));
 }
 
+void Page::startSearch() {
+  Q_EMIT notice(QStringLiteral("There is nothing to search on this page."));
+}
+
+void Page::pivot() {
+  Q_EMIT notice(QStringLiteral("The flame graph pivots: Ctrl+2, choose a frame, then P."));
+}
+
 void Page::renderTo(QPainter& painter) {
   render(&painter, QPoint(), QRegion(), QWidget::DrawChildren);
 }

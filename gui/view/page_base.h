@@ -30,9 +30,9 @@ class Page : public QWidget {
 
   void setRow(const PageRow& row) { row_ = &row; }
 
-  virtual void startSearch() {}
+  virtual void startSearch();
   virtual void goUp() {}  // Escape: back out of a zoom or a selection
-  virtual void pivot() {}
+  virtual void pivot();
   virtual QString selectedFunction() const { return {}; }  // what F and X act on
   virtual QString selectionAsTsv() const { return {}; }    // Ctrl+C
   virtual std::shared_ptr<const model::Table> exportTable() const { return nullptr; }
