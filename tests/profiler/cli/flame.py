@@ -110,7 +110,7 @@ addEventListener("load", function () {
   click(chosen); out.chosen = all.indexOf(chosen); out.zoomed = state();
   click(document.getElementById("reset")); out.reset = state();
   var field = document.getElementById("pattern");
-  field.value = chosen.getAttribute("data-n").match(/\\w{4,}/g).pop(); field.dispatchEvent(new Event("input"));
+  field.value = chosen.getAttribute("data-n").split("(")[0].match(/\\w{4,}/g).pop(); field.dispatchEvent(new Event("input"));
   out.pattern = field.value; out.searched = state(); out.said = document.getElementById("said").textContent;
   field.value = "(["; field.dispatchEvent(new Event("input")); out.odd = document.getElementById("said").textContent;
   document.dispatchEvent(new KeyboardEvent("keydown", {key: "Escape"})); out.escaped = state();
