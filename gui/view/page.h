@@ -12,7 +12,7 @@ class Page;     // gui/view/page_base.h: what every page can do
 class Session;  // gui/model/session.h: snapshots, the global query, history
 
 // What a page needs of a dump before it can show anything; else it shows its empty text.
-enum class Needs : unsigned { kNothing = 0, kSamples = 1, kHeapSnapshot = 2, kTwoDumps = 4 };
+enum class Needs : unsigned { kNothing = 0, kSamples = 1, kHeapSnapshot = 2, kTwoDumps = 4, kPurges = 8 };
 
 struct PageRow {
   const char* id;  // "overview", "flame", "map"; also --screenshot's argument

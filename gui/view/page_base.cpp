@@ -20,6 +20,8 @@ bool hasWhatItNeeds(const Session& session, Needs needs) {
       return snapshot->columns().samples.size() > 0;
     case Needs::kHeapSnapshot:
       return snapshot->hasHeapSnapshot();
+    case Needs::kPurges:
+      return snapshot->hasHeapSnapshot() && snapshot->heap().has_purges();
     case Needs::kTwoDumps:
       return session.hasBaseline();
     case Needs::kNothing:

@@ -18,6 +18,10 @@ constexpr char kNoHeapSnapshot[] =
     "This file has no heap snapshot (Profile field 1000: extents and huge pages), as profiles of other "
     "tools. Record a "
     "dump with the runtime:\nheapprof run -- ./your-service";
+constexpr char kNoPurges[] =
+    "This dump has no record of purges (HeapSnapshot field 7, purges): it was taken by a runtime that does "
+    "not "
+    "score them, or by another tool. Record a dump with the runtime:\nheapprof run -- ./your-service";
 constexpr char kNoBaseline[] =
     "A comparison needs two dumps: open a second one and choose it as baseline above, or press B on the "
     "older one. "
@@ -63,10 +67,13 @@ const std::vector<PageRow>& pages() {
        kLeaksKeys, createLeaksPage},
       {"frag", "Fragmentation", 5, Needs::kHeapSnapshot, "heapprof frag STACKS FILE", kNoHeapSnapshot,
        kTableKeys, createFragmentationPage},
-      {"map", "Heap map", 6, Needs::kHeapSnapshot, "", kNoHeapSnapshot, kMapKeys, createMapPage},
-      {"compare", "Compare", 7, Needs::kTwoDumps, "heapprof diff FILTERS BASE FILE", kNoBaseline, kTableKeys,
+      {"map", "Heap map", 6, Needs::kHeapSnapshot, "heapprof map STACKS [--base BASE] FILE", kNoHeapSnapshot,
+       kMapKeys, createMapPage},
+      {"purge", "Purging", 7, Needs::kPurges, "heapprof purge STACKS FILE", kNoPurges, kTableKeys,
+       createPurgePage},
+      {"compare", "Compare", 8, Needs::kTwoDumps, "heapprof diff FILTERS BASE FILE", kNoBaseline, kTableKeys,
        createComparePage},
-      {"info", "About the dump", 8, Needs::kNothing, "heapprof info FILE", "", kTableKeys, createInfoPage},
+      {"info", "About the dump", 9, Needs::kNothing, "heapprof info FILE", "", kTableKeys, createInfoPage},
   };
   return kPages;
 }

@@ -1,5 +1,5 @@
 // A page made of tables: the analysis is given as a function, the rest (search, sorting, copy, focus on a
-// row's function, notes) is the same for all. Fragmentation, Compare and About are rows of this class.
+// row's function, notes) is the same for all. Fragmentation, Purging, Compare and About are of this class.
 #pragma once
 
 #include <functional>
@@ -71,6 +71,7 @@ class TablePage final : public Page {
 };
 
 Page* createFragmentationPage(Session& session, QWidget* parent);
+Page* createPurgePage(Session& session, QWidget* parent);
 Page* createComparePage(Session& session, QWidget* parent);
 Page* createInfoPage(Session& session, QWidget* parent);
 

@@ -194,6 +194,49 @@ class GuiPagesTest : public QObject, private KnownWindow {
     QCOMPARE(text(*page.source().table()->model(), 0, "Line"), QStringLiteral("12"));
   }
 
+  void purgingGoesFromAdvisedToReturnedToFaultedInAgain() {
+    const QString dump =
+        makeDump(QStringLiteral(HEAPPROF_MAKE_DUMP), folder_.path(), QStringLiteral("purged.pb.gz"),
+                 {QStringLiteral("--samples"), QStringLiteral("2000")});
+    open({dump});
+    TablePage& page = show<TablePage>("purge");
+    const heapprof::Purges& purges = window_->session().snapshot()->heap().purges();
+    const QAbstractItemModelTester tester(page.tableView(0)->model(),
+                                          QAbstractItemModelTester::FailureReportingMode::QtTest);
+    const QAbstractItemModel& flow = *page.tableView(0)->model();
+    const auto advised = static_cast<double>(purges.advised_bytes());
+    const auto returned = static_cast<double>(purges.returned_bytes());
+    QCOMPARE(text(flow, rowNamed(*page.tableView(0), "advised").row(), "Bytes"), formatBytes(advised));
+    const int row = rowNamed(*page.tableView(0), "returned").row();
+    QCOMPARE(text(flow, row, "Bytes"), formatBytes(returned));
+    QCOMPARE(text(flow, row, "Share"), formatFraction(returned / advised));
+    const QAbstractItemModel& events = *page.tableView(4)->model();
+    QCOMPARE(events.rowCount(), purges.events_size());
+    // All reasons together are all events.
+    const QAbstractItemModel& reasons = *page.tableView(2)->model();
+    int counted = 0;
+    for (int at = 0; at < reasons.rowCount(); ++at) counted += text(reasons, at, "Purges").toInt();
+    QCOMPARE(counted, purges.events_size());
+    QVERIFY(page.tableView(3)->model()->rowCount() > 0);  // who stands in the way
+    QCOMPARE(commandFor(*findPage(QStringLiteral("purge")), window_->session()),
+             QStringLiteral("heapprof purge ") + dump);
+    // Against a dump that has no record of purges, nothing is known of the change.
+    open({dump, after_});
+    window_->session().setBaseline(1);
+    settle();
+    QCOMPARE(text(flow, row, "Bytes"), formatBytes(returned));
+    QCOMPARE(text(flow, row, "Change"), QStringLiteral("unknown"));
+  }
+
+  void withoutARecordOfPurgesThePageSaysWhichFieldIsMissing() {
+    open({after_});
+    show<TablePage>("purge");
+    const auto* empty = window_->currentPage()->findChild<EmptyState*>();
+    QVERIFY(empty->isVisible());
+    QVERIFY(empty->text().contains(QStringLiteral("field 7, purges")));
+    QVERIFY(empty->command().startsWith(QStringLiteral("heapprof run")));
+  }
+
   void fragmentationSharesTheFreeRoomOut() {
     open({after_});
     TablePage& page = show<TablePage>("frag");

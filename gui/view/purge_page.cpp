@@ -1,0 +1,59 @@
+// The purge page: what was advised, returned and faulted in again; what is still here, why and because of
+// whom; the verdicts by reason, and the last purges one by one.
+#include <algorithm>
+
+#include "gui/model/purge_flow.h"
+#include "gui/model/table_change.h"
+#include "gui/view/table_page.h"
+
+namespace heapprof::gui {
+namespace {
+
+using Tables = std::vector<model::Table>;
+
+// The rest is on Fragmentation, and in the command line's tables.
+void keepColumns(model::Table& table, std::initializer_list<const char*> ids) {
+  std::erase_if(table.columns, [&](const model::Column& column) {
+    return std::none_of(ids.begin(), ids.end(), [&](const char* id) { return column.id == id; });
+  });
+}
+
+absl::StatusOr<Tables> purgeTables(const model::Query& query, const analysis::Cancel& cancel) {
+  model::Query alone = query;
+  alone.baseline = nullptr;
+  alone.baselineMode = model::BaselineMode::kNone;
+  absl::StatusOr<analysis::PurgeResult> now = analysis::purges(alone, cancel);
+  if (!now.ok()) return now.status();
+  model::Table flow = purgeFlow(*now);
+  if (const std::string facts = purgeSentence(*now); !facts.empty()) flow.notes.push_back(facts);
+  const bool compares = query.baseline && query.baseline->hasHeapSnapshot();
+  if (compares) {
+    alone.snapshot = query.baseline;
+    absl::StatusOr<analysis::PurgeResult> base = analysis::purges(alone, cancel);
+    if (!base.ok()) return base.status();
+    flow = withChange(flow, purgeFlow(*base), {"id"}, "bytes", ChangeOrder::kAsBefore);
+    now->blocked = withChange(now->blocked, base->blocked, {"id"}, "bytes", ChangeOrder::kAsBefore);
+    // Without a map of the heap nobody is named, and the list has no columns.
+    if (now->pinnedBy.find("pins") != nullptr && base->pinnedBy.find("pins") != nullptr) {
+      now->pinnedBy =
+          withChange(now->pinnedBy, base->pinnedBy, {"owner", "stack"}, "pins", ChangeOrder::kLargestFirst);
+    }
+  } else if (query.baseline) {
+    flow.notes.emplace_back("No change is shown: the baseline has no heap snapshot.");
+  }
+  now->pinnedBy.title = "Whose objects stand in the way";
+  keepColumns(now->pinnedBy, {"change", "pins", compares ? "change" : "comes_back", "owner", "stack"});
+  keepColumns(now->blocked, {"id", "label", "bytes", "change", "help"});
+  keepColumns(now->reasons,
+              {"reason", "purges", "right", "wrong", "pending", "returned", "refaulted_60s", "time"});
+  return Tables{std::move(flow), std::move(now->blocked), std::move(now->reasons), std::move(now->pinnedBy),
+                std::move(now->events)};
+}
+
+}  // namespace
+
+Page* createPurgePage(Session& session, QWidget* parent) {
+  return new TablePage(session, {{2, 2, 1}, 4}, purgeTables, parent);
+}
+
+}  // namespace heapprof::gui
