@@ -196,9 +196,9 @@ absl::StatusOr<HeapMap> heapMap(const model::Query& query, const Cancel& cancel 
 // it.
 struct UnitDetail {
   std::uint64_t start = 0;
-  model::Table extents;                 // offset, length, kind, class_size, live, ..., start
-  model::Table stacks;                  // name, bytes (estimate with standard error), objects, share, stack
-  model::Table owners;                  // the same by name: ..., stacks (how many), help (the largest of them)
+  model::Table extents;  // offset, length, kind, class_size, live, ..., start
+  model::Table stacks;   // name, bytes (estimate with standard error), objects, share, stack
+  model::Table owners;   // the same by name: ..., stacks (how many), help (the largest of them)
   std::vector<std::uint8_t> pageState;  // one a page: 0 unknown, 1 absent, 2 resident free, 3 resident in use
   std::vector<float> pageLive;          // one a page: live share of the extent's slots; NaN where it has none
 };
