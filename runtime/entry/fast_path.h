@@ -44,15 +44,16 @@ namespace heapprof::entry {
 [[gnu::always_inline]] inline void* allocateMedium(std::size_t bytes) noexcept {
   if (bytes <= heap::kFastLimit || bytes > heap::kLargestClass) return nullptr;
   const std::uint8_t c = heap::classFor(bytes);
-  void* object = heap::self->bins[c];
+  heap::HeapFront* front = heap::ownFront();
+  void* object = front->bins[c];
   if (object == nullptr) return nullptr;
   if (bytes > heap::kLargestSmall) {
-    std::uint64_t& until = static_cast<heap::Heap*>(heap::self)->untilSample[c];
+    std::uint64_t& until = static_cast<heap::Heap*>(front)->untilSample[c];
     if (until == 0) [[unlikely]]
       return nullptr;
     until -= until != sampling::kNever;
   }
-  heap::self->bins[c] = heap::nextObject(object);
+  front->bins[c] = heap::nextObject(object);
   return object;
 }
 

@@ -10,6 +10,7 @@
 #include "runtime/heap/samples.h"
 #include "runtime/heap/slab_map.h"
 #include "runtime/heap/slabs.h"
+#include "runtime/heap/upkeep.h"
 #include "runtime/os/bell.h"
 #include "runtime/pages/pages.h"
 
@@ -186,11 +187,11 @@ void* allocate(const Request& request) noexcept {
 
 std::size_t releaseFreeMemory() noexcept {
   if (!initialise()) return 0;
-  if (Heap* heap = heldHeap()) {
-    surrender(*heap);
-  }
-  drainPool();
-  return pages::purge(0);
+  const bool held = heldHeap() != nullptr;
+  parkOwn();
+  const std::uint64_t trimmed = trimEverything(true);
+  if (held) acquire();  // most likely the same again, the last that was parked
+  return trimmed + pages::purge(0);
 }
 
 }  // namespace heapprof::heap

@@ -62,11 +62,13 @@ std::size_t foreignSize(void* pointer) noexcept {
 
 }  // namespace
 
+// `self` is read once: upkeep may take it from a thread for a moment (pool.cpp).
 void deallocateIn(Slab* slab, void* pointer) noexcept {
   const std::uint64_t owner = slab->owner.load(std::memory_order_relaxed);
-  if (owner == (reinterpret_cast<std::uint64_t>(self) | kMediumOwner)) [[likely]]
-    return freeMedium(*static_cast<Heap*>(self), slab, pointer);
-  if (owner == (reinterpret_cast<std::uint64_t>(self) | kWatchedOwner)) {
+  HeapFront* const front = ownFront();
+  if (owner == (reinterpret_cast<std::uint64_t>(front) | kMediumOwner)) [[likely]]
+    return freeMedium(*static_cast<Heap*>(front), slab, pointer);
+  if (owner == (reinterpret_cast<std::uint64_t>(front) | kWatchedOwner)) {
     if (mayBeSampled(slab, pointer)) [[unlikely]]
       forgetSample(slab, pointer);
     return freeToSlab(slab, pointer);

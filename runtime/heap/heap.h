@@ -14,6 +14,7 @@
 #include "runtime/base/random.h"
 #include "runtime/heap/size_classes.h"
 #include "runtime/heap/slab.h"
+#include "runtime/os/bell.h"
 
 namespace heapprof::heap {
 
@@ -72,13 +73,30 @@ struct Heap : HeapFront {
   Heap* nextOfAll;  // all heaps ever made; written before it is published
   Heap* nextInPool;
   bool orphan;  // its thread did not survive a fork: nobody will ever hold it
+  // Upkeep (upkeep.h), all but `ticks` under the pool lock.
+  std::atomic<std::uint64_t> ticks;  // slow calls of the holder, who alone counts them
+  std::uint64_t ticksSeen;           // at the last round
+  std::uint64_t ticksTrimmed;        // when it was last trimmed
+  HeapFront** slot;                  // its holder's `self`; null: parked, on loan or borrowed
+  bool borrowed;                     // by who trims it; `held` as well
+
+  // noteWork: the helper may be asleep for want of work.
+  void tick() noexcept {
+    ticks.store(ticks.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+    os::noteWork();
+  }
 };
 
 extern const HeapFront emptyHeap;
 extern constinit thread_local HeapFront* self;
 
+// For slow paths: read once, never again by the compiler. Upkeep may change it from outside (pool.cpp).
+inline HeapFront* ownFront() noexcept {
+  return *static_cast<HeapFront* volatile*>(&self);
+}
+
 inline Heap* heldHeap() noexcept {
-  HeapFront* front = self;
+  HeapFront* front = ownFront();
   return front == &emptyHeap ? nullptr : static_cast<Heap*>(front);
 }
 

@@ -4,6 +4,7 @@
 #include "runtime/heap/large.h"
 #include "runtime/heap/pool.h"
 #include "runtime/heap/slab_map.h"
+#include "runtime/heap/trim.h"
 #include "runtime/pages/pages.h"
 
 namespace heapprof::heap {
@@ -23,6 +24,7 @@ struct SlabView {
   std::uint8_t sizeClass;
   SlabKind kind;
   SlabState state;
+  bool trimmed;
   RemoteWord remote;
 };
 
@@ -37,6 +39,7 @@ HEAPPROF_RACY_READ SlabView look(const Slab* slab) noexcept {
   view.sizeClass = at->sizeClass;
   view.state = at->state;
   view.link = at->link;
+  view.trimmed = at->trimmed;
   view.owner = slab->owner.load(std::memory_order_relaxed);
   view.remote = RemoteWord::unpack(slab->remote.load(std::memory_order_relaxed));
   return view;
@@ -53,6 +56,10 @@ HEAPPROF_RACY_READ std::size_t peekSize(const std::size_t* word) noexcept {
 }
 HEAPPROF_RACY_READ void* peekPointer(void* const* word) noexcept {
   return *static_cast<void* const volatile*>(word);
+}
+
+HEAPPROF_RACY_READ std::uint64_t peekTrimmed(const Slab* slab) noexcept {
+  return countTrimmed(*slab);
 }
 
 constexpr std::uint64_t lesser(std::uint64_t a, std::uint64_t b) noexcept {
@@ -110,6 +117,7 @@ Extent slabExtent(const Slab* slab, const SlabView& view) noexcept {
     extent.exact = !heap->held.load(std::memory_order_relaxed) || heap == heldHeap();
   }
   extent.cached = lesser(extent.cached, extent.outstanding);
+  if (view.trimmed) extent.trimmed = lesser(peekTrimmed(slab), extent.carved - extent.outstanding);
   return extent;
 }
 

@@ -31,6 +31,7 @@ struct Extent {
   std::uint64_t cached;       // of these, in its heap's bin or in a remote cache (best knowledge)
   std::uint64_t owner;        // heap number, 0: none
   bool exact;
+  std::uint64_t trimmed = 0;  // carved objects that are free and start in pages that were given back
 };
 inline constexpr std::uint32_t kNoClass = 0xffffffffu;
 

@@ -2,10 +2,12 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <sys/auxv.h>
 #include <unistd.h>
 
 #include "runtime/base/mutex.h"
 #include "runtime/config/options.h"
+#include "runtime/heap/asleep.h"
 #include "runtime/heap/slabs.h"
 #include "runtime/meta/meta_memory.h"
 #include "runtime/os/bell.h"
@@ -67,8 +69,23 @@ Heap* makeHeap() noexcept {
   return heap;
 }
 
+// Held while borrowed heaps are worked on, a slice at a time; taken before the pool's.
+constinit base::Mutex upkeepLock;
+constinit base::Mutex passLock;  // before that one
+constinit std::atomic<std::uint32_t> borrowedHeaps{0};
+constinit std::atomic<bool> wanted{false};
+
+// Upkeep holds what this thread could take: waits until its slice ends, at which it gives all back.
+void waitForBorrowed() noexcept {
+  if (borrowedHeaps.load(std::memory_order_relaxed) == 0) return;
+  wanted.store(true, std::memory_order_relaxed);
+  base::MutexGuard wait(upkeepLock);
+}
+
 Heap* adopt() noexcept {
   base::MutexGuard guard(pool.lock);
+  // Upkeep may have taken this thread's heap for a moment, and have found that the thread was awake.
+  if (Heap* own = heldHeap()) return own;
   if (keyState == KeyState::kNone) {
     keyState = pthread_key_create(&exitKey, threadEnds) == 0 ? KeyState::kReady : KeyState::kFailed;
   }
@@ -81,21 +98,49 @@ Heap* adopt() noexcept {
   }
   heap->held.store(true, std::memory_order_relaxed);
   heap->threadId.store(os::threadId(), std::memory_order_relaxed);
+  heap->slot = exited ? nullptr : &self;
   return heap;
+}
+
+// Pool lock held; nobody holds the heap any longer.
+void putInPool(Heap* heap) noexcept {
+  // seq_cst: pairs with pushInbox, see there.
+  heap->held.store(false, std::memory_order_seq_cst);
+  heap->threadId.store(0, std::memory_order_relaxed);
+  if (heap->inbox.load(std::memory_order_seq_cst) != pages::kNoGranule) drainInbox(*heap);
+  dropKept(*heap);
+  heap->nextInPool = pool.idle;
+  pool.idle = heap;
 }
 
 void park(Heap* heap) noexcept {
   surrender(*heap);
   base::MutexGuard guard(pool.lock);
-  // seq_cst: pairs with pushInbox, see there.
-  heap->held.store(false, std::memory_order_seq_cst);
-  heap->threadId.store(0, std::memory_order_relaxed);
-  if (heap->inbox.load(std::memory_order_seq_cst) != pages::kNoGranule) {
-    drainInbox(*heap);
-    dropKept(*heap);
+  putInPool(heap);
+}
+
+// Above all frames of the thread that has its `self` there: thread-local memory lies at the upper end of a
+// thread's stack; the main thread's ends below what the kernel put there.
+std::uintptr_t stackEndOf(const Heap& heap) noexcept {
+  const bool isMain = heap.threadId.load(std::memory_order_relaxed) == static_cast<std::uint64_t>(getpid());
+  return isMain ? getauxval(AT_RANDOM) : reinterpret_cast<std::uintptr_t>(heap.slot);
+}
+
+// Pool lock held. True: the heap is ours, and its thread, when it wakes, has none.
+bool takeFromSleeper(Heap& heap) noexcept {
+  const std::uint64_t thread = heap.threadId.load(std::memory_order_relaxed);
+  SleepSeen seen = {};
+  if (!sleepsOutsideOurCode(thread, stackEndOf(heap), &seen)) return false;
+  const std::atomic_ref<HeapFront*> slot(*heap.slot);
+  HeapFront* front = &heap;
+  if (!slot.compare_exchange_strong(front, const_cast<HeapFront*>(&emptyHeap), std::memory_order_seq_cst)) {
+    return false;
   }
-  heap->nextInPool = pool.idle;
-  pool.idle = heap;
+  if (stillSleeps(thread, seen)) return true;
+  // It may have run, and be anywhere. Whatever it read, it is right: it holds the heap, or waits for the pool
+  // lock.
+  slot.store(&heap, std::memory_order_seq_cst);
+  return false;
 }
 
 }  // namespace
@@ -104,6 +149,7 @@ constinit const HeapFront emptyHeap = makeFront();
 
 Heap* acquire() noexcept {
   if (Heap* heap = heldHeap()) return heap;
+  waitForBorrowed();
   Heap* heap = adopt();
   if (heap == nullptr) {
     errno = ENOMEM;
@@ -118,8 +164,9 @@ Heap* acquire() noexcept {
   return heap;
 }
 
-bool isLoan(const Heap* heap) noexcept {
-  return self != heap;
+// Not by `self`: that may be taken from a thread for a moment.
+bool isLoan(const Heap*) noexcept {
+  return exited;
 }
 void endLoan(Heap* heap) noexcept {
   park(heap);
@@ -129,10 +176,84 @@ bool threadMayHold() noexcept {
 }
 
 void parkOwn() noexcept {
-  Heap* heap = heldHeap();
-  if (heap == nullptr) return;
-  self = const_cast<HeapFront*>(&emptyHeap);
+  Heap* heap = nullptr;
+  {
+    base::MutexGuard guard(pool.lock);  // upkeep changes `self` under it
+    heap = heldHeap();
+    if (heap == nullptr) return;
+    self = const_cast<HeapFront*>(&emptyHeap);
+    heap->slot = nullptr;
+  }
   park(heap);
+}
+
+Heap* borrowParked() noexcept {
+  base::MutexGuard guard(pool.lock);
+  Heap* list = pool.idle;
+  pool.idle = nullptr;
+  for (Heap* heap = list; heap != nullptr; heap = heap->nextInPool) {
+    heap->held.store(true, std::memory_order_relaxed);
+    heap->borrowed = true;
+    borrowedHeaps.fetch_add(1, std::memory_order_relaxed);
+  }
+  return list;
+}
+
+Heap* borrowSleepers(bool all, Heap* list) noexcept {
+  if (!canTellSleepers()) return list;
+  for (Heap* heap = firstHeap(); heap != nullptr; heap = heap->nextOfAll) {
+    base::MutexGuard guard(pool.lock);
+    if (heap->slot == nullptr || heap->slot == &self || heap->orphan) continue;
+    const std::uint64_t ticks = heap->ticks.load(std::memory_order_relaxed);
+    const bool moved = ticks != heap->ticksSeen;
+    heap->ticksSeen = ticks;
+    if ((moved && !all) || ticks == heap->ticksTrimmed || !takeFromSleeper(*heap)) continue;
+    heap->slot = nullptr;
+    heap->borrowed = true;
+    heap->threadId.store(0, std::memory_order_relaxed);
+    borrowedHeaps.fetch_add(1, std::memory_order_relaxed);
+    heap->nextInPool = list;
+    list = heap;
+  }
+  return list;
+}
+
+void returnBorrowed(Heap* list) noexcept {
+  base::MutexGuard guard(pool.lock);
+  // In the order in which they were: the last parked is the first adopted.
+  Heap* turned = nullptr;
+  while (list != nullptr) {
+    Heap* next = list->nextInPool;
+    list->nextInPool = turned;
+    turned = list;
+    list = next;
+  }
+  list = turned;
+  while (list != nullptr) {
+    Heap* heap = list;
+    list = heap->nextInPool;
+    heap->borrowed = false;
+    heap->ticksTrimmed = heap->ticks.load(std::memory_order_relaxed);
+    putInPool(heap);
+  }
+  borrowedHeaps.store(0, std::memory_order_relaxed);
+  wanted.store(false, std::memory_order_relaxed);
+}
+
+void beginPass() noexcept {
+  passLock.lock();
+}
+void endPass() noexcept {
+  passLock.unlock();
+}
+void lockUpkeep() noexcept {
+  upkeepLock.lock();
+}
+void unlockUpkeep() noexcept {
+  upkeepLock.unlock();
+}
+bool heapsAreWanted() noexcept {
+  return wanted.load(std::memory_order_relaxed);
 }
 
 void settlePooled(Heap* heap) noexcept {
@@ -157,18 +278,31 @@ std::uint64_t drainPool() noexcept {
 }
 
 void lockPool() noexcept {
+  upkeepLock.lock();
   pool.lock.lock();
 }
 void unlockPool() noexcept {
   pool.lock.unlock();
+  upkeepLock.unlock();
 }
 
 void poolInChild() noexcept {
   // Heaps of threads that are not here may be in the middle of anything: nobody will hold them again.
   Heap* own = heldHeap();
   for (Heap* heap = firstHeap(); heap != nullptr; heap = heap->nextOfAll) {
-    if (heap != own && heap->held.load(std::memory_order_relaxed)) heap->orphan = true;
+    if (heap == own || !heap->held.load(std::memory_order_relaxed)) continue;
+    if (heap->borrowed) {  // the upkeep lock was held across fork: it is whole
+      heap->borrowed = false;
+      putInPool(heap);
+    } else {
+      heap->orphan = true;
+      heap->slot = nullptr;
+    }
   }
+  borrowedHeaps.store(0, std::memory_order_relaxed);
+  wanted.store(false, std::memory_order_relaxed);
+  upkeepLock.reset();
+  passLock.reset();
   if (own != nullptr) own->threadId.store(os::threadId(), std::memory_order_relaxed);
   pool.lock.reset();
 }

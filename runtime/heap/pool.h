@@ -26,6 +26,19 @@ Heap* firstHeap() noexcept;  // of all; follow nextOfAll
 // Parks the calling thread's heap; the next allocation takes one again. For tests and thread exit.
 void parkOwn() noexcept;
 
+// Upkeep takes heaps away from the pool, and from threads that sleep (asleep.h), for as long as it trims
+// their slabs; a list through nextInPool. Each is surrendered then, as a parked one is. `all`: also of
+// threads that made a slow call since the last round.
+Heap* borrowParked() noexcept;
+Heap* borrowSleepers(bool all, Heap* list) noexcept;
+void returnBorrowed(Heap* list) noexcept;
+// Held while borrowed heaps are worked on; a thread that wants a heap waits for it, and asks for it.
+void beginPass() noexcept;  // one at a time
+void endPass() noexcept;
+void lockUpkeep() noexcept;
+void unlockUpkeep() noexcept;
+bool heapsAreWanted() noexcept;
+
 // Reclaims what parked heaps hold for nothing. Returns the granules given back.
 std::uint64_t drainPool() noexcept;
 

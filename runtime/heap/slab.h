@@ -3,10 +3,11 @@
 //
 //    0 owner 8 localFree 16 countdown 18 armed 20 carved 22 clean 24 remote 32 filter 40 samples 44 link 48 prev
 //   '- read and written by free() -'                       '--- any thread --'
-//   52 inboxNext 56 handed 58 sizeClass 59 kind 60 state 61 pushPending 62 zeroed 63 kept 64
+//   52 inboxNext 56 handed 58 sizeClass 59 kind 60 state 61 flags 62 gone 64
 //
 // Invariant, for a slab of a heap (F = armed - countdown: local frees since the last look; R = remote.count):
-//   carved - |localFree| = handed - F    objects out: in use, in bins, in remote caches, in `remote`
+//   carved - trimmed - |localFree| = handed - F    objects out: in use, in bins, in remote caches, in `remote`
+//   trimmed: the objects that start in the pages of `gone`, all free, in no list (trim.h)
 //   empty  <=>  no bin is filled from it and handed - F = R
 //   unless it is current: countdown + (remote.wakeAt - R) <= (handed - F - R) + 1, or a push is under way:
 //   who brings the last object back, locally or not, makes the owner look. No slab is ever empty unnoticed.
@@ -84,12 +85,16 @@ struct alignas(64) Slab {
   std::uint8_t sizeClass;
   SlabKind kind;
   SlabState state;
-  bool pushPending;  // a freer has crossed wakeAt and its push has not been seen yet: must not be ended or
-                     // parked again
-  bool zeroed;       // what was never carved reads as zero
-  bool kept;         // empty, but kept in the list for the next request
+  bool pushPending : 1;    // a freer has crossed wakeAt and its push has not been seen yet: must not be ended
+                           // or parked again
+  bool zeroed : 1;         // what was never carved reads as zero
+  bool kept : 1;           // empty, but kept in the list for the next request
+  bool trimmed : 1;        // some granule's `gone` is not 0
+  bool lookedThrough : 1;  // by trim(), and not filled a bin from since
+  std::uint16_t gone;      // of this granule: pages that were given back and in which objects start
 };
-static_assert(sizeof(Slab) == 64 && offsetof(Slab, remote) == 24 && offsetof(Slab, handed) == 56);
+static_assert(sizeof(Slab) == 64 && offsetof(Slab, remote) == 24 && offsetof(Slab, handed) == 56 &&
+              offsetof(Slab, gone) == 62);
 
 inline void*& nextObject(void* object) noexcept {
   return *static_cast<void**>(object);

@@ -3,6 +3,7 @@
 #include "runtime/base/fatal.h"
 #include "runtime/heap/samples.h"
 #include "runtime/heap/slab_map.h"
+#include "runtime/heap/trim.h"
 #include "runtime/pages/pages.h"
 #include "runtime/sampling/sampler.h"
 
@@ -36,14 +37,14 @@ void fold(Heap& heap, Slab& slab, std::uint16_t nextCountdown) noexcept {
 
 // The owner has just folded: forgets the samples among what it freed since it last looked through the list.
 void notice(Slab& slab) noexcept {
-  const auto listed = static_cast<std::uint16_t>(slab.carved - slab.handed);
+  const auto listed = static_cast<std::uint16_t>(listedObjects(slab));
   noticeFrees(slab, static_cast<std::uint32_t>(listed - slab.clean));
   slab.clean = listed;
 }
 
 // The same, and takes the list.
 void* detach(Slab& slab) noexcept {
-  const std::uint32_t newest = static_cast<std::uint32_t>(slab.carved - slab.handed) - slab.clean;
+  const std::uint32_t newest = listedObjects(slab) - slab.clean;
   slab.clean = 0;
   if (listMayHoldSamples(slab)) [[unlikely]]
     return detachFrees(slab, newest);
@@ -82,6 +83,7 @@ void clearSlab(Slab& slab) noexcept {
   slab.remote.store(0, std::memory_order_relaxed);
   slab.kind = SlabKind::kUnused;
   slab.link = pages::kNoGranule;
+  slab.gone = 0;
 }
 
 void giveGranule(Heap& heap, pages::Granule granule) noexcept {
@@ -212,7 +214,7 @@ Chain takeOne(Slab& slab) noexcept {
   void* object = slab.localFree;
   slab.localFree = nextObject(object);
   ++slab.handed;
-  slab.clean = static_cast<std::uint16_t>(slab.carved - slab.handed);
+  slab.clean = static_cast<std::uint16_t>(listedObjects(slab));
   return {object, 1, false, true};
 }
 
@@ -220,10 +222,10 @@ Chain takeOne(Slab& slab) noexcept {
 Chain takeLocal(Heap& heap, Slab& slab, std::uint64_t most) noexcept {
   if (slab.localFree == nullptr) return {};
   fold(heap, slab, kNeverEnds);
-  const auto count = static_cast<std::uint32_t>(slab.carved - slab.handed);
+  const std::uint32_t count = listedObjects(slab);
   if (isMedium(slab.sizeClass) || count > most) return takeOne(slab);
   const Chain chain = {detach(slab), count};
-  slab.handed = slab.carved;
+  slab.handed = static_cast<std::uint16_t>(slab.handed + count);
   return chain;
 }
 
@@ -247,7 +249,7 @@ Chain takeFrom(Heap& heap, Slab& slab, std::uint64_t most) noexcept {
   Chain chain = takeLocal(heap, slab, most);
   if (chain.count != 0) return chain;
   chain = takeRemote(slab);
-  if (chain.count == 0) return carve(slab);
+  if (chain.count == 0) return slab.trimmed ? takeTrimmed(slab) : carve(slab);
   heap.freed[slab.sizeClass] += chain.count;
   if (chain.count <= most) return chain;
   putBack(heap, slab.sizeClass, chain);
@@ -276,6 +278,7 @@ bool parkCurrent(Heap& heap, Slab& slab) noexcept {
 void makeCurrent(Heap& heap, Slab& slab) noexcept {
   fold(heap, slab, kNeverEnds);
   slab.state = SlabState::kCurrent;
+  slab.lookedThrough = false;
   heap.current[slab.sizeClass] = &slab;
 }
 
@@ -297,6 +300,7 @@ Slab* makeSlab(Heap& heap, std::uint8_t sizeClass) noexcept {
       interior.link = first;
       // What a free of the owner's reads.
       interior.sizeClass = sizeClass;
+      interior.gone = 0;
       interior.filter.store(0, std::memory_order_relaxed);
       interior.owner.store(reinterpret_cast<std::uint64_t>(&heap) | kMediumOwner, std::memory_order_relaxed);
     }
@@ -310,7 +314,8 @@ Slab* makeSlab(Heap& heap, std::uint8_t sizeClass) noexcept {
   slab.samples = 0;
   slab.sizeClass = sizeClass;
   slab.kind = SlabKind::kSlab;
-  slab.pushPending = slab.kept = false;
+  slab.pushPending = slab.kept = slab.trimmed = slab.lookedThrough = false;
+  slab.gone = 0;
   slab.zeroed = zeroed;
   slab.owner.store(reinterpret_cast<std::uint64_t>(&heap) | (isMedium(sizeClass) ? kMediumOwner : 0),
                    std::memory_order_relaxed);
@@ -349,6 +354,7 @@ Slab* nextSlab(Heap& heap, std::uint8_t sizeClass) noexcept {
 }  // namespace
 
 Chain takeObjects(Heap& heap, std::uint8_t sizeClass, std::uint64_t most) noexcept {
+  heap.tick();
   for (;;) {
     Slab* slab = heap.current[sizeClass];
     if (slab == nullptr) {
@@ -366,8 +372,8 @@ Chain takeObjects(Heap& heap, std::uint8_t sizeClass, std::uint64_t most) noexce
 bool hasFree(const Heap& heap, std::uint8_t sizeClass) noexcept {
   if (heap.bins[sizeClass] != nullptr || heap.partial[sizeClass] != pages::kNoGranule) return true;
   const Slab* slab = heap.current[sizeClass];
-  return slab != nullptr && (slab->localFree != nullptr || slab->carved < kSizeClasses[sizeClass].capacity ||
-                             loadRemote(*slab).count != 0);
+  return slab != nullptr && (slab->localFree != nullptr || slab->trimmed ||
+                             slab->carved < kSizeClasses[sizeClass].capacity || loadRemote(*slab).count != 0);
 }
 
 void putBack(Heap& heap, std::uint8_t sizeClass, Chain chain) noexcept {
@@ -387,12 +393,36 @@ void putBack(Heap& heap, std::uint8_t sizeClass, Chain chain) noexcept {
 }
 
 void lookAt(Heap& heap, Slab* slab) noexcept {
+  heap.tick();
   fold(heap, *slab, kNeverEnds);
   if (listMayHoldSamples(*slab)) [[unlikely]]
     notice(*slab);
   if (slab->state == SlabState::kCurrent) return;
   if (slab->state == SlabState::kFull) linkPartial(heap, *slab);
   armPartial(heap, *slab);
+}
+
+void* takeList(Heap& heap, Slab& slab) noexcept {
+  fold(heap, slab, kNeverEnds);
+  const Chain pushed = takeRemote(slab);
+  if (pushed.count != 0) {
+    heap.freed[slab.sizeClass] += pushed.count;
+    void* tail = pushed.head;
+    for (std::uint32_t i = 1; i < pushed.count; ++i) tail = nextObject(tail);
+    nextObject(tail) = slab.localFree;
+    // release: as in pushLocal.
+    std::atomic_ref<void*>(slab.localFree).store(pushed.head, std::memory_order_release);
+    slab.handed = static_cast<std::uint16_t>(slab.handed - pushed.count);
+  }
+  return detach(slab);
+}
+
+void giveList(Heap& heap, Slab& slab, void* list) noexcept {
+  // release: as in pushLocal.
+  std::atomic_ref<void*>(slab.localFree).store(list, std::memory_order_release);
+  slab.clean = static_cast<std::uint16_t>(listedObjects(slab));
+  if (slab.state == SlabState::kFull) linkPartial(heap, slab);
+  armPartial(heap, slab);
 }
 
 void drainInbox(Heap& heap) noexcept {

@@ -28,6 +28,11 @@ void lookAt(Heap& heap, Slab* slab) noexcept;
 // Takes in what other threads have pushed; wakes their slabs.
 void drainInbox(Heap& heap) noexcept;
 
+// For trim(): takes all free objects of a slab that is not current off its list, what others pushed included.
+void* takeList(Heap& heap, Slab& slab) noexcept;
+// And ends it: `list` holds all that was taken but what is trimmed now. The slab may end.
+void giveList(Heap& heap, Slab& slab, void* list) noexcept;
+
 // Bins, current slabs, and what dropKept gives up.
 void surrender(Heap& heap) noexcept;
 // Empty slabs and spare granules go back to the page layer.

@@ -12,4 +12,8 @@ namespace heapprof::heap {
 // One round. Returns the nanoseconds until the next is due; 0: not before someone rings (os/bell.h).
 std::uint64_t keepUp() noexcept;
 
+// Trims the slabs of all heaps that can be had: parked ones, and those of threads that sleep (`evenMoved`:
+// also those that did something since the last round). Returns the bytes advised.
+std::uint64_t trimEverything(bool evenMoved) noexcept;
+
 }  // namespace heapprof::heap

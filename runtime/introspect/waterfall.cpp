@@ -311,13 +311,20 @@ ExtentShare shareOut(const heap::Extent& extent, KernelTruth& truth) noexcept {
   const PageBytes used = truth.within(extent.start, carvedEnd);
   const PageBytes rest = truth.within(carvedEnd, end);
   out.pages = PageBytes{used.resident + rest.resident, used.swapped + rest.swapped, used.huge + rest.huge};
-  if (carved != 0) {
-    const double share = 1 / static_cast<double>(carved);
-    const auto residentSlots = static_cast<double>(used.resident) * share;
-    out.live = residentSlots * static_cast<double>(out.liveObjects);
+  // What was trimmed holds no memory: the others share what is resident, each up to its size.
+  const std::uint64_t held =
+      carved - (extent.trimmed < carved - outstanding ? extent.trimmed : carved - outstanding);
+  if (held != 0) {
+    const double share = 1 / static_cast<double>(held);
+    const auto size = static_cast<double>(extent.objectSize);
+    const auto resident = static_cast<double>(used.resident);
+    const double slot = large || resident * share < size ? resident * share : size;
+    out.live = slot * static_cast<double>(out.liveObjects);
     out.liveSwapped = static_cast<double>(used.swapped) * share * static_cast<double>(out.liveObjects);
-    out.cached = residentSlots * static_cast<double>(cached);
-    out.freeSlots = residentSlots * static_cast<double>(carved - outstanding);
+    out.cached = slot * static_cast<double>(cached);
+    out.freeSlots = resident - out.live - out.cached;
+  } else {
+    out.freeSlots = static_cast<double>(used.resident);
   }
   out.freeSlots += static_cast<double>(rest.resident);
   return out;

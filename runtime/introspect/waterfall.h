@@ -6,10 +6,10 @@
 //           counts from the heap x the residency of this range | residency, free slots |
 //
 // Within the carved part of one slab it is not known which slots are live, so its lines share that part's
-// residency: exact where all of it is resident (all slabs of small objects that were not swapped), an even
-// share elsewhere. Large objects, dirty and purged ranges, metadata and foreign mappings are measured page by
-// page. Invariant: a figure that was not taken has known == false. No lock is held, no thread is stopped. One
-// thread.
+// residency: exact where all of it is resident (all slabs of small objects that were not swapped or trimmed),
+// an even share elsewhere; objects of trimmed pages have none. Large objects, dirty and purged ranges,
+// metadata and foreign mappings are measured page by page. Invariant: a figure that was not taken has known
+// == false. No lock is held, no thread is stopped. One thread.
 #pragma once
 
 #include <cstddef>

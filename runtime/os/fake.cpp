@@ -58,6 +58,10 @@ constinit const Calls fakeCalls = {
                  std::size_t bytes) { return !fails(CallKind::kCommit) && kernel().commit(start, bytes); },
     .discard = [](void* start,
                   std::size_t bytes) { return !fails(CallKind::kDiscard) && kernel().discard(start, bytes); },
+    .discardMany =
+        [](const Range* ranges, std::size_t count) {
+          return !fails(CallKind::kDiscard) && kernel().discardMany(ranges, count);
+        },
     .mapMetadata = [](std::size_t bytes) -> void* {
       return fails(CallKind::kMapMetadata) ? nullptr : kernel().mapMetadata(bytes);
     },

@@ -1,6 +1,7 @@
 #include "runtime/os/os.h"
 
 #include <atomic>
+#include <climits>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
@@ -8,6 +9,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -25,6 +27,8 @@
 namespace heapprof::os {
 namespace {
 
+constexpr long kProcessMadvise = 440;
+constexpr int kPidfdSelfProcess = -10001;           // PIDFD_SELF_THREAD_GROUP, Linux 6.14
 constexpr unsigned long kPagemapScan = 0xc0606610;  // _IOWR('f', 16, struct pm_scan_arg), Linux 6.7
 
 void* mapAnonymous(std::size_t bytes, int protection, int extraFlags) noexcept {
@@ -57,6 +61,27 @@ bool commit(void* start, std::size_t bytes) noexcept {
 }
 bool discard(void* start, std::size_t bytes) noexcept {
   return madvise(start, bytes, MADV_DONTNEED) == 0;
+}
+static_assert(sizeof(Range) == sizeof(iovec) && offsetof(Range, bytes) == offsetof(iovec, iov_len));
+constinit std::atomic<bool> batchesRefused{false};
+
+bool discardMany(const Range* ranges, std::size_t count) noexcept {
+  std::size_t done = 0;
+  while (done < count && !batchesRefused.load(std::memory_order_relaxed)) {
+    const std::size_t part = count - done < IOV_MAX ? count - done : IOV_MAX;
+    const long bytes = syscall(kProcessMadvise, kPidfdSelfProcess, ranges + done, part, MADV_DONTNEED, 0);
+    if (bytes <= 0) {
+      batchesRefused.store(true, std::memory_order_relaxed);
+      break;
+    }
+    // It may stop in the middle; a range that was half done is done again.
+    for (auto left = static_cast<std::size_t>(bytes); done < count && left >= ranges[done].bytes; ++done) {
+      left -= ranges[done].bytes;
+    }
+  }
+  bool all = true;
+  for (; done < count; ++done) all = discard(ranges[done].start, ranges[done].bytes) && all;
+  return all;
 }
 void* mapMetadata(std::size_t bytes) noexcept {
   return mapAnonymous(bytes, PROT_READ | PROT_WRITE, MAP_NORESERVE);
@@ -128,6 +153,7 @@ constinit const Calls kernelCalls = {
     .unreserve = unreserve,
     .commit = commit,
     .discard = discard,
+    .discardMany = discardMany,
     .mapMetadata = mapMetadata,
     .adviseHuge = adviseHuge,
     .collapse = collapse,

@@ -16,12 +16,20 @@ struct Geometry {
   std::size_t hugePageBytes;  // PMD size read from the kernel; 0 where unknown
 };
 
+struct Range {
+  void* start;
+  std::size_t bytes;
+};
+
 struct Calls {
   void* (*reserve)(std::size_t bytes, std::size_t alignment);  // PROT_NONE, NORESERVE; null on failure
   bool (*unreserve)(void* start, std::size_t bytes);
   bool (*commit)(void* start, std::size_t bytes);   // make readable and writable
   bool (*discard)(void* start, std::size_t bytes);  // MADV_DONTNEED: content is zero afterwards
-  void* (*mapMetadata)(std::size_t bytes);          // fresh zeroed pages, own mapping; null on failure
+  // The same for many, in one call where the kernel has it (process_madvise on oneself, Linux 6.14). False:
+  // not all of them.
+  bool (*discardMany)(const Range* ranges, std::size_t count);
+  void* (*mapMetadata)(std::size_t bytes);  // fresh zeroed pages, own mapping; null on failure
   bool (*adviseHuge)(void* start, std::size_t bytes, bool huge);  // MADV_HUGEPAGE / MADV_NOHUGEPAGE
   bool (*collapse)(void* start, std::size_t bytes);               // MADV_COLLAPSE
   bool (*moveMapping)(void* from, void* to, std::size_t bytes);   // mremap(MAYMOVE|FIXED|DONTUNMAP)

@@ -134,6 +134,7 @@ config::PurgeRule purgeRule() noexcept {
 // How many free, backed granules may stay; kNothingDue: as many as there are.
 std::uint64_t settle(std::uint32_t granules) noexcept {
   os::noteWork();
+  ++book.calls;
   if (granules < kQuietCalls && ++book.quietCalls < kQuietCalls) return kNothingDue;
   book.quietCalls = 0;
   book.nowNanos = os::calls().monotonicNanos();
@@ -329,6 +330,11 @@ std::uint64_t purge(std::uint64_t keepBytes) noexcept {
   const ErrnoKeeper keeper;
   base::MutexGuard guard(purgeLock);
   return purgeDownTo(keepBytes >> kGranuleShift, Reach::kAll);
+}
+
+std::uint64_t activity() noexcept {
+  base::MutexGuard guard(book.lock);
+  return book.calls;
 }
 
 bool keepUp() noexcept {

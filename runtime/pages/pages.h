@@ -46,6 +46,9 @@ std::uint64_t purge(std::uint64_t keepBytes) noexcept;
 // says how long). False: nothing is left to wait for.
 bool keepUp() noexcept;
 
+// Counts calls; unchanged: nothing was asked of the page layer.
+std::uint64_t activity() noexcept;
+
 struct Totals {
   std::uint64_t usedGranules, freeBackedGranules, committedGranules;
   std::uint64_t purgedBytes, refaultedGranules;

@@ -34,6 +34,16 @@ TEST(Helper, AProcessEndsWithItsLastOwnThread) {
   EXPECT_EQ(run("main-leaves", "0"), 0);
 }
 
+TEST(Helper, TrimsTheHeapsOfThreadsThatSleep) {
+  EXPECT_EQ(run("sleepers", "0"), 0);
+  EXPECT_EQ(run("sleepers", "sample=64k,dump=none"), 0);
+}
+
+TEST(Helper, ThreadsWhoseHeapsAreTakenAtAnyMomentLoseNothing) {
+  EXPECT_EQ(run("storm", "0"), 0);
+  EXPECT_EQ(run("storm", "sample=4k,dump=none"), 0);
+}
+
 TEST(Helper, ARefusingKernelIsNoError) {
   EXPECT_EQ(run("sandboxed", "0"), 0);
 }

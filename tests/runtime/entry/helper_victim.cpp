@@ -4,8 +4,10 @@
 #include <cstdlib>
 #include <cstring>
 #include <dirent.h>
+#include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <stddef.h>
 #include <sys/prctl.h>
@@ -35,22 +37,22 @@ long helperThread() {
   return found;
 }
 
+// Without allocating: what is measured must not be woken by it.
 long figureOf(const char* path, const char* key) {
-  long value = -1;
-  char line[256];
-  std::FILE* file = std::fopen(path, "r");
-  if (file == nullptr) return -1;
-  while (std::fgets(line, sizeof line, file) != nullptr) {
-    if (std::strncmp(line, key, std::strlen(key)) == 0) value = std::atol(line + std::strlen(key) + 1);
-  }
-  std::fclose(file);
-  return value;
+  static char text[8192];
+  const int fd = open(path, O_RDONLY);
+  if (fd < 0) return -1;
+  const ssize_t size = read(fd, text, sizeof text - 1);
+  close(fd);
+  text[size > 0 ? size : 0] = '\0';
+  const char* at = std::strstr(text, key);
+  return at == nullptr ? -1 : std::atol(at + std::strlen(key) + 1);
 }
 
 long wakeUpsOf(long thread) {
   char path[64];
   std::snprintf(path, sizeof path, "/proc/self/task/%ld/status", thread);
-  return figureOf(path, "voluntary_ctxt_switches");
+  return figureOf(path, "\nvoluntary_ctxt_switches");
 }
 
 long rssKiB() {
@@ -98,7 +100,7 @@ int idle() {
   shrink();
   if (!within(10, [before] { return rssKiB() < before - 56 * 1024; })) return 2;
   const long thread = helperThread();
-  usleep(1500000);  // its last looks
+  usleep(2500000);  // its last looks
   const long wakeUps = wakeUpsOf(thread);
   usleep(1500000);
   if (wakeUpsOf(thread) != wakeUps) return 3;
@@ -147,6 +149,126 @@ int mainLeaves() {
   pthread_exit(nullptr);
 }
 
+// Threads that live on and sleep after most of what they made is free.
+struct Sleeper {
+  pthread_t thread;
+  unsigned seed;
+  bool grown, mayEnd;
+};
+Sleeper sleepers[4];
+pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
+
+void* sleeperMain(void* context) {
+  auto& sleeper = *static_cast<Sleeper*>(context);
+  constexpr std::size_t kCount = 8000;
+  auto** made = static_cast<char**>(std::malloc(kCount * sizeof(char*)));
+  for (std::size_t i = 0; i < kCount; ++i) {
+    made[i] = static_cast<char*>(std::malloc(2000));
+    std::memset(made[i], static_cast<int>(i % 100 + 1), 2000);
+  }
+  for (std::size_t i = 0; i < kCount; ++i) {
+    if (i % 20 != 0) std::free(made[i]);
+  }
+  pthread_mutex_lock(&mutex);
+  sleeper.grown = true;
+  pthread_cond_broadcast(&changed);
+  while (!sleeper.mayEnd) pthread_cond_wait(&changed, &mutex);
+  pthread_mutex_unlock(&mutex);
+  bool good = true;
+  for (std::size_t i = 0; i < kCount; i += 20) {
+    for (std::size_t at = 0; at < 2000; ++at) good = good && made[i][at] == static_cast<char>(i % 100 + 1);
+    std::free(made[i]);
+  }
+  std::free(made);
+  return good ? nullptr : context;
+}
+
+int sleepersFall() {
+  const long before = rssKiB();
+  for (Sleeper& sleeper : sleepers) pthread_create(&sleeper.thread, nullptr, sleeperMain, &sleeper);
+  pthread_mutex_lock(&mutex);
+  for (Sleeper& sleeper : sleepers) {
+    while (!sleeper.grown) pthread_cond_wait(&changed, &mutex);
+  }
+  pthread_mutex_unlock(&mutex);
+  std::free(std::malloc(100));
+  // 62 MiB were made; 3 MiB are live, in at most 6 MiB of pages.
+  const bool fell = within(10, [before] { return rssKiB() - before < 12 * 1024; });
+  if (!fell) std::printf("RSS is %ld KiB above the start\n", rssKiB() - before);
+  pthread_mutex_lock(&mutex);
+  for (Sleeper& sleeper : sleepers) sleeper.mayEnd = true;
+  pthread_cond_broadcast(&changed);
+  pthread_mutex_unlock(&mutex);
+  bool good = true;
+  for (Sleeper& sleeper : sleepers) {
+    void* result = nullptr;
+    pthread_join(sleeper.thread, &result);
+    good = good && result == nullptr;
+  }
+  return !good ? 1 : fell ? 0 : 2;
+}
+
+// Threads that work in bursts and sleep for moments, while their heaps are taken from them as often as can
+// be.
+bool stormEnds = false;
+
+void* stormMain(void* context) {
+  unsigned seed = static_cast<Sleeper*>(context)->seed;
+  const auto next = [&seed] { return seed = seed * 1664525u + 1013904223u, seed >> 8; };
+  constexpr std::size_t kSlots = 300;
+  struct Slot {
+    unsigned char* block;
+    std::size_t size;
+  };
+  static thread_local Slot slots[kSlots];
+  while (!__atomic_load_n(&stormEnds, __ATOMIC_RELAXED)) {
+    for (unsigned burst = next() % 200; burst-- > 0;) {
+      Slot& slot = slots[next() % kSlots];
+      for (std::size_t at = 0; slot.block != nullptr && at < slot.size; ++at) {
+        if (slot.block[at] != slot.size % 250 + 1) return context;
+      }
+      std::free(slot.block);
+      slot.size = 1 + next() % (next() % 8 == 0 ? 30000 : 1500);
+      slot.block =
+          static_cast<unsigned char*>(next() % 2 == 0 ? std::malloc(slot.size) : std::calloc(1, slot.size));
+      std::memset(slot.block, static_cast<int>(slot.size % 250 + 1), slot.size);
+    }
+    if (next() % 3 == 0) usleep(next() % 2000);
+  }
+  for (const Slot& slot : slots) std::free(slot.block);
+  return nullptr;
+}
+
+int storm() {
+  unsigned seed = 0;
+  for (Sleeper& sleeper : sleepers) {
+    sleeper.seed = ++seed;
+    pthread_create(&sleeper.thread, nullptr, stormMain, &sleeper);
+  }
+  for (int i = 0; i < 3000; ++i) {
+    malloc_trim(0);
+    if (i % 100 == 0) {
+      const pid_t forked = fork();
+      if (forked == 0) {
+        for (std::size_t k = 0; k < 3000; ++k) std::free(std::malloc(k));
+        malloc_trim(0);
+        _exit(0);
+      }
+      int status = 0;
+      waitpid(forked, &status, 0);
+      if (status != 0) return 3;
+    }
+  }
+  __atomic_store_n(&stormEnds, true, __ATOMIC_RELAXED);
+  for (Sleeper& sleeper : sleepers) {
+    void* result = nullptr;
+    pthread_join(sleeper.thread, &result);
+    if (result != nullptr) return 1;
+  }
+  return 0;
+}
+
 // No new threads, and no advice to the kernel: as sandboxes do.
 int sandboxed() {
   sock_filter filter[] = {
@@ -186,6 +308,8 @@ int main(int argc, char** argv) {
   if (std::strcmp(name, "forbidden") == 0) return forbidden();
   if (std::strcmp(name, "child") == 0) return child();
   if (std::strcmp(name, "main-leaves") == 0) return mainLeaves();
+  if (std::strcmp(name, "sleepers") == 0) return sleepersFall();
+  if (std::strcmp(name, "storm") == 0) return storm();
   if (std::strcmp(name, "sandboxed") == 0) return sandboxed();
   return 99;
 }

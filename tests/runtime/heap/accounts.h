@@ -16,6 +16,7 @@ struct SlabCounts {
   std::uint64_t liveObjects = 0;  // in slabs, in use by the program or in a remote cache
   std::uint64_t liveLarge = 0;
   std::uint64_t sampledSlabs = 0;
+  std::uint64_t trimmed = 0;  // objects in gone pages
 };
 
 // Only while no other thread allocates or frees. `live`: objects that the program holds: none may be in a

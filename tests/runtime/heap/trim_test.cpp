@@ -1,0 +1,212 @@
+// Trimming: pages without a live object go, everything else stays as it was, and the books with it.
+#include "runtime/heap/trim.h"
+
+#include <atomic>
+#include <cstring>
+#include <gtest/gtest.h>
+#include <map>
+#include <set>
+#include <sys/mman.h>
+#include <thread>
+#include <vector>
+
+#include "runtime/base/random.h"
+#include "runtime/entry/malloc_family.h"
+#include "runtime/heap/allocator.h"
+#include "runtime/heap/pool.h"
+#include "runtime/heap/samples.h"
+#include "runtime/heap/upkeep.h"
+#include "runtime/os/fake.h"
+#include "runtime/os/os.h"
+#include "runtime/sampling/read.h"
+#include "runtime/sampling/sampler.h"
+#include "tests/runtime/heap/accounts.h"
+
+namespace heapprof::heap {
+namespace {
+
+using tests::accountsAreRight;
+using tests::SlabCounts;
+
+class Population {
+ public:
+  explicit Population(std::uint64_t seed) : random_(seed) {}
+  ~Population() {
+    for (const auto& [block, size] : blocks_) hp_free(block);
+  }
+  void grow(std::size_t count, std::size_t largest) {
+    for (std::size_t i = 0; i < count; ++i) {
+      const std::size_t octave = std::size_t{8} << random_.next() % 15;
+      const std::size_t size = octave < largest ? octave + random_.next() % octave : largest;
+      const bool zero = random_.next() % 4 == 0;
+      auto* block = static_cast<unsigned char*>(zero ? hp_calloc(1, size) : hp_malloc(size));
+      ASSERT_NE(block, nullptr);
+      for (std::size_t at = 0; zero && at < size; ++at) ASSERT_EQ(block[at], 0) << size;
+      std::memset(block, static_cast<int>(size % 251 + 1), size);
+      ASSERT_TRUE(blocks_.emplace(block, size).second) << "handed out twice";
+    }
+  }
+  void shrink(std::size_t survivorsPercent) {
+    for (auto at = blocks_.begin(); at != blocks_.end();) {
+      if (random_.next() % 100 < survivorsPercent) {
+        ++at;
+        continue;
+      }
+      hp_free(at->first);
+      at = blocks_.erase(at);
+    }
+  }
+  void expectUnharmed() const {
+    for (const auto& [block, size] : blocks_) {
+      const auto* bytes = static_cast<const unsigned char*>(block);
+      for (std::size_t at = 0; at < size; ++at)
+        ASSERT_EQ(bytes[at], size % 251 + 1) << "at " << at << " of " << size;
+    }
+  }
+  std::set<void*> addresses() const {
+    std::set<void*> all;
+    for (const auto& [block, size] : blocks_) all.insert(block);
+    return all;
+  }
+  // 4 KiB pages that hold a byte of a block.
+  std::size_t livePages() const {
+    std::set<std::uintptr_t> pages;
+    for (const auto& [block, size] : blocks_) {
+      const auto start = reinterpret_cast<std::uintptr_t>(block);
+      for (std::uintptr_t page = start / 4096; page <= (start + size - 1) / 4096; ++page) pages.insert(page);
+    }
+    return pages.size();
+  }
+
+ private:
+  base::Random random_;
+  std::map<void*, std::size_t> blocks_;
+};
+
+// Resident pages of the heap.
+std::size_t residentPages() {
+  std::size_t count = 0;
+  for (std::size_t r = 0; r < pages::regionCount(); ++r) {
+    const pages::Region& region = pages::regionAt(r);
+    const std::size_t bytes = std::size_t{region.committed} << pages::kGranuleShift;
+    std::vector<unsigned char> pages(bytes / os::pageBytes());
+    if (bytes == 0 || mincore(reinterpret_cast<void*>(region.start), bytes, pages.data()) != 0) continue;
+    for (const unsigned char page : pages) count += page & 1;
+  }
+  return count;
+}
+
+class Trim : public testing::TestWithParam<std::uint64_t> {
+ protected:
+  void SetUp() override {
+    sampling::initialise();
+    sampling::setIntervalBytes(GetParam());
+  }
+  void TearDown() override { sampling::setIntervalBytes(0); }
+};
+INSTANTIATE_TEST_SUITE_P(Interval, Trim, testing::Values(0, 1, 4096),
+                         [](const auto& row) { return "Sample" + std::to_string(row.param); });
+
+TEST_P(Trim, KeepsContentAndAccountsAcrossManyPhases) {
+  Population population(GetParam() + 3);
+  for (int phase = 0; phase < 6; ++phase) {
+    population.grow(6000, 100000);
+    population.shrink(phase % 3 == 0 ? 10 : phase % 3 == 1 ? 50 : 2);
+    releaseFreeMemory();
+    SlabCounts counts;
+    ASSERT_TRUE(accountsAreRight(population.addresses(), &counts)) << "phase " << phase;
+    EXPECT_EQ(counts.emptyUnnoticed, 0u);
+    EXPECT_GT(counts.trimmed, 0u);
+    population.expectUnharmed();
+    // Some are taken again, some come back, without a full round.
+    population.grow(500, 20000);
+    population.shrink(70);
+    ASSERT_TRUE(accountsAreRight(population.addresses(), &counts)) << "phase " << phase;
+    population.expectUnharmed();
+  }
+}
+
+TEST_P(Trim, RecordsOfTheDeadAreForgottenAndThoseOfTheLivingKept) {
+  settleSamples();
+  const std::uint64_t before = sampling::statistics().liveRecords;
+  {
+    Population population(77);
+    population.grow(3000, 50000);
+    population.shrink(10);
+    releaseFreeMemory();
+    settleSamples();
+    const std::uint64_t live = sampling::statistics().liveRecords - before;
+    if (GetParam() == 1) {
+      EXPECT_EQ(live, population.addresses().size());
+    }
+  }
+  settleSamples();
+  EXPECT_EQ(sampling::statistics().liveRecords, before);
+}
+
+TEST(Trimming, LeavesLittleMoreThanThePagesOfLiveObjects) {
+  releaseFreeMemory();
+  const std::size_t base = residentPages();
+  Population population(5);
+  population.grow(20000, 30000);
+  population.shrink(10);
+  EXPECT_GT(residentPages() - base, 4 * population.livePages());
+  releaseFreeMemory();
+  EXPECT_LT(static_cast<double>(residentPages() - base), 1.1 * static_cast<double>(population.livePages()));
+}
+
+TEST(Trimming, ARefusedAdviceLosesNothing) {
+  os::Fake fake;
+  fake.failNth(os::CallKind::kDiscard, 1, ~std::uint64_t{0} / 2);
+  Population population(6);
+  for (int phase = 0; phase < 3; ++phase) {
+    population.grow(5000, 60000);
+    population.shrink(10);
+    releaseFreeMemory();
+    ASSERT_TRUE(accountsAreRight(population.addresses()));
+    population.expectUnharmed();
+  }
+  EXPECT_GT(fake.failures(), 0u);
+}
+
+TEST(Trimming, ASecondRoundFindsNothing) {
+  Population population(8);
+  population.grow(5000, 60000);
+  population.shrink(10);
+  parkOwn();
+  EXPECT_GT(trimEverything(true), 0u);
+  EXPECT_EQ(trimEverything(true), 0u);
+}
+
+TEST(Trimming, ThreadsMayHaveTheirHeapsBackAtAnyTime) {
+  std::atomic<bool> stop{false};
+  std::thread trimmer([&] {
+    while (!stop) trimEverything(true);
+  });
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 3; ++t) {
+    threads.emplace_back([t] {
+      for (int round = 0; round < 8; ++round) {
+        std::thread([&] {
+          Population population(static_cast<std::uint64_t>(t * 100 + round));
+          population.grow(1500, 40000);
+          population.shrink(20);
+          parkOwn();
+          population.grow(300, 40000);
+          population.expectUnharmed();
+          parkOwn();
+        }).join();
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  stop = true;
+  trimmer.join();
+  SlabCounts counts;
+  parkOwn();
+  ASSERT_TRUE(accountsAreRight({}, &counts));
+  EXPECT_EQ(counts.liveObjects, 0u);
+}
+
+}  // namespace
+}  // namespace heapprof::heap
