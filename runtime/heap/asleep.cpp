@@ -2,7 +2,6 @@
 
 #include <cstring>
 #include <errno.h>
-#include <linux/membarrier.h>
 #include <signal.h>
 #include <sys/auxv.h>
 #include <sys/syscall.h>
@@ -72,9 +71,22 @@ bool readSwitches(std::uint64_t id, std::uint64_t* switches) noexcept {
   return found;
 }
 
-// The call's number and its last two fields; false for "running" and for sleep outside a call.
+// A thread in vfork() sleeps, but its child runs on its stack and with its thread-local memory: what that
+// allocates, it allocates from this thread's heap. Clone may be the same.
+bool lendsItself(long call) noexcept {
+#if defined(SYS_vfork)
+  if (call == SYS_vfork) return true;
+#endif
+  return call == SYS_clone || call == SYS_clone3;
+}
+
+// The last two fields; false for "running", for sleep outside a call, and for calls that lend the thread's
+// stack.
 bool readCall(const char* line, std::uintptr_t* stack, std::uintptr_t* code) noexcept {
   if (line[0] < '0' || line[0] > '9') return false;
+  long call = 0;
+  for (const char* at = line; *at >= '0' && *at <= '9'; ++at) call = call * 10 + (*at - '0');
+  if (lendsItself(call)) return false;
   std::uintptr_t fields[9] = {};
   int count = 0;
   for (const char* at = line; *at != '\0' && *at != '\n' && count < 9; ++count) {

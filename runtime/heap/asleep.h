@@ -25,7 +25,7 @@ bool sleepsOutsideOurCode(std::uint64_t threadId, std::uintptr_t stackEnd, Sleep
 // Has not run since.
 bool stillSleeps(std::uint64_t threadId, const SleepSeen& seen) noexcept;
 
-// Where the kernel has no such files, or no membarrier, or our code cannot be told from the program's.
+// False where our code cannot be told from the program's.
 bool canTellSleepers() noexcept;
 
 }  // namespace heapprof::heap

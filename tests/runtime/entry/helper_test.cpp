@@ -39,6 +39,10 @@ TEST(Helper, TrimsTheHeapsOfThreadsThatSleep) {
   EXPECT_EQ(run("sleepers", "sample=64k,dump=none"), 0);
 }
 
+TEST(Helper, LeavesTheHeapOfAThreadInVforkToItsChild) {
+  EXPECT_EQ(run("vforker", "0"), 0);
+}
+
 TEST(Helper, ThreadsWhoseHeapsAreTakenAtAnyMomentLoseNothing) {
   EXPECT_EQ(run("storm", "0"), 0);
   EXPECT_EQ(run("storm", "sample=4k,dump=none"), 0);

@@ -209,6 +209,45 @@ int sleepersFall() {
   return !good ? 1 : fell ? 0 : 2;
 }
 
+// A thread in vfork() sleeps, but its child uses its stack, its thread-local memory and so its heap.
+void* vforkerMain(void*) {
+  constexpr std::size_t kCount = 16000;
+  auto** made = static_cast<char**>(std::malloc(kCount * sizeof(char*)));
+  for (std::size_t i = 0; i < kCount; ++i) {
+    made[i] = static_cast<char*>(std::malloc(2000));
+    std::memset(made[i], 1, 2000);
+  }
+  for (std::size_t i = 0; i < kCount; ++i) {
+    if (i % 10 != 0) std::free(made[i]);  // one at least in every slab
+  }
+  const long sparse = rssKiB();
+  const pid_t child = vfork();
+  if (child == 0) {
+    usleep(2000000);
+    _exit(0);
+  }
+  const long afterwards = rssKiB();
+  int status = 0;
+  waitpid(child, &status, 0);
+  if (afterwards < sparse - 4 * 1024) return made;  // taken while the child had it
+  // Asleep alone it is trimmed, so the child was why it was not. The calls wake the helper.
+  for (std::size_t i = 0; i < 3000; ++i) std::free(std::malloc(8 + i % 500));
+  std::free(std::malloc(kMiB));
+  return within(10, [sparse] { return rssKiB() < sparse - 16 * 1024; }) ? nullptr : made;
+}
+
+int vforker() {
+  grow(16 * kMiB);
+  if (!within(5, [] { return helperThread() != 0; })) return 1;
+  shrink();
+  usleep(1500000);  // what is free for good has gone back before anything is compared
+  pthread_t thread;
+  void* result = nullptr;
+  pthread_create(&thread, nullptr, vforkerMain, nullptr);
+  pthread_join(thread, &result);
+  return result == nullptr ? 0 : 2;
+}
+
 // Threads that work in bursts and sleep for moments, while their heaps are taken from them as often as can
 // be.
 bool stormEnds = false;
@@ -309,6 +348,7 @@ int main(int argc, char** argv) {
   if (std::strcmp(name, "child") == 0) return child();
   if (std::strcmp(name, "main-leaves") == 0) return mainLeaves();
   if (std::strcmp(name, "sleepers") == 0) return sleepersFall();
+  if (std::strcmp(name, "vforker") == 0) return vforker();
   if (std::strcmp(name, "storm") == 0) return storm();
   if (std::strcmp(name, "sandboxed") == 0) return sandboxed();
   return 99;
