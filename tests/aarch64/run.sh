@@ -12,6 +12,7 @@ for tool in aarch64-linux-gnu-g++ qemu-aarch64 cmake ninja; do
 done
 [ -f /usr/src/googletest/CMakeLists.txt ] || { echo "$0: no /usr/src/googletest: apt-get install googletest" >&2; exit 1; }
 mkdir -p "$build"
+build=$(cd "$build" && pwd)
 log=$build/run.log
 
 quietly() { "$@" >"$log" 2>&1 || { tail -n 60 "$log" >&2; exit 1; }; }
@@ -33,6 +34,7 @@ together=(runtime_base_test runtime_config_test conformance)
 apart=(runtime_meta_test runtime_os_test runtime_pages_test runtime_heap_test runtime_sampling_test)
 quietly ninja -C "$build/main" -j "$jobs" "${together[@]}" "${apart[@]}" heapprof_runtime conformance_real conformance_lifecycle stress
 bin=$build/main/bin
+cd "$build" # dumps that a test leaves behind stay here
 library=$build/main/lib/libheapprof.so
 case $(file -b "$library" 2>/dev/null || aarch64-linux-gnu-readelf -h "$library") in
   *aarch64* | *AArch64*) ;;
@@ -52,26 +54,44 @@ check() { # name, command...
     grep -E '^\[  FAILED|Failure|rror|fatal|heapprof:|stress' "$build/$name.log" | head -n 20 || tail -n 20 "$build/$name.log"
   fi
 }
-check_apart() { # test: every case in a process of its own; one line for all, and one for each that fails
-  local test=$1 start=$SECONDS suite='' case good=0 skipped=0 bad=0 out=$build/$1.log
-  : >"$out"
+run_case() { # test case: in a process of its own; leaves its output and one word of verdict beside it
+  local out=$build/$1.${2//\//_}
+  if ! timeout 300 "${emulator[@]}" "$bin/$1" --gtest_filter="$2" >"$out.log" 2>&1; then
+    echo bad >"$out.verdict"
+  elif grep -q '^\[  SKIPPED \]' "$out.log"; then
+    echo skipped >"$out.verdict"
+  else
+    echo good >"$out.verdict"
+  fi
+}
+cases_of() { # test: Suite.Case, one a line
+  local suite='' case
   while IFS= read -r case; do
     case=${case%%#*}
     case $case in
-      [!\ ]*.*) suite=${case// /}; continue ;;
-      \ *) case=$suite${case// /} ;;
-      *) continue ;;
+      [!\ ]*.*) suite=${case// /} ;;
+      \ *) printf '%s\n' "$suite${case// /}" ;;
     esac
-    if ! timeout 300 "${emulator[@]}" "$bin/$test" --gtest_filter="$case" >"$out.case" 2>&1; then
-      bad=$((bad + 1)); echo "FAIL  $test $case"; grep -E 'Failure|fatal|heapprof:' -A4 "$out.case" | head -n 12
-    elif grep -q '^\[  SKIPPED \]' "$out.case"; then
-      skipped=$((skipped + 1)); sed -n '/: Skipped/{n;s/^/skip  '"$test"': /p}' "$out.case"
-    else
-      good=$((good + 1))
-    fi
-    cat "$out.case" >>"$out"
-  done < <("${emulator[@]}" "$bin/$test" --gtest_list_tests)
-  rm -f "$out.case"
+  done < <("${emulator[@]}" "$bin/$1" --gtest_list_tests)
+}
+check_apart() { # test: one line for all its cases, and one for each that fails or is skipped
+  local test=$1 start=$SECONDS case good=0 skipped=0 bad=0
+  local -a cases
+  mapfile -t cases < <(cases_of "$test")
+  for case in "${cases[@]}"; do
+    while [ "$(jobs -pr | wc -l)" -ge "$jobs" ]; do wait -n || true; done
+    run_case "$test" "$case" &
+  done
+  wait
+  for case in "${cases[@]}"; do
+    local out=$build/$test.${case//\//_}
+    case $(cat "$out.verdict" 2>/dev/null) in
+      good) good=$((good + 1)); rm -f "$out.log" ;;
+      skipped) skipped=$((skipped + 1)); sed -n '/: Skipped/{n;s/^/skip  '"$test"': /p}' "$out.log" ;;
+      *) bad=$((bad + 1)); echo "FAIL  $test $case: $out.log"; grep -E 'Failure|fatal|heapprof:' -A4 "$out.log" | head -n 12 ;;
+    esac
+    rm -f "$out.verdict"
+  done
   [ "$bad" -gt 0 ] || echo "ok    $test ($((SECONDS - start)) s, $good cases, $skipped skipped)"
   passed=$((passed + (bad == 0 && good > 0))) failed=$((failed + (bad > 0 || good == 0)))
 }
