@@ -36,7 +36,8 @@ struct Step {
 }  // namespace
 
 QString formatBytes(double bytes, bool isSigned) {
-  return withSign(QString::fromStdString(model::bytesText(std::fabs(bytes))), bytes, isSigned);
+  const QString text = QString::fromStdString(model::bytesText(std::fabs(bytes)));
+  return withSign(text, text == u'0' ? 0 : bytes, isSigned);  // what rounds to nothing has no sign
 }
 
 QString formatBytesWithError(double bytes, double error, bool isSigned) {

@@ -44,8 +44,7 @@ absl::StatusOr<Tables> purgeTables(const model::Query& query, const analysis::Ca
   now->pinnedBy.title = "Whose objects stand in the way";
   keepColumns(now->pinnedBy, {"change", "pins", compares ? "change" : "comes_back", "owner", "stack"});
   keepColumns(now->blocked, {"id", "label", "bytes", "change", "help"});
-  keepColumns(now->reasons,
-              {"reason", "purges", "right", "wrong", "pending", "returned", "refaulted_60s", "time"});
+  keepColumns(now->reasons, {"reason", "purges", "right", "wrong", "pending", "returned", "refaulted_60s"});
   return Tables{std::move(flow), std::move(now->blocked), std::move(now->reasons), std::move(now->pinnedBy),
                 std::move(now->events)};
 }

@@ -34,6 +34,7 @@ SourcePane::SourcePane(Session& session, QWidget* parent)
   column->addWidget(title_);
   column->addWidget(problem_);
   column->addWidget(view_, 1);
+  column->addStretch(0);  // for when there is only something to say
 }
 
 void SourcePane::refresh() {

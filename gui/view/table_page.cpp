@@ -117,14 +117,15 @@ void TablePage::shareHeight() {
   std::size_t part = 0;
   for (const int count : layout_.perLine) {
     int rows = 0;
-    int lines = 0;
+    int noted = 0;
     for (int i = 0; i < count; ++i, ++part) {
       rows = std::max(rows, std::min(parts_[part].model->rowCount(), kMostRows));
-      const QString notes = parts_[part].notes->text();
-      lines = std::max(lines, notes.isEmpty() ? 0 : static_cast<int>(notes.count(u'\n')) + 1);
+      const QLabel& notes = *parts_[part].notes;
+      if (!notes.text().isEmpty())
+        noted = std::max(noted, notes.heightForWidth(std::max(200, parts_[part].box->width())) + 4);
       if (part == layout_.main) mainLine = sizes.size();
     }
-    sizes << (rows + 1) * (fontMetrics().height() + 7) + 44 + lines * (fontMetrics().height() + 4);
+    sizes << (rows + 1) * (fontMetrics().height() + 7) + 44 + noted;
     others += sizes.back();
   }
   others -= sizes[mainLine];

@@ -57,7 +57,7 @@ class FigureDelegate final : public QStyledItemDelegate {
     const QString text = index.data().toString();
     const int margin =
         2 * (option.widget->style()->pixelMetric(QStyle::PM_FocusFrameHMargin, nullptr, option.widget) + 1);
-    return {option.fontMetrics.horizontalAdvance(text.left(kMeasured)) + margin,
+    return {option.fontMetrics.horizontalAdvance(text.left(kMeasured)) + margin + 4,
             option.fontMetrics.height() + 7};
   }
 
@@ -179,7 +179,7 @@ void setTableOf(QTableView* view, TableModel* model, std::shared_ptr<const model
     // The header's own wish holds room for an arrow that most never show.
     const QString title = model->headerData(column, Qt::Horizontal, Qt::DisplayRole).toString();
     const int header = view->horizontalHeader()->fontMetrics().horizontalAdvance(title) + 10;
-    wanted << std::min(std::max(cells.sizeHintForColumn(column), header) + 8, kWidestText);
+    wanted << std::min(std::max(cells.sizeHintForColumn(column), header) + 4, kWidestText);
     view->setColumnWidth(column, wanted.back().toInt());
   }
   view->setProperty("wanted", wanted);

@@ -84,6 +84,7 @@ class GuiModelTest : public QObject {
   void initTestCase() { QVERIFY(folder_.isValid()); }
 
   void figuresCarrySignAndUnit() {
+    QCOMPARE(formatBytes(-0.2, true), QStringLiteral("0"));
     QCOMPARE(formatBytes(12.5 * 1024 * 1024, true), QStringLiteral("+12.50MB"));
     QCOMPARE(formatBytes(-3072), QStringLiteral("\u22123kB"));
     QCOMPARE(formatCount(1234567), QStringLiteral("1,234,567"));
