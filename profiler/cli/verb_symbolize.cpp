@@ -16,7 +16,17 @@
 namespace heapprof::cli {
 namespace {
 
-std::string file, outputFile, compression = "gzip", sysroot;
+std::string file, outputFile, compression = "gzip";
+std::string sysroot, level = "readable";
+
+constexpr struct {
+  const char* name;
+  symbols::NameLevel level;
+} kNameLevels[] = {{"readable", symbols::NameLevel::kReadable},
+                   {"full", symbols::NameLevel::kFull},
+                   {"templates", symbols::NameLevel::kNoTemplates},
+                   {"short", symbols::NameLevel::kShort},
+                   {"none", symbols::NameLevel::kLinker}};
 
 std::string defaultOutput(absl::string_view path) {
   const bool zipped = absl::ConsumeSuffix(&path, ".gz");
@@ -31,6 +41,12 @@ void addSymbolizeFlags(CLI::App& app) {
   app.add_option("-o,--output", outputFile, "where to write (default: FILE with .symbolized before .pb)");
   addCompressionFlag(app, &compression);
   app.add_option("--sysroot", sysroot, "look for binaries below this folder (a dump of another machine)");
+  std::vector<std::string> levels;
+  for (const auto& row : kNameLevels) levels.emplace_back(row.name);
+  app.add_option("--demangle", level,
+                 "C++ names: readable, full with parameters, templates: without their arguments, short: the "
+                 "last two parts, none: the linker's")
+      ->check(CLI::IsMember(levels));
 }
 
 int runSymbolize() {
@@ -39,6 +55,10 @@ int runSymbolize() {
   std::vector<std::string> notes;
   symbols::ResolveOptions options;
   options.sysroot = sysroot;
+  for (const auto& row : kNameLevels) {
+    if (level == row.name) options.names = row.level;
+  }
+  symbols::rename(&*profile, options.names);  // what has names already
   absl::Status resolved = symbols::resolve(*profile, options, &notes);
   if (!resolved.ok()) return fail(resolved);
   for (const std::string& line : notes) note(line);

@@ -177,6 +177,28 @@ std::string readableName(absl::string_view full) {
   return withoutDefaults(withoutParameters(name));
 }
 
+std::string withoutTemplates(absl::string_view readable) {
+  std::string name;
+  for (std::size_t i = 0; i < readable.size();) {
+    if (const std::size_t signs = operatorSigns(readable, i); signs != 0) {
+      name.append(readable.data() + i, signs);
+      i += signs;
+    } else if (readable[i] == '<' && i > 0) {
+      const std::size_t close = matching(readable, i);
+      if (close == absl::string_view::npos) return std::string(readable);
+      i = close + 1;
+    } else if (readable[i] == '<') {
+      const std::size_t close = matching(readable, i);
+      if (close == absl::string_view::npos) return std::string(readable);
+      name.append(readable.data(), close + 1);
+      i = close + 1;
+    } else {
+      name.push_back(readable[i++]);
+    }
+  }
+  return name;
+}
+
 std::string demangle(absl::string_view mangled) {
   std::string name(mangled);
   if (!absl::StartsWith(mangled, "_Z")) return name;

@@ -7,7 +7,8 @@ namespace heapprof::symbols {
 using formats::Row;
 using formats::StringIndex;
 
-Merger::Merger(formats::ProfileColumns* profile) : profile_(*profile), added_(profile->locations.size()) {
+Merger::Merger(formats::ProfileColumns* profile, NameLevel names)
+    : profile_(*profile), names_(names), added_(profile->locations.size()) {
   for (std::size_t i = 0; i < profile_.strings.size(); ++i) {
     strings_.try_emplace(profile_.strings[i], static_cast<StringIndex>(i));
   }
@@ -25,7 +26,7 @@ StringIndex Merger::intern(const std::string& text) {
 }
 
 Row Merger::function(const Frame& frame) {
-  const StringIndex name = intern(frame.name), file = intern(frame.file);
+  const StringIndex name = intern(nameAt(names_, frame.name, frame.systemName)), file = intern(frame.file);
   formats::FunctionColumns& functions = profile_.functions;
   auto [entry, isNew] = functions_.try_emplace({name, file}, static_cast<Row>(functions.size()));
   if (isNew) {

@@ -14,12 +14,13 @@
 
 #include "formats/pprof/profile_columns.h"
 #include "profiler/symbols/frame.h"
+#include "profiler/symbols/name_level.h"
 
 namespace heapprof::symbols {
 
 class Merger {
  public:
-  explicit Merger(formats::ProfileColumns* profile);
+  Merger(formats::ProfileColumns* profile, NameLevel names);
 
   // Frames of one location row, innermost first. Each row at most once.
   void add(formats::Row location, const std::vector<Frame>& frames);
@@ -35,6 +36,7 @@ class Merger {
   };
 
   formats::ProfileColumns& profile_;
+  NameLevel names_;
   std::vector<std::vector<NewLine>> added_;  // by location row
   absl::flat_hash_map<std::string, formats::StringIndex> strings_;
   absl::flat_hash_map<std::pair<formats::StringIndex, formats::StringIndex>, formats::Row> functions_;

@@ -177,7 +177,7 @@ absl::Status resolve(formats::ProfileColumns& profile, const ResolveOptions& opt
   if (!anyToDo) return absl::OkStatus();
 
   elf_version(EV_CURRENT);  // libelf's one global, set before there are threads
-  Merger merger(&profile);
+  Merger merger(&profile, options.names);
   Work work = plan(profile, options, &merger);
   if (!work.jobs.empty() && !Pool(profile, &work).run(options.progress)) {
     return absl::CancelledError("symbols: cancelled");

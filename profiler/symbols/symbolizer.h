@@ -14,11 +14,13 @@
 #include "absl/strings/string_view.h"
 
 #include "formats/pprof/profile_columns.h"
+#include "profiler/symbols/name_level.h"
 
 namespace heapprof::symbols {
 
 struct ResolveOptions {
   std::string sysroot;                            // prefix for binaries of another host
+  NameLevel names = NameLevel::kReadable;         // of the functions that are added
   std::function<bool(double fraction)> progress;  // false cancels; may be empty
 };
 

@@ -58,5 +58,56 @@ TEST(Demangle, NamesThatNeverEndAreSurvived) {
   EXPECT_EQ(demangle(nested), nested);
 }
 
+struct Levels {
+  const char *readable, *linker, *full, *noTemplates, *brief;
+};
+
+TEST(NameLevel, GivesMoreOrLessOfANameAndTheReadableOneByDefault) {
+  const Levels cases[] = {
+      {"std::vector<int>::push_back", "_ZNSt6vectorIiSaIiEE9push_backERKi",
+       "std::vector<int, std::allocator<int> >::push_back(int const&)", "std::vector::push_back",
+       "vector::push_back"},
+      {"foo::bar", "_ZN3foo3barEi", "foo::bar(int)", "foo::bar", "foo::bar"},
+      {"a::b::c::d", "_ZN1a1b1c1dEv", "a::b::c::d()", "a::b::c::d", "c::d"},
+      {"A::operator<", "_ZN1AltERKS_", "A::operator<(A const&)", "A::operator<", "A::operator<"},
+      {"A::operator->", "_ZN1AptEv", "A::operator->()", "A::operator->", "A::operator->"},
+      {"operator<<", "_ZlsRSoRK1A", "operator<<(std::ostream&, A const&)", "operator<<", "operator<<"},
+      {"(anonymous namespace)::baz", "_ZN12_GLOBAL__N_13bazEv", "(anonymous namespace)::baz()",
+       "(anonymous namespace)::baz", "(anonymous namespace)::baz"},
+      {"main::{lambda(int)#1}::operator()", "_ZZ4mainENKUliE_clEi",
+       "main::{lambda(int)#1}::operator()(int) const", "main::{lambda(int)#1}::operator()",
+       "{lambda(int)#1}::operator()"},
+      // Not C++: as it is.
+      {"runtime.mallocgc", "runtime.mallocgc", "runtime.mallocgc", "runtime.mallocgc", "runtime.mallocgc"},
+      {"<unknown>", "", "<unknown>", "<unknown>", "<unknown>"},
+      {"<T as core::Trait>::call<u8>", "", "<T as core::Trait>::call<u8>", "<T as core::Trait>::call",
+       "<T as core::Trait>::call"},
+      {"odd<name", "", "odd<name", "odd<name", "odd<name"},
+  };
+  for (const Levels& one : cases) {
+    SCOPED_TRACE(one.readable);
+    EXPECT_EQ(nameAt(NameLevel::kReadable, one.readable, one.linker), one.readable);
+    EXPECT_EQ(nameAt(NameLevel::kFull, one.readable, one.linker), one.full);
+    EXPECT_EQ(nameAt(NameLevel::kNoTemplates, one.readable, one.linker), one.noTemplates);
+    EXPECT_EQ(nameAt(NameLevel::kShort, one.readable, one.linker), one.brief);
+    EXPECT_EQ(nameAt(NameLevel::kLinker, one.readable, one.linker),
+              *one.linker != 0 ? one.linker : one.readable);
+  }
+}
+
+TEST(NameLevel, RenamesAProfilesFunctionsAndLeavesTheRest) {
+  formats::ProfileColumns profile;
+  profile.strings = {"", "std::vector<int>::push_back", "_ZNSt6vectorIiSaIiEE9push_backERKi", "main"};
+  profile.functions.id = {1, 2};
+  profile.functions.name = {1, 3};
+  profile.functions.systemName = {2, 3};
+  profile.functions.file = {0, 0};
+  profile.functions.startLine = {0, 0};
+  rename(&profile, NameLevel::kNoTemplates);
+  EXPECT_EQ(profile.strings[profile.functions.name[0]], "std::vector::push_back");
+  EXPECT_EQ(profile.functions.systemName[0], 2u);
+  EXPECT_EQ(profile.functions.name[1], 3u);
+}
+
 }  // namespace
 }  // namespace heapprof::symbols
