@@ -163,7 +163,8 @@ absl::StatusOr<model::Query> QueryFlags::toQuery(const std::vector<std::string>&
 model::Table divided(model::Table table, const model::Query& query) {
   if (query.divideBy == 1) return table;
   for (model::Column& column : table.columns) {
-    if (column.unit == model::Unit::kText || column.unit == model::Unit::kFraction || column.id == "row")
+    if (column.unit == model::Unit::kText || column.unit == model::Unit::kFraction || column.id == "row" ||
+        column.id == "line")
       continue;
     for (double& value : column.values) value /= query.divideBy;
     for (double& error : column.standardError) error /= query.divideBy;

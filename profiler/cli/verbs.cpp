@@ -20,6 +20,8 @@ absl::Span<const Verb> verbs() {
        "heapprof tree -focus=Cache service.1.pb.gz", kAll, kUsual, addTreeFlags, runTree},
       {"peek", Group::kUnderstand, "callers and callees of functions that match: pprof's peek",
        "heapprof peek Cache::insert service.1.pb.gz", kAll, kUsual, addPeekFlags, runPeek},
+      {"list", Group::kUnderstand, "source lines with what they hold: pprof's list",
+       "heapprof list Cache::insert service.1.pb.gz", kAll, kUsual, addListFlags, runList},
       {"traces", Group::kUnderstand, "every sample with its labels and its stack: pprof's traces",
        "heapprof traces -tagfocus=bytes=1mb: service.1.pb.gz", kAll, kUsual, addTracesFlags, runTraces},
       {"tags", Group::kUnderstand, "what samples hold by label (size, thread, kind): pprof's tags",

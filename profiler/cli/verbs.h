@@ -29,6 +29,8 @@ void addTreeFlags(CLI::App& app);
 int runTree();
 void addPeekFlags(CLI::App& app);
 int runPeek();
+void addListFlags(CLI::App& app);
+int runList();
 void addTracesFlags(CLI::App& app);
 int runTraces();
 void addTagsFlags(CLI::App& app);

@@ -35,6 +35,7 @@ VERBS = {
     "symbolize": ["symbolize", "-o", "OUT", "FILE"],
     "tree": ["tree", "FILE"],
     "peek": ["peek", ".", "FILE"],
+    "list": ["list", ".", "FILE"],
     "traces": ["traces", "FILE"],
     "tags": ["tags", "FILE"],
     "raw": ["raw", "FILE"],

@@ -79,6 +79,7 @@ std::string filesFor(const Verb& verb) {
   static const std::map<std::string, std::string> kOwn = {
       {"frag", "heap.pb.gz"},
       {"map", "heap.pb.gz"},
+      {"list", "main a.pb.gz"},
       {"peek", "main a.pb.gz"},
       {"purge", "heap.pb.gz"},
       {"sizes", "heap.pb.gz"},
@@ -244,6 +245,42 @@ TEST_F(Command, SymbolizeKeepsAllThatTheFileHolds) {
   EXPECT_EQ(done.out, "c.symbolized.pb.gz\n");
   EXPECT_EQ(run("top c.pb.gz").out, run("top c.symbolized.pb.gz").out);
   EXPECT_THAT(run("summary --format json c.symbolized.pb.gz").out, HasSubstr("4711"));
+}
+
+TEST_F(Command, SymbolizeShowsAsMuchOfANameAsIsAskedFor) {
+  test::SnapshotMaker maker;
+  maker.sample(maker.stack({"std::vector<std::pair<int, char> >::push_back", "main"}), {1, 2});
+  ASSERT_TRUE(formats::writeProfile(maker.columns, path("names.pb.gz")).ok());
+  ASSERT_EQ(run("symbolize names.pb.gz --demangle templates -o templates.pb.gz").status, 0);
+  EXPECT_THAT(run("top templates.pb.gz").out, HasSubstr(" std::vector::push_back\n"));
+  ASSERT_EQ(run("symbolize names.pb.gz --demangle short -o short.pb.gz").status, 0);
+  EXPECT_THAT(run("top short.pb.gz").out, HasSubstr(" vector::push_back\n"));
+  EXPECT_EQ(run("top -cum short.pb.gz").out.find("pair"), std::string::npos);
+  expectRefused("symbolize names.pb.gz --demangle little", "--demangle");
+}
+
+TEST_F(Command, ListShowsTheSourceThatIsFoundAndSaysWhatIsNot) {
+  std::filesystem::create_directories(path("below/it"));
+  std::ofstream(path("here.cpp")) << "one\ntwo\n\tthree\n";
+  test::SnapshotMaker maker;
+  maker.sample({maker.location({{"found", "here.cpp", 2}})}, {1, 4096});
+  maker.sample({maker.location({{"missing", "nowhere.cpp", 7}})}, {1, 1024});
+  maker.sample({maker.location({{"placeless", "", 0}})}, {1, 1024});
+  ASSERT_TRUE(formats::writeProfile(maker.columns, path("below/it/l.pb.gz")).ok());
+  const std::string listing =
+      "ROUTINE ======================== found in here.cpp\n"
+      "       4kB        4kB (flat, cum) 66.67% of Total\n"
+      "         .          .      1:one\n"
+      "       4kB        4kB      2:two\n"
+      "         .          .      3:\tthree\n";
+  // In a parent of the working folder, or where it is said to be.
+  EXPECT_EQ(run("list found below/it/l.pb.gz --source_path below/it").out, "Total: 6kB\n" + listing);
+  const Done all = run("list . below/it/l.pb.gz");
+  EXPECT_THAT(all.out, HasSubstr(listing));
+  EXPECT_THAT(all.out, HasSubstr(" Error: could not find file nowhere.cpp on path "));
+  EXPECT_THAT(all.out, HasSubstr("No source information for placeless\n"));
+  EXPECT_THAT(run("list found --format csv below/it/l.pb.gz").out, HasSubstr("found,here.cpp,2,4096,"));
+  expectRefused("list nothing_like_it below/it/l.pb.gz", "no function matches");
 }
 
 }  // namespace

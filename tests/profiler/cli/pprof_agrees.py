@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""`heapprof top`, `tree`, `peek`, `traces`, `tags` and `raw` print what `go tool pprof` prints, byte for byte: wild profiles
+"""`heapprof top`, `tree`, `peek`, `list`, `traces`, `tags` and `raw` print what `go tool pprof` prints, byte for byte: wild profiles
 with recursion, inlined frames, negative values, ties, labels, locations without symbols, gzip'd and plain, with every filter,
 granularity and base. Where pprof's own order is random (call lines and tags of +x and -x; see calm()), order does not count."""
 import argparse
@@ -23,7 +23,7 @@ FLAGS = [
 ]
 WITH_BASE = [["-base"], ["-diff_base"]]
 BASE_FLAGS = [[], ["-cum"], ["-lines"], ["-normalize"], ["-focus=cache"], ["-sample_index=inuse_objects"]]
-VERBS = [["tree"], ["peek", "cache|main"], ["traces"], ["tags"], ["raw"]]  # besides top, which has every case
+VERBS = [["tree"], ["peek", "cache|main"], ["list", "cache|main"], ["traces"], ["tags"], ["raw"]]  # besides top, which has every case
 SHARE = 4  # of the other verbs' cases, each profile has one in so many; together the profiles have all
 
 # A line of callers and callees, or of tags: sign, figures, name, "(inline)" or nothing. A figure of 0 hides its sign.
