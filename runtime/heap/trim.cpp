@@ -109,7 +109,8 @@ void* rethread(const Slab& slab, const Shape& shape, const Objects& objects, con
 }  // namespace
 
 void Discards::add(std::uintptr_t start, std::size_t bytes) noexcept {
-  advised_ += bytes;
+  pass_.advisedBytes += bytes;
+  pending_ += bytes;
   if (count_ != 0) {
     os::Range& last = ranges_[count_ - 1];
     if (reinterpret_cast<std::uintptr_t>(last.start) + last.bytes == start) {
@@ -117,14 +118,29 @@ void Discards::add(std::uintptr_t start, std::size_t bytes) noexcept {
       return;
     }
   }
-  if (count_ == kMost) flush();
+  if (count_ == kMost) {
+    pending_ -= bytes;
+    flush();
+    pending_ = bytes;
+  }
   ranges_[count_++] = {reinterpret_cast<void*>(start), bytes};
 }
 
 // A refusal does no harm: what is in `gone` pages is written to before it is handed out.
 void Discards::flush() noexcept {
-  if (count_ != 0) os::calls().discardMany(ranges_, count_);
+  if (count_ != 0) {
+    pass_.residentBytes += pending_;
+    if (os::calls().discardMany(ranges_, count_)) pass_.returnedBytes += pending_;
+  }
   count_ = 0;
+  pending_ = 0;
+}
+
+bool Discards::residentPages(std::uintptr_t start, std::size_t bytes, unsigned char* pages) noexcept {
+  if (pass_.residencyKnown) {
+    pass_.residencyKnown = os::calls().residentPages(reinterpret_cast<void*>(start), bytes, pages);
+  }
+  return pass_.residencyKnown;
 }
 
 std::uint32_t countTrimmed(const Slab& slab) noexcept {
@@ -149,6 +165,8 @@ Chain takeTrimmed(Slab& slab) noexcept {
   granuleOfPage(slab, shape, page).gone &=
       static_cast<std::uint16_t>(~(1u << (page % shape.pagesPerGranule)));
   slab.trimmed = pagesLeft != 0;
+  pages::noteRefault(granuleOf(&slab) + page / shape.pagesPerGranule, shape.page,
+                     os::calls().monotonicNanos());
   const std::uintptr_t start = startOf(&slab);
   void* list = nullptr;
   for (std::uint32_t i = last; i-- > first;) {
@@ -184,14 +202,18 @@ void trim(Heap& heap, Slab& slab, Discards& discards) noexcept {
   });
   bool any = false;
   const std::uintptr_t start = startOf(&slab);
+  unsigned char resident[kMostPages];
+  const bool known = discards.residentPages(start, std::size_t{shape.pages} * shape.page, resident);
   for (std::uint32_t page = 0; page < shape.pages; ++page) {
     if (!isFree(shape, objects, page)) continue;
     any = true;
     gone.set(page);
-    discards.add(start + std::uintptr_t{page} * shape.page, shape.page);
+    if (!known || (resident[page] & 1) != 0)
+      discards.add(start + std::uintptr_t{page} * shape.page, shape.page);
     if (firstIn(shape, page) == firstIn(shape, page + 1)) continue;
     granuleOfPage(slab, shape, page).gone |= static_cast<std::uint16_t>(1u << (page % shape.pagesPerGranule));
     slab.trimmed = true;
+    pages::stampUnit(granuleOf(&slab) + page / shape.pagesPerGranule, discards.startNanos());
   }
   if (any) list = rethread(slab, shape, objects, gone);
   slab.lookedThrough = true;

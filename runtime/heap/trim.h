@@ -16,22 +16,32 @@
 #include "runtime/heap/heap.h"
 #include "runtime/heap/slabs.h"
 #include "runtime/os/os.h"
+#include "runtime/pages/scores.h"
 
 namespace heapprof::heap {
 
 // Ranges of memory to be given back, in batches. flush() before the heaps whose slabs they lie in are let go.
+// Only what is resident is advised, where the kernel says what is.
 class Discards {
  public:
+  explicit Discards(pages::PurgeReason reason) noexcept {
+    pass_.reason = reason;
+    pass_.startNanos = os::calls().monotonicNanos();
+  }
   void add(std::uintptr_t start, std::size_t bytes) noexcept;
   void flush() noexcept;
-  std::uint64_t advisedBytes() const noexcept { return advised_; }
-  std::uint32_t pending() const noexcept { return count_; }
+  // False, and for the rest of the pass: the kernel does not say.
+  bool residentPages(std::uintptr_t start, std::size_t bytes, unsigned char* pages) noexcept;
+  std::uint64_t startNanos() const noexcept { return pass_.startNanos; }
+  std::uint64_t advisedBytes() const noexcept { return pass_.advisedBytes; }
+  void notePass() const noexcept { pages::notePass(pass_); }
 
  private:
   static constexpr std::uint32_t kMost = 256;
   os::Range ranges_[kMost] = {};
   std::uint32_t count_ = 0;
-  std::uint64_t advised_ = 0;
+  std::uint64_t pending_ = 0;  // bytes
+  pages::PurgePass pass_;
 };
 
 std::uint32_t countTrimmed(const Slab& slab) noexcept;

@@ -40,7 +40,8 @@ constexpr std::uint32_t kSliceSlabs = 128;
 
 class Pass {
  public:
-  explicit Pass(bool evenMoved) noexcept {
+  explicit Pass(bool evenMoved) noexcept
+      : discards_(evenMoved ? pages::PurgeReason::kApi : pages::PurgeReason::kTrim) {
     beginPass();
     lockUpkeep();
     Heap* sleepers = borrowSleepers(evenMoved, nullptr);
@@ -54,6 +55,7 @@ class Pass {
     endSlice();
     returnBorrowed(heaps_);
     unlockUpkeep();
+    discards_.notePass();
     endPass();
   }
   Pass(const Pass&) = delete;

@@ -6,6 +6,7 @@
 //          size classes, threads, live samples            dump_tables.cpp
 //          extents                                        dump_extents.cpp
 //          huge pages                                     dump_huge_pages.cpp
+//          purges                                         dump_purges.cpp
 //
 // Invariant: everything lives as long as the dump; memory comes from `memory` only. Owner: writeDump(). One
 // thread.
@@ -52,5 +53,6 @@ bool writeThreads(DumpContext& dump) noexcept;
 bool writeLiveSamples(DumpContext& dump) noexcept;
 bool writeExtents(DumpContext& dump) noexcept;
 bool writeHugePages(DumpContext& dump) noexcept;
+bool writePurges(DumpContext& dump) noexcept;
 
 }  // namespace heapprof::introspect

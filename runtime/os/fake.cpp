@@ -62,6 +62,10 @@ constinit const Calls fakeCalls = {
         [](const Range* ranges, std::size_t count) {
           return !fails(CallKind::kDiscard) && kernel().discardMany(ranges, count);
         },
+    .residentPages =
+        [](void* start, std::size_t bytes, unsigned char* pages) {
+          return !fails(CallKind::kResidentPages) && kernel().residentPages(start, bytes, pages);
+        },
     .mapMetadata = [](std::size_t bytes) -> void* {
       return fails(CallKind::kMapMetadata) ? nullptr : kernel().mapMetadata(bytes);
     },

@@ -18,6 +18,7 @@ enum class CallKind : std::uint8_t {
   kUnreserve,
   kCommit,
   kDiscard,
+  kResidentPages,
   kMapMetadata,
   kAdviseHuge,
   kCollapse,

@@ -83,6 +83,9 @@ bool discardMany(const Range* ranges, std::size_t count) noexcept {
   for (; done < count; ++done) all = discard(ranges[done].start, ranges[done].bytes) && all;
   return all;
 }
+bool residentPages(void* start, std::size_t bytes, unsigned char* pages) noexcept {
+  return mincore(start, bytes, pages) == 0;
+}
 void* mapMetadata(std::size_t bytes) noexcept {
   return mapAnonymous(bytes, PROT_READ | PROT_WRITE, MAP_NORESERVE);
 }
@@ -154,6 +157,7 @@ constinit const Calls kernelCalls = {
     .commit = commit,
     .discard = discard,
     .discardMany = discardMany,
+    .residentPages = residentPages,
     .mapMetadata = mapMetadata,
     .adviseHuge = adviseHuge,
     .collapse = collapse,

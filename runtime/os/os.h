@@ -29,6 +29,8 @@ struct Calls {
   // The same for many, in one call where the kernel has it (process_madvise on oneself, Linux 6.14). False:
   // not all of them.
   bool (*discardMany)(const Range* ranges, std::size_t count);
+  // mincore(): the lowest bit of each page's byte says whether it is resident.
+  bool (*residentPages)(void* start, std::size_t bytes, unsigned char* pages);
   void* (*mapMetadata)(std::size_t bytes);  // fresh zeroed pages, own mapping; null on failure
   bool (*adviseHuge)(void* start, std::size_t bytes, bool huge);  // MADV_HUGEPAGE / MADV_NOHUGEPAGE
   bool (*collapse)(void* start, std::size_t bytes);               // MADV_COLLAPSE

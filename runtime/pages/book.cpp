@@ -2,6 +2,8 @@
 
 #include "runtime/base/bits.h"
 #include "runtime/base/fatal.h"
+#include "runtime/os/os.h"
+#include "runtime/pages/scores.h"
 
 namespace heapprof::pages {
 namespace {
@@ -29,7 +31,7 @@ void store(std::atomic<std::uint64_t>& word, std::uint64_t value) noexcept {
 
 bool Book::markUsed(Granule first, std::uint32_t granules) noexcept {
   bool zeroed = true;
-  forEachUnit(first, granules, [&](Unit& unit, Granule, std::uint64_t bits) {
+  forEachUnit(first, granules, [&](Unit& unit, Granule at, std::uint64_t bits) {
     const std::uint64_t used = load(unit.used);
     const std::uint64_t backed = load(unit.backed);
     if ((used & bits) != 0) base::fatal("pages: a granule in use was to be handed out again");
@@ -41,6 +43,8 @@ bool Book::markUsed(Granule first, std::uint32_t granules) noexcept {
     if (again != 0) {
       unit.refaults.fetch_add(base::bitCount(again), std::memory_order_relaxed);
       refaultedGranules += base::bitCount(again);
+      nowNanos = os::calls().monotonicNanos();
+      noteRefault(at, std::uint64_t{base::bitCount(again)} << kGranuleShift, nowNanos);
       unit.purged &= ~bits;
     }
     store(unit.backed, backed | bits);
@@ -152,9 +156,10 @@ std::uint64_t Book::putBack(std::uint64_t discarded) noexcept {
   for (std::uint32_t i = 0; i < out.count; ++i) {
     const Batch::Run& run = out.runs[i];
     const bool gone = (discarded >> i & 1) != 0;
-    forEachUnit(run.first, run.granules, [&](Unit& unit, Granule, std::uint64_t bits) {
+    forEachUnit(run.first, run.granules, [&](Unit& unit, Granule at, std::uint64_t bits) {
       store(unit.used, load(unit.used) & ~bits);
       if (!gone) return;
+      stampUnit(at, nowNanos);
       store(unit.backed, load(unit.backed) & ~bits);
       unit.purged |= bits;
       unit.purges.fetch_add(1, std::memory_order_relaxed);

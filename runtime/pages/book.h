@@ -54,6 +54,7 @@ struct Book {
   // Windows of Demand for which the helper keeps what was in use.
   std::uint32_t patience = kLeastPatience;
   static constexpr std::uint32_t kLeastPatience = 2;
+  std::uint64_t patienceNanos = 0;  // when that was last thought over
 
   // Sets the used and backed bits; true when none of the granules was backed: the memory reads as zero.
   bool markUsed(Granule first, std::uint32_t granules) noexcept;

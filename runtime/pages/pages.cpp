@@ -8,6 +8,7 @@
 #include "runtime/os/bell.h"
 #include "runtime/os/os.h"
 #include "runtime/pages/book.h"
+#include "runtime/pages/scores.h"
 
 extern char** environ;
 
@@ -156,14 +157,36 @@ void giveBack(Granule first, std::uint32_t granules) noexcept {
 // Held by whoever has a batch out, across its system calls, so always taken before the page lock.
 constinit base::Mutex purgeLock;
 
-std::uint64_t discardOut() noexcept {
+// Adds what of the range is resident; a batch is at most 16 MiB, so the calls are few.
+void countResident(std::uintptr_t start, std::size_t bytes, PurgePass* pass,
+                   std::uint64_t* resident) noexcept {
+  unsigned char pages[1024];
+  const std::size_t page = os::pageBytes();
+  while (bytes != 0 && pass->residencyKnown) {
+    const std::size_t part = bytes < sizeof pages * page ? bytes : sizeof pages * page;
+    if (!os::calls().residentPages(reinterpret_cast<void*>(start), part, pages)) {
+      pass->residencyKnown = false;
+      return;
+    }
+    for (std::size_t i = 0; i < part / page; ++i) *resident += (pages[i] & 1) * page;
+    start += part;
+    bytes -= part;
+  }
+}
+
+std::uint64_t discardOut(PurgePass* pass) noexcept {
   std::uint64_t discarded = 0;
   for (std::uint32_t i = 0; i < book.out.count; ++i) {
     const Batch::Run& run = book.out.runs[i];
-    void* start = reinterpret_cast<void*>(addressOf(run.first));
-    if (os::calls().discard(start, std::size_t{run.granules} << kGranuleShift)) {
-      discarded |= std::uint64_t{1} << i;
-    }
+    const std::uintptr_t start = addressOf(run.first);
+    const std::size_t bytes = std::size_t{run.granules} << kGranuleShift;
+    std::uint64_t resident = 0;
+    countResident(start, bytes, pass, &resident);
+    pass->advisedBytes += bytes;
+    pass->residentBytes += resident;
+    if (!os::calls().discard(reinterpret_cast<void*>(start), bytes)) continue;
+    pass->returnedBytes += resident;
+    discarded |= std::uint64_t{1} << i;
   }
   return discarded;
 }
@@ -171,20 +194,26 @@ static_assert(Batch::kMostRuns <= 64, "one bit a run");
 
 // Discards free, backed granules, a batch at a time, until at most `keep` are left. Purge lock held, page
 // lock not.
-std::uint64_t purgeDownTo(std::uint64_t keep, Reach reach) noexcept {
+std::uint64_t purgeDownTo(std::uint64_t keep, Reach reach, PurgeReason reason) noexcept {
   std::uint64_t returned = 0;
+  PurgePass pass;
+  pass.startNanos = os::calls().monotonicNanos();
+  pass.reason = reason;
+  pass.keptBytes = keep << kGranuleShift;
   for (;;) {
     {
       base::MutexGuard guard(book.lock);
+      book.nowNanos = os::calls().monotonicNanos();
       if (book.freeBackedGranules <= keep || !book.takeOut(book.freeBackedGranules - keep, reach)) break;
     }
     // `out` is read without the page lock: only who holds the purge lock writes it.
-    const std::uint64_t discarded = discardOut();
+    const std::uint64_t discarded = discardOut(&pass);
     base::MutexGuard guard(book.lock);
     const bool all = discarded == bitRun(0, book.out.count);
     returned += book.putBack(discarded);
     if (!all) break;  // the kernel refuses
   }
+  notePass(pass);
   return returned;
 }
 
@@ -192,7 +221,7 @@ std::uint64_t purgeDownTo(std::uint64_t keep, Reach reach) noexcept {
 void purgeDue(std::uint64_t keep) noexcept {
   if (keep == kNothingDue || !purgeLock.tryLock()) return;
   const ErrnoKeeper keeper;
-  purgeDownTo(keep, Reach::kSparing);
+  purgeDownTo(keep, Reach::kSparing, PurgeReason::kDemand);
   purgeLock.unlock();
 }
 
@@ -329,13 +358,30 @@ void shrinkInPlace(Granule first, std::uint32_t granules, std::uint32_t kept) no
 std::uint64_t purge(std::uint64_t keepBytes) noexcept {
   const ErrnoKeeper keeper;
   base::MutexGuard guard(purgeLock);
-  return purgeDownTo(keepBytes >> kGranuleShift, Reach::kAll);
+  return purgeDownTo(keepBytes >> kGranuleShift, Reach::kAll, PurgeReason::kApi);
 }
 
 std::uint64_t activity() noexcept {
   base::MutexGuard guard(book.lock);
   return book.calls;
 }
+
+namespace {
+
+// Half of it back within a second: the pause was shorter than the program's rhythm. Page lock held.
+void adaptPatience() noexcept {
+  if (book.nowNanos - book.patienceNanos < Demand::kWindowNanos * 4) return;
+  bool wrong = false;
+  const bool known = recentlyWrong(book.nowNanos, &wrong);
+  book.patienceNanos = book.nowNanos;
+  if (known && wrong) {
+    book.patience = book.patience * 2 < Demand::kWindows ? book.patience * 2 : Demand::kWindows;
+  } else if (book.patience > Book::kLeastPatience) {
+    --book.patience;
+  }
+}
+
+}  // namespace
 
 bool keepUp() noexcept {
   const config::PurgeRule rule = purgeRule();
@@ -353,11 +399,12 @@ bool keepUp() noexcept {
                                       ? rule.seconds * std::uint64_t{1'000'000'000} / Demand::kWindowNanos + 1
                                       : book.patience;
     keep = book.demand.highest(windows) - book.usedGranules + kLittle;
+    adaptPatience();
     excess = book.freeBackedGranules > kLittle;
   }
   if (!excess) return false;
   base::MutexGuard guard(purgeLock);
-  purgeDownTo(keep, Reach::kAll);
+  purgeDownTo(keep, Reach::kAll, PurgeReason::kDemand);
   return true;
 }
 

@@ -32,6 +32,7 @@ struct alignas(64) Unit {
   std::uint64_t purged;                 // bit g: discarded since it was last handed out
   std::uint32_t next, prev;             // unit numbers: its bucket's list
   std::uint16_t bucket;
+  std::atomic<std::uint32_t> purgedMillis;  // when a part of it was last given back (scores.h)
   Use use;  // kSmall, kMedium: its granules are placed by the bitmap; else it belongs to the extents
 };
 static_assert(sizeof(Unit) == 64);

@@ -11,6 +11,7 @@
 
 #include "formats/pprof/read_profile.h"
 #include "runtime/entry/malloc_family.h"
+#include "runtime/heap/allocator.h"
 #include "runtime/heap/inspect.h"
 #include "runtime/heap/samples.h"
 #include "runtime/os/os.h"
@@ -273,6 +274,29 @@ TEST(Dump, TheHeaderKnowsTheProcess) {
   EXPECT_GT(heap.header().option_keys_size(), 0);
   EXPECT_EQ(heap.string_table(static_cast<int>(heap.header().runtime_version())), heapprof_version());
   EXPECT_GE(heap.header().dump_time_nanos(), heap.header().start_time_nanos());
+}
+
+TEST(Dump, SaysWhatPurgingReturned) {
+  const Scratch scratch;
+  {
+    Objects objects;
+    objects.add(64, 200000);
+  }
+  heap::releaseFreeMemory();
+  const auto profile = dumpNow(scratch);
+  const auto& purges = profile.heapSnapshot.purges();
+  ASSERT_GT(purges.events_size(), 0);
+  EXPECT_GE(purges.passes(), static_cast<std::uint64_t>(purges.events_size()));
+  EXPECT_GE(purges.advised_bytes(), 64u * 200000);
+  EXPECT_GE(purges.resident_before_bytes(), purges.returned_bytes());
+  EXPECT_GE(purges.returned_bytes(), 64u * 200000);
+  EXPECT_GT(purges.time_nanos(), 0u);
+  EXPECT_TRUE(purges.has_refaulted_60s_bytes());
+  const auto& last = purges.events(purges.events_size() - 1);
+  EXPECT_EQ(last.reason(), heapprof::PURGE_API);
+  EXPECT_GT(last.returned_bytes(), 0u);
+  EXPECT_GE(last.time_nanos(), profile.heapSnapshot.header().start_time_nanos());
+  EXPECT_LE(last.time_nanos(), profile.heapSnapshot.header().dump_time_nanos());
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 // Giving memory back without the page lock: what is out, what comes back, and who sees it meanwhile.
 #include <atomic>
+#include <cstdio>
 #include <cstring>
 #include <gtest/gtest.h>
 #include <sys/wait.h>
@@ -9,8 +10,10 @@
 
 #include "runtime/base/random.h"
 #include "runtime/os/fake.h"
+#include "runtime/os/os.h"
 #include "runtime/pages/book.h"
 #include "runtime/pages/pages.h"
+#include "runtime/pages/scores.h"
 
 namespace heapprof::pages {
 
@@ -160,6 +163,79 @@ TEST(Purge, AChildForkedWhileABatchIsOutGetsItBack) {
   purger.join();
   EXPECT_GT(withBatch, 0);
   expectBookAgrees();
+}
+
+std::uint64_t residentBytes() {
+  std::uint64_t size = 0, resident = 0;
+  std::FILE* file = std::fopen("/proc/self/statm", "r");
+  if (file == nullptr || std::fscanf(file, "%lu %lu", &size, &resident) != 2) ADD_FAILURE();
+  if (file != nullptr) std::fclose(file);
+  return resident * static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
+}
+
+TEST(PurgeScores, BytesReturnedAgreeWithTheDropOfRss) {
+  purge(0);
+  const Span span = allocate(20 * kUnitGranules);
+  // Every third page: what was never touched cannot come back.
+  std::uint64_t touched = 0;
+  for (std::size_t at = 0; at < span.granules * kGranuleBytes; at += 3 * os::pageBytes()) {
+    bytesOf(span.first)[at] = 1;
+    touched += os::pageBytes();
+  }
+  release(span.first, span.granules);
+  const PurgeTotals before = purgeTotals();
+  const std::uint64_t rssBefore = residentBytes();
+  purge(0);
+  const std::uint64_t drop = rssBefore - residentBytes();
+  const PurgeTotals after = purgeTotals();
+  const std::uint64_t returned = after.returnedBytes - before.returnedBytes;
+  EXPECT_EQ(after.passes, before.passes + 1);
+  EXPECT_EQ(after.advisedBytes - before.advisedBytes, span.granules * kGranuleBytes);
+  EXPECT_NEAR(static_cast<double>(returned), static_cast<double>(touched),
+              0.01 * static_cast<double>(touched));
+  EXPECT_NEAR(static_cast<double>(returned), static_cast<double>(drop), 0.02 * static_cast<double>(drop));
+}
+
+TEST(PurgeScores, WhatIsUsedAgainIsChargedToItsPassByAge) {
+  os::Fake fake;
+  std::uint64_t now = std::uint64_t{1000} * 1'000'000'000;
+  fake.setClock(now, now);
+  purge(0);
+  const auto rowsOf = [] {
+    std::vector<PurgeRow> rows;
+    forEachPass(
+        [](void* all, const PurgeRow& row) { static_cast<std::vector<PurgeRow>*>(all)->push_back(row); },
+        &rows);
+    return rows;
+  };
+  const Span span = allocate(2 * kUnitGranules);
+  release(span.first, span.granules);
+  fake.advanceClock(100'000'000'000);
+  purge(0);
+  const PurgeTotals before = purgeTotals();
+  ASSERT_FALSE(rowsOf().empty());
+  EXPECT_EQ(rowsOf().back().reason, PurgeReason::kApi);
+  EXPECT_EQ(rowsOf().back().refaultedBytes[2], 0u);
+  fake.advanceClock(5'000'000'000);
+  const Span again = allocate(2 * kUnitGranules);
+  ASSERT_EQ(again.first, span.first);
+  const PurgeTotals after = purgeTotals();
+  const std::uint64_t bytes = span.granules * kGranuleBytes;
+  EXPECT_EQ(after.refaultedBytes[0], before.refaultedBytes[0]) << "5 s are no 1 s";
+  EXPECT_EQ(after.refaultedBytes[1] - before.refaultedBytes[1], bytes);
+  EXPECT_EQ(after.refaultedBytes[2] - before.refaultedBytes[2], bytes);
+  EXPECT_EQ(rowsOf().back().refaultedBytes[1], bytes);
+  release(again.first, again.granules);
+}
+
+TEST(PurgeScores, WhereTheKernelDoesNotSayWhatIsResidentTheSumsAreUnknown) {
+  os::Fake fake;
+  const Span span = allocate(kUnitGranules + 1);
+  release(span.first, span.granules);
+  fake.failNth(os::CallKind::kResidentPages, 1, 1000);
+  const std::uint64_t before = purgeTotals().unknownPasses;
+  EXPECT_GT(purge(0), 0u);
+  EXPECT_EQ(purgeTotals().unknownPasses, before + 1);
 }
 
 TEST(Purge, ThreadsAllocateWhileOthersPurge) {

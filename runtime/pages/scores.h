@@ -1,0 +1,67 @@
+// What purging achieved: each pass is an experiment, and this is its result.
+//
+// A pass notes what it advised, what of that was resident, how long it took. Memory that is used again later
+// is charged to the totals, and to the last pass that took some of its unit, by its age: within 1, 10 and 60
+// s. So a unit that was purged twice charges the later pass: an estimate where both took part of it, exact
+// otherwise.
+//
+// Invariant: counters only grow; a row of the ring belongs to the pass whose number it holds. Lock-free:
+// passes end, memory is used again and dumps read at the same time; a row that is being replaced may show
+// figures of both. Threads: any.
+#pragma once
+
+#include <cstdint>
+
+#include "runtime/pages/granule.h"
+
+namespace heapprof::pages {
+
+enum class PurgeReason : std::uint8_t {
+  kUnknown,
+  kDemand,
+  kApi,
+  kTrim
+};  // = PurgeReason in heap_snapshot.proto
+
+struct PurgePass {
+  std::uint64_t startNanos = 0;  // monotonic
+  PurgeReason reason = PurgeReason::kUnknown;
+  std::uint64_t advisedBytes = 0;
+  std::uint64_t residentBytes = 0;  // of these, just before
+  std::uint64_t returnedBytes = 0;  // resident ones whose advice was taken
+  std::uint64_t keptBytes = 0;      // free and backed, left on purpose
+  bool residencyKnown = true;
+};
+
+inline constexpr unsigned kAges = 3;  // within 1, 10, 60 s
+
+struct PurgeRow {
+  std::uint64_t number;  // of the pass, from 1
+  std::uint64_t startNanos, durationNanos;
+  PurgeReason reason;
+  std::uint64_t advisedBytes, residentBytes, returnedBytes, keptBytes;
+  bool residencyKnown;
+  std::uint64_t refaultedBytes[kAges];
+};
+
+struct PurgeTotals {
+  std::uint64_t passes, advisedBytes, residentBytes, returnedBytes, nanos;
+  std::uint64_t unknownPasses;  // whose residency is not known: nor are the sums then
+  std::uint64_t refaultedBytes[kAges];
+};
+
+// The pass has ended. Nothing is noted of one that advised nothing.
+void notePass(const PurgePass& pass) noexcept;
+// A part of the unit goes back to the kernel, or has come back into use.
+void stampUnit(Granule granule, std::uint64_t nowNanos) noexcept;
+void noteRefault(Granule granule, std::uint64_t bytes, std::uint64_t nowNanos) noexcept;
+
+PurgeTotals purgeTotals() noexcept;
+// The last passes, the oldest first.
+void forEachPass(void (*visit)(void* context, const PurgeRow& row), void* context) noexcept;
+
+// How much of what went back within the last seconds (but the last one) came back within a second of it; for
+// the demand rule. False: too little went to say.
+bool recentlyWrong(std::uint64_t nowNanos, bool* wrong) noexcept;
+
+}  // namespace heapprof::pages
