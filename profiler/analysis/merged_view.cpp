@@ -1,5 +1,6 @@
 #include "profiler/analysis/merged_view.h"
 
+#include <algorithm>
 #include <cmath>
 #include <string>
 #include <utility>
@@ -72,10 +73,30 @@ void labelAsBase(ProfileColumns* profile) {
   samples.labelBegin = std::move(begin);
 }
 
+bool hasZeroSample(const ProfileColumns& profile) {
+  const std::size_t types = profile.sampleTypes.size();
+  for (std::size_t row = 0; row < profile.samples.size(); ++row) {
+    const std::int64_t* values = profile.samples.values.data() + row * types;
+    if (std::all_of(values, values + types, [](std::int64_t value) { return value == 0; })) return true;
+  }
+  return false;
+}
+
+// A merge keeps samples without values where the heap snapshot refers to them; in these reports they have no
+// place. The header stays: it says whether there was sampling.
+void forgetStacks(ProfileColumns* profile) {
+  heapprof::HeapSnapshot kept;
+  *kept.mutable_header() = profile->heapSnapshot.header();
+  *kept.mutable_string_table() = profile->heapSnapshot.string_table();
+  profile->heapSnapshot = std::move(kept);
+}
+
 absl::StatusOr<ProfileColumns> mergedColumns(const model::Query& query) {
   const bool subtracts = query.baseline != nullptr && query.baselineMode != model::BaselineMode::kNone;
   absl::StatusOr<ProfileColumns> merged = formats::mergeProfiles({{&query.snapshot->columns(), 1}});
-  if (!merged.ok() || !subtracts) return merged;
+  if (!merged.ok()) return merged;
+  if (merged->hasHeapSnapshot) forgetStacks(&*merged);
+  if (!subtracts) return hasZeroSample(*merged) ? formats::mergeProfiles({{&*merged, 1}}) : std::move(merged);
   absl::StatusOr<ProfileColumns> base = formats::mergeProfiles({{&query.baseline->columns(), 1}});
   if (!base.ok()) return base;
   if (query.baselineMode == model::BaselineMode::kDiffBase) labelAsBase(&*base);
