@@ -354,10 +354,10 @@ Slab* nextSlab(Heap& heap, std::uint8_t sizeClass) noexcept {
 }  // namespace
 
 Chain takeObjects(Heap& heap, std::uint8_t sizeClass, std::uint64_t most) noexcept {
-  heap.tick();
   for (;;) {
     Slab* slab = heap.current[sizeClass];
     if (slab == nullptr) {
+      heap.tick();
       slab = nextSlab(heap, sizeClass);
       if (slab == nullptr) return {};
       makeCurrent(heap, *slab);

@@ -48,8 +48,9 @@ struct Book {
   std::uint64_t freeBackedGranules = 0;
   std::uint64_t purgedBytes = 0;
   std::uint64_t refaultedGranules = 0;
-  std::uint64_t nowNanos = 0;  // of the last reading
-  std::uint64_t calls = 0;     // that took or gave granules
+  std::uint64_t nowNanos = 0;              // of the last reading
+  std::uint64_t calls = 0;                 // that took or gave granules
+  std::uint64_t takes = 0, takesSeen = 0;  // calls that took granules; at the helper's last look
   std::uint32_t quietCalls = 0;
   // Windows of Demand for which the helper keeps what was in use.
   std::uint32_t patience = kLeastPatience;

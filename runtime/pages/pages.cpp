@@ -256,6 +256,7 @@ std::uint32_t takeSmall(Granule* out, std::uint32_t wanted, std::uint64_t* keep)
     book.markUsed(out[taken], 1);
   }
   book.lists.refile(number);
+  ++book.takes;
   *keep = settle(taken);
   return taken;
 }
@@ -267,12 +268,14 @@ Span takeSpan(std::uint32_t granules, std::uint32_t alignment, std::uint64_t* ke
     std::uint32_t number = book.lists.bestMedium(granules);
     if (number == 0) number = openUnit(Use::kMedium);
     const Span span = number != 0 ? takeFromUnit(number, granules) : takeHole(granules, alignment);
+    ++book.takes;
     if (span.first != kNoGranule) *keep = settle(granules);
     return span;
   }
   const Granule first = takeRun(granules, alignment);
   if (first == kNoGranule) return takeHole(granules, alignment);
   const Span span = {first, granules, book.markUsed(first, granules)};
+  ++book.takes;
   *keep = settle(granules);
   return span;
 }
@@ -398,7 +401,12 @@ bool keepUp() noexcept {
                                   : rule.mode == config::PurgeMode::kAfter
                                       ? rule.seconds * std::uint64_t{1'000'000'000} / Demand::kWindowNanos + 1
                                       : book.patience;
-    keep = book.demand.highest(windows) - book.usedGranules + kLittle;
+    const bool still = book.takes == book.takesSeen;
+    book.takesSeen = book.takes;
+    // As long as granules are asked for, no less is kept than the page layer itself would keep.
+    const std::uint64_t most =
+        still || rule.mode != config::PurgeMode::kAuto ? book.demand.highest(windows) : book.demand.target();
+    keep = most - book.usedGranules + kLittle;
     adaptPatience();
     excess = book.freeBackedGranules > kLittle;
   }

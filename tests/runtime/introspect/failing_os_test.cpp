@@ -52,9 +52,10 @@ TEST_P(EachCallFails, TheFileIsWholeOrAbsent) {
 }
 
 std::string nameOf(const testing::TestParamInfo<CallKind>& info) {
-  constexpr const char* kNames[] = {
-      "Reserve",  "Unreserve", "Commit", "Discard", "ResidentPages", "MapMetadata", "AdviseHuge", "Collapse", "MoveMapping",
-      "OpenRead", "CreateNew", "Read",   "Write",   "Close",       "Rename",     "Unlink",   "PagemapScan"};
+  constexpr const char* kNames[] = {"Reserve",     "Unreserve",  "Commit",   "Discard",     "ResidentPages",
+                                    "MapMetadata", "AdviseHuge", "Collapse", "MoveMapping", "OpenRead",
+                                    "CreateNew",   "Read",       "Write",    "Close",       "Rename",
+                                    "Unlink",      "PagemapScan"};
   return kNames[static_cast<std::size_t>(info.param)];
 }
 
