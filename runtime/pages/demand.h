@@ -1,9 +1,10 @@
 // How much free memory is worth keeping: what the recent past had in use at once, and a little more.
 //
-// Invariant: highest(n) is the highest number of granules in use within the last n windows of kWindowNanos,
-// the one that runs included; target() is that of all windows, plus 5/32 and a fixed slack. Neither lies
-// below what is in use now. Owner: pages.cpp, under the page lock. (5/32: buffers of 5-25 MiB then fault 1.2
-// times what they must, at a peak 1.05 times that of the allocator that gives everything back at once.)
+// Invariant: highest(n) is the highest number of granules in use within the last n windows (of kWindowNanos,
+// or longer: cover()), the one that runs included; target() is that of all windows, plus 5/32 and a fixed
+// slack. Neither lies below what is in use now. Owner: pages.cpp, under the page lock. (5/32: buffers of 5-25
+// MiB then fault 1.2 times what they must, at a peak 1.05 times that of the allocator that gives everything
+// back at once.)
 #pragma once
 
 #include <cstdint>
@@ -17,8 +18,21 @@ class Demand {
   static constexpr std::uint64_t kWindowNanos = 250'000'000;
   static constexpr std::uint64_t kWindows = 16;
 
+  // All windows together reach at least so far back; before the first note(), or what was noted is forgotten.
+  void cover(std::uint64_t nanos) noexcept {
+    const std::uint64_t wanted = nanos / (kWindows - 1) + 1;
+    const std::uint64_t window = wanted > kWindowNanos ? wanted : kWindowNanos;
+    if (window == windowNanos_) return;
+    *this = Demand();
+    windowNanos_ = window;
+  }
+  // Windows that together reach so far back, whatever the moment.
+  std::uint64_t windowsFor(std::uint64_t nanos) const noexcept {
+    return (nanos + windowNanos_ - 1) / windowNanos_ + 1;
+  }
+
   void note(std::uint64_t nowNanos, std::uint64_t usedGranules) noexcept {
-    const std::uint64_t window = nowNanos / kWindowNanos;
+    const std::uint64_t window = nowNanos / windowNanos_;
     if (window != window_) {
       // Windows that passed without a call had what was in use at the last one.
       const std::uint64_t missed = window - window_ < kWindows ? window - window_ : kWindows;
@@ -46,6 +60,7 @@ class Demand {
  private:
   static constexpr std::uint64_t kSlackGranules = (std::uint64_t{4} << 20) >> kGranuleShift;
   std::uint64_t peaks_[kWindows] = {};
+  std::uint64_t windowNanos_ = kWindowNanos;
   std::uint64_t window_ = 0;
   std::uint64_t last_ = 0;
 };

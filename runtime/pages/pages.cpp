@@ -128,8 +128,14 @@ constexpr std::uint64_t kHelperGranules = (std::uint64_t{8} << 20) >> kGranuleSh
 // Not worth a call to the kernel.
 constexpr std::uint64_t kLittle = (std::uint64_t{1} << 20) >> kGranuleShift;
 
+constexpr std::uint64_t kSecond = 1'000'000'000;
+
+// Page lock held: the books must look back as far as the rule says.
 config::PurgeRule purgeRule() noexcept {
-  return environ == nullptr ? config::PurgeRule() : config::options().purge;
+  if (environ == nullptr) return {};
+  const config::PurgeRule rule = config::options().purge;
+  if (rule.mode == config::PurgeMode::kAfter) book.demand.cover(rule.seconds * kSecond);
+  return rule;
 }
 
 // How many free, backed granules may stay; kNothingDue: as many as there are.
@@ -139,9 +145,9 @@ std::uint64_t settle(std::uint32_t granules) noexcept {
   if (granules < kQuietCalls && ++book.quietCalls < kQuietCalls) return kNothingDue;
   book.quietCalls = 0;
   book.nowNanos = os::calls().monotonicNanos();
+  const config::PurgeMode mode = purgeRule().mode;
   book.demand.note(book.nowNanos, book.usedGranules);
   if (book.usedGranules + book.freeBackedGranules >= kHelperGranules) os::wantHelper();
-  const config::PurgeMode mode = purgeRule().mode;
   if (mode == config::PurgeMode::kNever) return kNothingDue;
   if (mode == config::PurgeMode::kEager) return book.freeBackedGranules > kLittle ? kLittle : kNothingDue;
   const std::uint64_t target = book.demand.target();
@@ -387,19 +393,19 @@ void adaptPatience() noexcept {
 }  // namespace
 
 bool keepUp() noexcept {
-  const config::PurgeRule rule = purgeRule();
-  if (rule.mode == config::PurgeMode::kNever) return false;
   const ErrnoKeeper keeper;
   std::uint64_t keep = 0;
   bool excess = false;
   {
     base::MutexGuard guard(book.lock);
     if (!ready()) return false;
+    const config::PurgeRule rule = purgeRule();
+    if (rule.mode == config::PurgeMode::kNever) return false;
     book.nowNanos = os::calls().monotonicNanos();
     book.demand.note(book.nowNanos, book.usedGranules);
     const std::uint64_t windows = rule.mode == config::PurgeMode::kEager ? 1
                                   : rule.mode == config::PurgeMode::kAfter
-                                      ? rule.seconds * std::uint64_t{1'000'000'000} / Demand::kWindowNanos + 1
+                                      ? book.demand.windowsFor(rule.seconds * kSecond)
                                       : book.patience;
     const bool still = book.takes == book.takesSeen;
     book.takesSeen = book.takes;

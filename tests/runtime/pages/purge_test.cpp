@@ -40,6 +40,22 @@ void expectBookAgrees() {
   EXPECT_EQ(freeBacked, book.freeBackedGranules);
 }
 
+TEST(Demand, LooksBackAsFarAsItIsAskedTo) {
+  constexpr std::uint64_t kSecond = 1'000'000'000;
+  for (const std::uint64_t seconds : {1u, 5u, 60u, 3600u}) {
+    Demand demand;
+    const std::uint64_t back = seconds * kSecond;
+    demand.cover(back);
+    const std::uint64_t start = 5000 * kSecond;
+    demand.note(start, 100);
+    demand.note(start + 1, 10);
+    demand.note(start + back - 1, 10);
+    EXPECT_EQ(demand.highest(demand.windowsFor(back)), 100u) << seconds;
+    demand.note(start + back + back / 4 + Demand::kWindowNanos, 10);  // a window more at most
+    EXPECT_EQ(demand.highest(demand.windowsFor(back)), 10u) << seconds;
+  }
+}
+
 TEST(Purge, AdjacentFreeSpaceIsAdvisedInOneCall) {
   purge(0);
   const Span span = allocate(7 * kUnitGranules);
