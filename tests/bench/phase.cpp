@@ -269,7 +269,7 @@ int main(int argc, char** argv) {
     slots += static_cast<double>(workers[i].count * sizeof(Slot)) / 1048576;
   const double pages = static_cast<double>(floor.pages * kPage) / 1048576;
   const double best = baseline + pages;
-  const double warm = cheapestFaults(full - afterAll);
+  const double warm = cheapestFaults(std::max(0.0, full - afterAll));
   const long before = faults();
   const double again = bench::now();
   everybody(Step::kGrowAgain);
