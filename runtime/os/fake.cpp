@@ -62,6 +62,7 @@ constinit const Calls fakeCalls = {
         [](const Range* ranges, std::size_t count) {
           return !fails(CallKind::kDiscard) && kernel().discardMany(ranges, count);
         },
+    .populate = [](void* start, std::size_t bytes) { kernel().populate(start, bytes); },
     .residentPages =
         [](void* start, std::size_t bytes, unsigned char* pages) {
           return !fails(CallKind::kResidentPages) && kernel().residentPages(start, bytes, pages);

@@ -17,6 +17,9 @@
 #ifndef MADV_COLLAPSE
 #define MADV_COLLAPSE 25
 #endif
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
 #ifndef MREMAP_DONTUNMAP
 #define MREMAP_DONTUNMAP 4
 #endif
@@ -82,6 +85,15 @@ bool discardMany(const Range* ranges, std::size_t count) noexcept {
   bool all = true;
   for (; done < count; ++done) all = discard(ranges[done].start, ranges[done].bytes) && all;
   return all;
+}
+constinit std::atomic<bool> populateRefused{false};
+void populate(void* start, std::size_t bytes) noexcept {
+  if (populateRefused.load(std::memory_order_relaxed)) return;
+  const int savedErrno = errno;
+  if (madvise(start, bytes, MADV_POPULATE_WRITE) != 0 && errno != EAGAIN && errno != ENOMEM) {
+    populateRefused.store(true, std::memory_order_relaxed);
+  }
+  errno = savedErrno;
 }
 bool residentPages(void* start, std::size_t bytes, unsigned char* pages) noexcept {
   return mincore(start, bytes, pages) == 0;
@@ -157,6 +169,7 @@ constinit const Calls kernelCalls = {
     .commit = commit,
     .discard = discard,
     .discardMany = discardMany,
+    .populate = populate,
     .residentPages = residentPages,
     .mapMetadata = mapMetadata,
     .adviseHuge = adviseHuge,

@@ -29,6 +29,8 @@ struct Calls {
   // The same for many, in one call where the kernel has it (process_madvise on oneself, Linux 6.14). False:
   // not all of them.
   bool (*discardMany)(const Range* ranges, std::size_t count);
+  // MADV_POPULATE_WRITE (Linux 5.14): as if every page were written to; without effect where there is none.
+  void (*populate)(void* start, std::size_t bytes);
   // mincore(): the lowest bit of each page's byte says whether it is resident.
   bool (*residentPages)(void* start, std::size_t bytes, unsigned char* pages);
   void* (*mapMetadata)(std::size_t bytes);  // fresh zeroed pages, own mapping; null on failure
