@@ -101,10 +101,10 @@ def tearDownModule():
     shutil.rmtree(FOLDER.path)
 
 
-def run(verb, path, **options):
+def run(verb, path, seconds=SECONDS, **options):
     names = {"FILE": path, "GOOD": FOLDER.good, **{f"OUT{end}": f"{FOLDER.path}/out.pb.gz{end}" for end in ("", ".svg", ".html")}}
     command = [CLI] + [names.get(word, word) for word in VERBS[verb]]
-    return subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=SECONDS, preexec_fn=limited, **options)
+    return subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=seconds, preexec_fn=limited, **options)
 
 
 def left_behind():
@@ -221,8 +221,9 @@ class BadInput(unittest.TestCase):
         self.refused(denied, "Permission denied", offset=False, **as_other)
 
     def test_what_has_no_end(self):
-        for path in ("/dev/zero", "/dev/urandom"):
-            self.refused(path, ".")
+        self.refused("/dev/zero", ".")
+        # One run in some hundreds begins with the header of an unknown field of up to 4 GiB, which is read and skipped.
+        self.refused("/dev/urandom", ".", seconds=120)
 
     def test_pipe_that_nobody_writes_into(self):
         path = f"{FOLDER.path}/silent.pb.gz"
