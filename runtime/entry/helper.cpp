@@ -3,7 +3,6 @@
 #include <atomic>
 #include <cerrno>
 #include <cstring>
-#include <link.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -30,22 +29,21 @@ constinit std::atomic<HelperService> serviceInForce{nullptr};
 
 // The C library ends a process when its last thread does, and counts ours. So when the main thread has ended
 // and nobody but it (a zombie) and this thread is left, this thread does what the last one would have done.
-enum class Left : std::uint8_t { kMainRuns, kOthers, kNobody };
-Left whoIsLeft() noexcept {
+bool nobodyElseIsLeft() noexcept {
   char text[512];
   const int fd = os::calls().openRead("/proc/self/stat");
-  if (fd < 0) return Left::kMainRuns;
+  if (fd < 0) return false;
   const long size = os::calls().read(fd, text, sizeof text - 1);
   os::calls().close(fd);
   text[size > 0 ? size : 0] = '\0';
   const char* state = std::strrchr(text, ')');  // the name in brackets may hold anything
-  if (state == nullptr || state[1] != ' ' || state[2] != 'Z') return Left::kMainRuns;
+  if (state == nullptr || state[1] != ' ' || state[2] != 'Z') return false;
   // Field 20 is the number of threads; the state is field 3.
   const char* at = state + 2;
   for (int field = 3; field < 20 && at != nullptr; ++field) at = std::strchr(at + 1, ' ');
-  if (at == nullptr) return Left::kOthers;
+  if (at == nullptr) return false;
   introspect::skipSpaces(&at);
-  return introspect::takeDecimal(&at) <= 2 ? Left::kNobody : Left::kOthers;
+  return introspect::takeDecimal(&at) <= 2;
 }
 
 std::uint64_t sooner(std::uint64_t a, std::uint64_t b) noexcept {
@@ -58,10 +56,7 @@ void* helperMain(void*) noexcept {
   for (;;) {
     const std::uint32_t asked = os::takeRings();
     if ((asked & os::kRingThreadEnded) != 0) endCheck = kEndCheckNanos;
-    if (endCheck != 0) {
-      const Left left = whoIsLeft();
-      if (left == Left::kNobody) exit(0);
-    }
+    if (endCheck != 0 && nobodyElseIsLeft()) exit(0);
     if (const HelperService serve = serviceInForce.load(std::memory_order_acquire)) serve(asked);
     os::waitForRing(sooner(heap::keepUp(), endCheck));
   }

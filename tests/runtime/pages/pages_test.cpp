@@ -10,13 +10,10 @@
 #include "runtime/base/random.h"
 #include "runtime/os/fake.h"
 #include "runtime/pages/demand.h"
+#include "tests/runtime/pages/bit_counts.h"
 
 namespace heapprof::pages {
 namespace {
-
-char* bytesOf(Granule granule) {
-  return reinterpret_cast<char*>(addressOf(granule));
-}
 
 // What is handed out, by the obvious means.
 class Oracle {
@@ -51,18 +48,10 @@ class Oracle {
 };
 
 void expectBitsAgree(const Oracle& oracle, std::uint64_t usedBefore) {
-  std::uint64_t used = 0, freeBacked = 0;
-  for (std::size_t r = 0; r < regionCount(); ++r) {
-    const Region& region = regionAt(r);
-    for (std::uint32_t u = 0; u < region.committed / kUnitGranules; ++u) {
-      const std::uint64_t bits = region.units[u].used;
-      used += static_cast<std::uint64_t>(__builtin_popcountll(bits));
-      freeBacked += static_cast<std::uint64_t>(__builtin_popcountll(region.units[u].backed & ~bits));
-    }
-  }
+  const BitCounts counts = countBits();
   const Totals sums = totals();
-  EXPECT_EQ(used, sums.usedGranules);
-  EXPECT_EQ(freeBacked, sums.freeBackedGranules);
+  EXPECT_EQ(counts.used, sums.usedGranules);
+  EXPECT_EQ(counts.freeBacked, sums.freeBackedGranules);
   EXPECT_EQ(sums.usedGranules - usedBefore, oracle.used());
   for (const auto& [first, granules] : oracle.spans()) {
     for (Granule g = first; g < first + granules; ++g) {

@@ -14,6 +14,7 @@
 #include "runtime/pages/book.h"
 #include "runtime/pages/pages.h"
 #include "runtime/pages/scores.h"
+#include "tests/runtime/pages/bit_counts.h"
 
 namespace heapprof::pages {
 
@@ -21,23 +22,11 @@ extern constinit Book book;
 
 namespace {
 
-char* bytesOf(Granule granule) {
-  return reinterpret_cast<char*>(addressOf(granule));
-}
-
 // What the invariant of book.h says of the bits.
 void expectBookAgrees() {
-  std::uint64_t used = 0, freeBacked = 0;
-  for (std::size_t r = 0; r < regionCount(); ++r) {
-    const Region& region = regionAt(r);
-    for (std::uint32_t u = 0; u < region.committed / kUnitGranules; ++u) {
-      const std::uint64_t bits = region.units[u].used;
-      used += static_cast<std::uint64_t>(__builtin_popcountll(bits));
-      freeBacked += static_cast<std::uint64_t>(__builtin_popcountll(region.units[u].backed & ~bits));
-    }
-  }
-  EXPECT_EQ(used, book.usedGranules + book.outGranules);
-  EXPECT_EQ(freeBacked, book.freeBackedGranules);
+  const BitCounts counts = countBits();
+  EXPECT_EQ(counts.used, book.usedGranules + book.outGranules);
+  EXPECT_EQ(counts.freeBacked, book.freeBackedGranules);
 }
 
 TEST(Demand, LooksBackAsFarAsItIsAskedTo) {
