@@ -21,6 +21,7 @@
 #include "gui/model/tree_pivot.h"
 #include "gui/model/units.h"
 #include "gui/view/command_box.h"
+#include "gui/view/layouts.h"
 #include "gui/view/source_pane.h"
 #include "gui/view/table_style.h"
 
@@ -32,13 +33,6 @@ QLabel* heading(const QString& text, QWidget* parent) {
   label->setObjectName(QStringLiteral("h2"));
   label->setTextFormat(Qt::PlainText);
   return label;
-}
-
-QVBoxLayout* plainColumn(QWidget* widget) {
-  auto* column = new QVBoxLayout(widget);
-  column->setContentsMargins(0, 0, 0, 0);
-  column->setSpacing(4);
-  return column;
 }
 
 }  // namespace

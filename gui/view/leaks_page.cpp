@@ -15,6 +15,7 @@
 #include "gui/model/session.h"
 #include "gui/model/table_model.h"
 #include "gui/view/command_box.h"
+#include "gui/view/layouts.h"
 #include "gui/view/name_fit.h"
 #include "gui/view/stack_chart.h"
 #include "gui/view/table_style.h"
@@ -29,13 +30,6 @@ QLabel* label(const char* style, QWidget* parent) {
   made->setTextFormat(Qt::PlainText);
   made->setWordWrap(true);
   return made;
-}
-
-QVBoxLayout* plainColumn(QWidget* widget) {
-  auto* column = new QVBoxLayout(widget);
-  column->setContentsMargins(0, 0, 0, 0);
-  column->setSpacing(4);
-  return column;
 }
 
 std::vector<model::Query> everyDump(const Session& session) {

@@ -55,12 +55,6 @@ SnapshotMaker twoStacks(std::uint64_t interval = 1 << 16) {
   return maker;
 }
 
-model::Query queryOf(const SnapshotMaker& maker) {
-  model::Query query;
-  query.snapshot = maker.make();
-  return query;
-}
-
 TEST(HeapMap, FractionsAreOfTheUnit) {
   const HeapMap map = *heapMap(queryOf(twoStacks()));
   EXPECT_THAT(map.index, testing::ElementsAre(0, 1, 2, 3));

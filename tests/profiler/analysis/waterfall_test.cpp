@@ -32,12 +32,6 @@ std::map<std::string, std::size_t> lines(const model::Table& table) {
   return at;
 }
 
-model::Query queryOf(const SnapshotMaker& maker) {
-  model::Query query;
-  query.snapshot = maker.make();
-  return query;
-}
-
 TEST(Waterfall, LinesSumToTheKernelsFigureWithTheRestShown) {
   SnapshotMaker maker;
   fullTotals(maker);

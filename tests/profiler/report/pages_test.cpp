@@ -30,12 +30,6 @@ absl::optional<double> figure(const PurgeResult& result, absl::string_view id) {
   return absl::nullopt;
 }
 
-model::Query queryOf(const SnapshotMaker& maker) {
-  model::Query query;
-  query.snapshot = maker.make();
-  return query;
-}
-
 TEST(Purge, AnOldDumpIsUnknownThroughoutAndNotZero) {
   LaidHeap heap;
   heap.slabs.assign(20, {{"kept", "held"}});

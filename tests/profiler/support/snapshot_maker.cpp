@@ -183,4 +183,10 @@ model::SnapshotPtr wildSnapshot(std::uint64_t seed, const WildShape& shape) {
   return maker.make("wild" + std::to_string(seed) + ".pb.gz");
 }
 
+model::Query queryOf(const SnapshotMaker& maker) {
+  model::Query query;
+  query.snapshot = maker.make();
+  return query;
+}
+
 }  // namespace heapprof::test

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "formats/pprof/profile_columns.h"
+#include "profiler/model/query.h"
 #include "profiler/model/snapshot.h"
 
 namespace heapprof::test {
@@ -51,6 +52,9 @@ class SnapshotMaker {
 
   formats::ProfileColumns columns;
 };
+
+// Of what was made, without a base.
+model::Query queryOf(const SnapshotMaker& maker);
 
 // Recursion, inlined frames, locations without symbols, equal figures, negative ones, labels, two mappings.
 // Names are few, so that everything meets everything.
