@@ -47,7 +47,8 @@ int failUsage(const std::string& text) {
 
 int runVerb(const Verb& verb, const std::vector<std::string>& arguments) {
   CLI::App app(verb.summary, absl::StrCat("heapprof ", verb.name));
-  verb.addFlags(app);
+  FlagSet flags(app);  // some verbs look at it when they run
+  verb.addFlags(flags);
   app.footer(absl::StrCat("Example:\n  ", verb.example, "\nFormats: ", verb.formats,
                           "\nExit codes: ", verb.exitCodes));
   // Read into strings of its own: CLI11 wants the arguments last first.

@@ -6,7 +6,6 @@
 #include <system_error>
 #include <unistd.h>
 
-#include "CLI/CLI.hpp"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
@@ -69,16 +68,17 @@ absl::StatusOr<model::SnapshotPtr> load(const std::vector<std::string>& paths, b
   return model::loadSnapshots(paths, options);
 }
 
-void addFormatFlag(CLI::App& app, Format* format) {
+void addFormatFlag(FlagSet& app, Format* format) {
   std::vector<std::string> known;
   for (const report::Emitter& emitter : report::emitters()) known.emplace_back(emitter.name);
-  app.add_option("--format", format->name, absl::StrJoin(known, ", "))->check(CLI::IsMember(known));
-  CLI::Option* table = app.add_option(
+  app.addOption("--format", format->name, absl::StrJoin(known, ", ")).oneOf(known);
+  const Flag table = app.addOption(
       "--table", format->table,
       "this table only, by its id in JSON, or facts; csv and tsv hold one, by default the first");
-  app.final_callback([format, table] {
-    if (table->count() == 0 || format->wantsTables()) return;
-    throw CLI::ValidationError("--table", "text is laid out as a whole; give --format csv or another, too");
+  app.finally("--table", [format, table] {
+    return table.isGiven() && !format->wantsTables()
+               ? std::string("text is laid out as a whole; give --format csv or another, too")
+               : std::string();
   });
 }
 
@@ -127,9 +127,9 @@ int writeText(const std::string& path, const std::string& text) {
       absl::UnavailableError(absl::StrCat("standard output: ", std::generic_category().message(errno))));
 }
 
-void addCompressionFlag(CLI::App& app, std::string* name) {
-  app.add_option("--compression", *name, "gzip, none or zstd; pprof reads the first two")
-      ->check(CLI::IsMember({"gzip", "none", "zstd"}));
+void addCompressionFlag(FlagSet& app, std::string* name) {
+  app.addOption("--compression", *name, "gzip, none or zstd; pprof reads the first two")
+      .oneOf({"gzip", "none", "zstd"});
 }
 
 formats::Compression compressionOf(const std::string& name) {

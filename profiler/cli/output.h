@@ -14,10 +14,6 @@
 #include "profiler/model/snapshot.h"
 #include "profiler/report/document.h"
 
-namespace CLI {
-class App;
-}
-
 namespace heapprof::cli {
 
 // A bar on stderr where that is a terminal and the file is large enough to take a while.
@@ -35,7 +31,7 @@ struct Format {
   bool wantsTables() const { return name != "text"; }
 };
 // Of those that can be written; any other is refused before anything is read.
-void addFormatFlag(CLI::App& app, Format* format);
+void addFormatFlag(FlagSet& app, Format* format);
 
 // Prints the error, returns kUsageOrInputError.
 int fail(const absl::Status& status);
@@ -50,7 +46,7 @@ int write(const Format& format, report::Document document);
 int writeText(const std::string& path, const std::string& text);
 
 // --compression, for verbs that write dumps.
-void addCompressionFlag(CLI::App& app, std::string* name);
+void addCompressionFlag(FlagSet& app, std::string* name);
 formats::Compression compressionOf(const std::string& name);
 
 }  // namespace heapprof::cli

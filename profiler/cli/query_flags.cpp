@@ -2,7 +2,6 @@
 
 #include <limits>
 
-#include "CLI/CLI.hpp"
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 
@@ -30,19 +29,19 @@ std::string quoted(const std::string& text) {
 
 }  // namespace
 
-void QueryFlags::addFilters(CLI::App& app) {
-  app.add_option("--sample_index", sampleIndex, "metric: a sample type's name or number")->group("Metric");
+void QueryFlags::addFilters(FlagSet& app) {
+  app.addOption("--sample_index", sampleIndex, "metric: a sample type's name or number").group("Metric");
   for (std::size_t i = 0; i < std::size(kMetricFlags); ++i) {
-    app.add_flag(absl::StrCat("--", kMetricFlags[i]), metricFlag[i],
-                 absl::StrCat("same as -sample_index=", kMetricFlags[i]))
-        ->group("Metric");
+    app.addFlag(absl::StrCat("--", kMetricFlags[i]), metricFlag[i],
+                absl::StrCat("same as -sample_index=", kMetricFlags[i]))
+        .group("Metric");
   }
   addStackFilters(app);
 }
 
-void QueryFlags::addStackFilters(CLI::App& app) {
+void QueryFlags::addStackFilters(FlagSet& app) {
   auto filter = [&app](const char* name, auto& value, const char* help) {
-    return app.add_option(name, value, help)->group("Filters (regular expressions)");
+    return app.addOption(name, value, help).group("Filters (regular expressions)");
   };
   filter("--focus", focus, "keep stacks with a frame that matches");
   filter("--ignore", ignore, "drop stacks with a frame that matches");
@@ -50,11 +49,11 @@ void QueryFlags::addStackFilters(CLI::App& app) {
   filter("--show", show, "keep only frames that match");
   filter("--show_from", showFrom, "drop frames above the first match");
   filter("--tagfocus", tagFocus, "keep samples with a label: key=regex, or a range as bytes=64kb:1mb")
-      ->allow_extra_args(false);
-  filter("--tagignore", tagIgnore, "drop samples with a label")->allow_extra_args(false);
+      .onceEach();
+  filter("--tagignore", tagIgnore, "drop samples with a label").onceEach();
   filter("--thread", thread, "samples of this thread: jemalloc's number, as jeprof takes it, or the label");
   auto grain = [&app](const char* name, bool& value, const char* help) {
-    app.add_flag(name, value, help)->group("Granularity");
+    app.addFlag(name, value, help).group("Granularity");
   };
   grain("--functions", functions, "by function (default)");
   grain("--filefunctions", fileFunctions, "by file and function");
@@ -62,17 +61,17 @@ void QueryFlags::addStackFilters(CLI::App& app) {
   grain("--lines", lines, "by source line");
   grain("--addresses", addresses, "by address");
   grain("--noinlines", noInlines, "count inlined functions to their callers");
-  app.add_option("--symbolize", symbolize,
-                 "local: names from binaries on this machine; none: only those in the file")
-      ->check(CLI::IsMember({"local", "none"}));
+  app.addOption("--symbolize", symbolize,
+                "local: names from binaries on this machine; none: only those in the file")
+      .oneOf({"local", "none"});
 }
 
-void QueryFlags::addSorting(CLI::App& app) {
+void QueryFlags::addSorting(FlagSet& app) {
   auto option = [&app](const char* name, auto& value, const char* help) {
-    app.add_option(name, value, help)->group("Order and cut-offs");
+    app.addOption(name, value, help).group("Order and cut-offs");
   };
   auto flag = [&app](const char* name, bool& value, const char* help) {
-    app.add_flag(name, value, help)->group("Order and cut-offs");
+    app.addFlag(name, value, help).group("Order and cut-offs");
   };
   flag("--cum", cum, "sort by what a function and all it called hold");
   flag("--flat", flat, "sort by what a function itself holds (default)");
@@ -84,17 +83,17 @@ void QueryFlags::addSorting(CLI::App& app) {
   option("--divide_by", divideBy, "divide all figures");
 }
 
-void QueryFlags::addBaseline(CLI::App& app) {
-  app.add_option("--base", base, "subtract this dump; given again, all of them")
-      ->group("Comparison")
-      ->allow_extra_args(false);
-  app.add_option("--diff_base", diffBase, "subtract this dump; percentages are of its total")
-      ->group("Comparison")
-      ->allow_extra_args(false);
-  app.add_flag("--normalize", normalize, "scale the dump to the base's total first")->group("Comparison");
+void QueryFlags::addBaseline(FlagSet& app) {
+  app.addOption("--base", base, "subtract this dump; given again, all of them")
+      .group("Comparison")
+      .onceEach();
+  app.addOption("--diff_base", diffBase, "subtract this dump; percentages are of its total")
+      .group("Comparison")
+      .onceEach();
+  app.addFlag("--normalize", normalize, "scale the dump to the base's total first").group("Comparison");
 }
 
-void QueryFlags::addFormat(CLI::App& app) {
+void QueryFlags::addFormat(FlagSet& app) {
   addFormatFlag(app, &format);
 }
 

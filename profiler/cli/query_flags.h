@@ -11,10 +11,6 @@
 #include "profiler/model/query.h"
 #include "profiler/model/table.h"
 
-namespace CLI {
-class App;
-}
-
 namespace heapprof::cli {
 
 struct QueryFlags {
@@ -37,11 +33,11 @@ struct QueryFlags {
   std::string symbolize = "local";
   Format format;
 
-  void addFilters(CLI::App& app);       // metric, filters, granularity, symbols
-  void addStackFilters(CLI::App& app);  // the same without the metric, for verbs that have theirs
-  void addSorting(CLI::App& app);       // order, cut-offs, units
-  void addBaseline(CLI::App& app);      // -base, -diff_base, -normalize
-  void addFormat(CLI::App& app);
+  void addFilters(FlagSet& app);       // metric, filters, granularity, symbols
+  void addStackFilters(FlagSet& app);  // the same without the metric, for verbs that have theirs
+  void addSorting(FlagSet& app);       // order, cut-offs, units
+  void addBaseline(FlagSet& app);      // -base, -diff_base, -normalize
+  void addFormat(FlagSet& app);
 
   // Loads `paths`, merged where there are several, and the baseline, if one is named.
   absl::StatusOr<model::Query> toQuery(const std::vector<std::string>& paths) const;

@@ -7,9 +7,7 @@
 
 #include "absl/types/span.h"
 
-namespace CLI {
-class App;
-}
+#include "profiler/cli/flag_set.h"
 
 namespace heapprof::cli {
 
@@ -21,12 +19,12 @@ enum class Group { kRecord, kUnderstand, kCompare, kConvert };
 struct Verb {
   const char* name;
   Group group;
-  const char* summary;              // one line, for the list of verbs
-  const char* example;              // one command that works
-  const char* formats;              // "text,json,csv"
-  const char* exitCodes;            // "0 clean, 2 input error"
-  void (*addFlags)(CLI::App& app);  // the verb keeps its flags in its own file
-  int (*run)();                     // after parsing; data on stdout, notes and errors on stderr
+  const char* summary;             // one line, for the list of verbs
+  const char* example;             // one command that works
+  const char* formats;             // "text,json,csv"
+  const char* exitCodes;           // "0 clean, 2 input error"
+  void (*addFlags)(FlagSet& app);  // the verb keeps its flags in its own file
+  int (*run)();                    // after parsing; data on stdout, notes and errors on stderr
 };
 
 absl::Span<const Verb> verbs();

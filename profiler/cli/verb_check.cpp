@@ -1,7 +1,6 @@
 // `heapprof check NEW --base B --fail-on GATE`: growth as a gate for CI, with error bars.
 #include <fstream>
 
-#include "CLI/CLI.hpp"
 #include "absl/strings/str_cat.h"
 
 #include "profiler/analysis/gates.h"
@@ -29,21 +28,21 @@ absl::Status writeFile(const std::string& path, const std::string& text) {
 
 }  // namespace
 
-void addCheckFlags(CLI::App& app) {
-  app.add_option("NEW", newFile, "the dump to judge")->required();
-  app.add_option("--base", baseFile, "the dump that it is compared with")->required();
-  app.add_option("--fail-on", gates,
-                 "METRIC:+SHARE%,+BYTES: trips where growth exceeds both; may be given again")
-      ->required()
-      ->allow_extra_args(false);
-  app.add_option("--sigma", sigma, "standard errors within which a change counts as none")
-      ->check(CLI::Range(0.5, 10.0))
-      ->capture_default_str();
-  app.add_option("--junit", junitFile, "write a JUnit report there as well");
-  app.add_option("--sarif", sarifFile, "write a SARIF report there as well");
+void addCheckFlags(FlagSet& app) {
+  app.addOption("NEW", newFile, "the dump to judge").required();
+  app.addOption("--base", baseFile, "the dump that it is compared with").required();
+  app.addOption("--fail-on", gates,
+                "METRIC:+SHARE%,+BYTES: trips where growth exceeds both; may be given again")
+      .required()
+      .onceEach();
+  app.addOption("--sigma", sigma, "standard errors within which a change counts as none")
+      .within(0.5, 10.0)
+      .showDefault();
+  app.addOption("--junit", junitFile, "write a JUnit report there as well");
+  app.addOption("--sarif", sarifFile, "write a SARIF report there as well");
   flags.addStackFilters(app);
-  app.add_flag("--normalize", flags.normalize, "scale the new dump to the base's total first");
-  app.add_flag("--stacks", fullStacks, "print whole stacks of what grew");
+  app.addFlag("--normalize", flags.normalize, "scale the new dump to the base's total first");
+  app.addFlag("--stacks", fullStacks, "print whole stacks of what grew");
   flags.addFormat(app);
 }
 

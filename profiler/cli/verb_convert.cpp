@@ -2,7 +2,6 @@
 #include <algorithm>
 #include <cstdio>
 
-#include "CLI/CLI.hpp"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 
@@ -94,13 +93,13 @@ int writePprof() {
 
 }  // namespace
 
-void addConvertFlags(CLI::App& app) {
+void addConvertFlags(FlagSet& app) {
   const std::vector<std::string> names = targetNames();
-  app.add_option("FILE", files, "dumps, or profiles of Go, jemalloc or gperftools; several are merged")
-      ->required();
-  app.add_option("--to", to, absl::StrJoin(names, ", "))->required()->check(CLI::IsMember(names));
-  app.add_option("-o,--output", outputFile,
-                 "where to write; an older file is replaced by a whole new one (default: standard output)");
+  app.addOption("FILE", files, "dumps, or profiles of Go, jemalloc or gperftools; several are merged")
+      .required();
+  app.addOption("--to", to, absl::StrJoin(names, ", ")).required().oneOf(names);
+  app.addOption("-o,--output", outputFile,
+                "where to write; an older file is replaced by a whole new one (default: standard output)");
   addCompressionFlag(app, &compression);
   flags.addFilters(app);
   flags.addSorting(app);

@@ -1,8 +1,6 @@
 // `heapprof cost FILE --price 4.2/GiB-month --replicas N`: memory as money.
 #include <cmath>
 
-#include "CLI/CLI.hpp"
-
 #include "profiler/analysis/analyses.h"
 #include "profiler/cli/output.h"
 #include "profiler/cli/verbs.h"
@@ -21,12 +19,10 @@ absl::optional<double> known(double value) {
 
 }  // namespace
 
-void addCostFlags(CLI::App& app) {
-  app.add_option("FILE", file, "a dump")->required();
-  app.add_option("--price", price, "AMOUNT/UNIT-TIME: 4.2/GiB-month, $0.006/GB-hour")->required();
-  app.add_option("--replicas", replicas, "processes like this one")
-      ->check(CLI::Range(1.0, 1e9))
-      ->capture_default_str();
+void addCostFlags(FlagSet& app) {
+  app.addOption("FILE", file, "a dump").required();
+  app.addOption("--price", price, "AMOUNT/UNIT-TIME: 4.2/GiB-month, $0.006/GB-hour").required();
+  app.addOption("--replicas", replicas, "processes like this one").within(1.0, 1e9).showDefault();
   addFormatFlag(app, &format);
 }
 

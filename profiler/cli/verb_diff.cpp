@@ -1,8 +1,6 @@
 // `heapprof diff BASE NEW`: what grew, what shrank, what is new, by stack, with errors.
 #include <cmath>
 
-#include "CLI/CLI.hpp"
-
 #include "profiler/analysis/analyses.h"
 #include "profiler/cli/output.h"
 #include "profiler/cli/query_flags.h"
@@ -18,16 +16,15 @@ bool showTotals = false, fullStacks = false;
 
 }  // namespace
 
-void addDiffFlags(CLI::App& app) {
-  app.add_option("BASE", baseFile, "the earlier dump")->required();
-  app.add_option("NEW", newFile, "the later dump")->required();
+void addDiffFlags(FlagSet& app) {
+  app.addOption("BASE", baseFile, "the earlier dump").required();
+  app.addOption("NEW", newFile, "the later dump").required();
   flags.nodeCount = 12;
   flags.addFilters(app);
-  app.add_option("--nodecount", flags.nodeCount, "show at most so many stacks; 0: all")
-      ->capture_default_str();
-  app.add_flag("--normalize", flags.normalize, "scale the new dump to the base's total first");
-  app.add_flag("--totals", showTotals, "all totals, size classes and huge pages side by side");
-  app.add_flag("--stacks", fullStacks, "print whole stacks");
+  app.addOption("--nodecount", flags.nodeCount, "show at most so many stacks; 0: all").showDefault();
+  app.addFlag("--normalize", flags.normalize, "scale the new dump to the base's total first");
+  app.addFlag("--totals", showTotals, "all totals, size classes and huge pages side by side");
+  app.addFlag("--stacks", fullStacks, "print whole stacks");
   flags.addFormat(app);
 }
 

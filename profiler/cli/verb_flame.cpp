@@ -1,5 +1,4 @@
 // `heapprof flame FILE -o F.svg|F.html`: a flame graph in a file of its own, with a base as a difference.
-#include "CLI/CLI.hpp"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 
@@ -20,21 +19,21 @@ report::FlameView view;
 
 }  // namespace
 
-void addFlameFlags(CLI::App& app) {
-  app.add_option("FILE", files, "dumps, or any pprof profiles; several are merged")->required();
-  app.add_option("-o,--output", outputFile, "where to write: a name that ends in .svg or .html")
-      ->required()
-      ->check(CLI::Validator(
+void addFlameFlags(FlagSet& app) {
+  app.addOption("FILE", files, "dumps, or any pprof profiles; several are merged").required();
+  app.addOption("-o,--output", outputFile, "where to write: a name that ends in .svg or .html")
+      .required()
+      .satisfies(
           [](const std::string& path) {
             return absl::EndsWith(path, ".svg") || absl::EndsWith(path, ".html")
                        ? std::string()
                        : absl::StrCat(path, ": name it .svg or .html");
           },
-          ""));
-  app.add_flag("--flip", view.rootBelow, "flames: the root at the bottom (icicles, the root on top, else)");
-  app.add_option("--min-width", view.leastWidth, "leave out frames below this share of the whole")
-      ->check(CLI::Range(0.0, 1.0))
-      ->capture_default_str();
+          "");
+  app.addFlag("--flip", view.rootBelow, "flames: the root at the bottom (icicles, the root on top, else)");
+  app.addOption("--min-width", view.leastWidth, "leave out frames below this share of the whole")
+      .within(0.0, 1.0)
+      .showDefault();
   flags.addFilters(app);
   flags.addBaseline(app);
 }

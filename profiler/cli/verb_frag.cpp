@@ -1,7 +1,5 @@
 // `heapprof frag FILE`: what the heap's memory is besides live objects, who pins it, what would come back.
 
-#include "CLI/CLI.hpp"
-
 #include "profiler/analysis/analyses.h"
 #include "profiler/cli/output.h"
 #include "profiler/cli/query_flags.h"
@@ -17,14 +15,13 @@ bool fullStacks = false, hugePages = false;
 
 }  // namespace
 
-void addFragFlags(CLI::App& app) {
-  app.add_option("FILE", file, "a dump")->required();
+void addFragFlags(FlagSet& app) {
+  app.addOption("FILE", file, "a dump").required();
   flags.nodeCount = 10;
   flags.addStackFilters(app);
-  app.add_option("--nodecount", flags.nodeCount, "show at most so many rows a table; 0: all")
-      ->capture_default_str();
-  app.add_flag("--stacks", fullStacks, "print whole stacks");
-  app.add_flag("--pages", hugePages, "list the huge pages with most free, and who holds them");
+  app.addOption("--nodecount", flags.nodeCount, "show at most so many rows a table; 0: all").showDefault();
+  app.addFlag("--stacks", fullStacks, "print whole stacks");
+  app.addFlag("--pages", hugePages, "list the huge pages with most free, and who holds them");
   flags.addFormat(app);
 }
 

@@ -1,5 +1,4 @@
 // `heapprof info`: what a dump holds, when and how it was taken, what it could not know.
-#include "CLI/CLI.hpp"
 
 #include "profiler/analysis/analyses.h"
 #include "profiler/cli/output.h"
@@ -14,8 +13,8 @@ Format format;
 
 }  // namespace
 
-void addInfoFlags(CLI::App& app) {
-  app.add_option("FILE", file, "a dump, or any pprof profile")->required();
+void addInfoFlags(FlagSet& app) {
+  app.addOption("FILE", file, "a dump, or any pprof profile").required();
   addFormatFlag(app, &format);
 }
 

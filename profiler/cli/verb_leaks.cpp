@@ -2,7 +2,6 @@
 #include <fstream>
 #include <sstream>
 
-#include "CLI/CLI.hpp"
 #include "absl/strings/str_cat.h"
 
 #include "profiler/analysis/leaks.h"
@@ -30,16 +29,15 @@ absl::StatusOr<std::vector<analysis::Suppression>> suppressions() {
 
 }  // namespace
 
-void addLeaksFlags(CLI::App& app) {
-  app.add_option("FILE", files, "dumps of one program, in any order; three or more show growth")->required();
+void addLeaksFlags(FlagSet& app) {
+  app.addOption("FILE", files, "dumps of one program, in any order; three or more show growth").required();
   flags.nodeCount = 12;
   flags.addStackFilters(app);
-  app.add_option("--suppressions", suppressionFile, "a file of LeakSanitizer's format: lines leak:PATTERN");
-  app.add_flag("--all", listAll, "list the stacks that are no suspects as well");
-  app.add_option("--nodecount", flags.nodeCount, "show at most so many stacks; 0: all")
-      ->capture_default_str();
-  app.add_flag("--stacks", fullStacks, "print whole stacks");
-  app.add_flag("--fail", failOnSuspects, "exit with 1 when there are suspects");
+  app.addOption("--suppressions", suppressionFile, "a file of LeakSanitizer's format: lines leak:PATTERN");
+  app.addFlag("--all", listAll, "list the stacks that are no suspects as well");
+  app.addOption("--nodecount", flags.nodeCount, "show at most so many stacks; 0: all").showDefault();
+  app.addFlag("--stacks", fullStacks, "print whole stacks");
+  app.addFlag("--fail", failOnSuspects, "exit with 1 when there are suspects");
   flags.addFormat(app);
 }
 

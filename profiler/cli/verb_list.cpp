@@ -1,5 +1,4 @@
 // `heapprof list REGEX FILE...`: source lines with what they hold, as pprof's list.
-#include "CLI/CLI.hpp"
 
 #include "profiler/cli/output.h"
 #include "profiler/cli/query_flags.h"
@@ -16,11 +15,11 @@ std::string regex, sourcePath;
 
 }  // namespace
 
-void addListFlags(CLI::App& app) {
-  app.add_option("REGEX", regex, "functions whose name matches")->required();
-  app.add_option("FILE", files, "dumps, or any pprof profiles; several are merged")->required();
-  app.add_option("--source_path", sourcePath,
-                 "folders with sources, colons between; their parents are searched, too (default: this one)");
+void addListFlags(FlagSet& app) {
+  app.addOption("REGEX", regex, "functions whose name matches").required();
+  app.addOption("FILE", files, "dumps, or any pprof profiles; several are merged").required();
+  app.addOption("--source_path", sourcePath,
+                "folders with sources, colons between; their parents are searched, too (default: this one)");
   flags.addFilters(app);
   flags.addSorting(app);
   flags.addBaseline(app);

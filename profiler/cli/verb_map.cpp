@@ -1,5 +1,4 @@
 // `heapprof map FILE`: the heap's extents and huge pages, as a raster and as tables.
-#include "CLI/CLI.hpp"
 
 #include "profiler/analysis/map_tables.h"
 #include "profiler/cli/output.h"
@@ -24,14 +23,12 @@ constexpr struct {
 
 }  // namespace
 
-void addMapFlags(CLI::App& app) {
+void addMapFlags(FlagSet& app) {
   std::vector<std::string> names;
   for (const auto& row : kColours) names.emplace_back(row.name);
-  app.add_option("FILE", file, "a dump")->required();
-  app.add_option("--by", colour, "what a page's mark says; change wants --base")
-      ->check(CLI::IsMember(names))
-      ->capture_default_str();
-  app.add_option("--svg", svgFile, "write the raster there as a picture, too");
+  app.addOption("FILE", file, "a dump").required();
+  app.addOption("--by", colour, "what a page's mark says; change wants --base").oneOf(names).showDefault();
+  app.addOption("--svg", svgFile, "write the raster there as a picture, too");
   flags.addStackFilters(app);
   flags.addBaseline(app);
   flags.addFormat(app);

@@ -1,7 +1,6 @@
 // `heapprof merge FILE... -o OUT`: many dumps as one, as pprof merges them; a fleet's dumps of one service.
 #include <cstdio>
 
-#include "CLI/CLI.hpp"
 #include "absl/strings/str_cat.h"
 
 #include "formats/pprof/merge_files.h"
@@ -17,12 +16,12 @@ bool skipBroken = false;
 
 }  // namespace
 
-void addMergeFlags(CLI::App& app) {
-  app.add_option("FILE", files, "dumps, or any profiles of one kind")->required();
-  app.add_option("-o,--output", outputFile, "where to write; an older file is replaced by a whole new one")
-      ->required();
+void addMergeFlags(FlagSet& app) {
+  app.addOption("FILE", files, "dumps, or any profiles of one kind").required();
+  app.addOption("-o,--output", outputFile, "where to write; an older file is replaced by a whole new one")
+      .required();
   addCompressionFlag(app, &compression);
-  app.add_flag("--skip-broken", skipBroken, "leave out files that cannot be read, and say which");
+  app.addFlag("--skip-broken", skipBroken, "leave out files that cannot be read, and say which");
 }
 
 int runMerge() {

@@ -18,7 +18,8 @@ std::vector<std::string> choicesIn(const std::string& type) {
 
 std::vector<OptionFacts> optionsOf(const Verb& verb) {
   CLI::App app(verb.summary, verb.name);
-  verb.addFlags(app);
+  FlagSet flags(app);
+  verb.addFlags(flags);
   std::vector<OptionFacts> all;
   for (const CLI::Option* option : app.get_options()) {
     if (option == app.get_help_ptr()) continue;

@@ -1,5 +1,4 @@
 // `heapprof purge FILE`: what was given back to the kernel, what came back, and what blocks the rest.
-#include "CLI/CLI.hpp"
 
 #include "profiler/analysis/purge.h"
 #include "profiler/cli/output.h"
@@ -16,13 +15,12 @@ bool listEvents = false;
 
 }  // namespace
 
-void addPurgeFlags(CLI::App& app) {
-  app.add_option("FILE", file, "a dump")->required();
+void addPurgeFlags(FlagSet& app) {
+  app.addOption("FILE", file, "a dump").required();
   flags.nodeCount = 20;
   flags.addStackFilters(app);
-  app.add_option("--nodecount", flags.nodeCount, "show at most so many purges; 0: all")
-      ->capture_default_str();
-  app.add_flag("--events", listEvents, "list the last purges one by one");
+  app.addOption("--nodecount", flags.nodeCount, "show at most so many purges; 0: all").showDefault();
+  app.addFlag("--events", listEvents, "list the last purges one by one");
   flags.addFormat(app);
 }
 

@@ -7,7 +7,6 @@
 #include <sys/stat.h>
 #include <vector>
 
-#include "CLI/CLI.hpp"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -38,7 +37,7 @@ struct Flags {
   std::vector<std::string> settings;
   bool anyway = false;
   bool quiet = false;
-  CLI::App* app = nullptr;
+  FlagSet* app = nullptr;
 };
 
 Flags& flags() {
@@ -167,22 +166,22 @@ void sayOutcome(const Flags& given, const capture::Target& target, const capture
 
 }  // namespace
 
-void addRunFlags(CLI::App& app) {
+void addRunFlags(FlagSet& app) {
   Flags& given = flags();
   given.app = &app;
-  app.prefix_command();  // the command's own flags are not ours
-  app.add_option("--sample", given.sample,
-                 "mean bytes between samples; 1: every allocation, 0: a dump without stacks")
-      ->capture_default_str();
-  app.add_option("-o,--output", given.output, "folder for dumps, or a template with %e %h %p %t %n");
-  app.add_option("--dump", given.dump, "when: exit, term, signal:USR2, joined by +")->capture_default_str();
-  app.add_option("--only", given.only, "executables to sample, a|b*; all: children of every name as well");
-  app.add_option("--seed", given.seed, "makes the sampler's draws repeatable");
-  app.add_option("--set", given.settings,
-                 "any other option of the runtime: key=value (HEAPPROF=help lists them)")
-      ->allow_extra_args(false);
-  app.add_flag("--anyway", given.anyway, "start the program even where no profile can come");
-  app.add_flag("-q,--quiet", given.quiet, "no summary at the end");
+  app.takesCommand();  // the command's own flags are not ours
+  app.addOption("--sample", given.sample,
+                "mean bytes between samples; 1: every allocation, 0: a dump without stacks")
+      .showDefault();
+  app.addOption("-o,--output", given.output, "folder for dumps, or a template with %e %h %p %t %n");
+  app.addOption("--dump", given.dump, "when: exit, term, signal:USR2, joined by +").showDefault();
+  app.addOption("--only", given.only, "executables to sample, a|b*; all: children of every name as well");
+  app.addOption("--seed", given.seed, "makes the sampler's draws repeatable");
+  app.addOption("--set", given.settings,
+                "any other option of the runtime: key=value (HEAPPROF=help lists them)")
+      .onceEach();
+  app.addFlag("--anyway", given.anyway, "start the program even where no profile can come");
+  app.addFlag("-q,--quiet", given.quiet, "no summary at the end");
 }
 
 int runRun() {

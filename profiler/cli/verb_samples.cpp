@@ -1,6 +1,5 @@
 // `heapprof tree`, `peek`, `traces`, `tags` and `raw`: pprof's reports of that name, line for line. They
 // share their flags and differ in the analysis and the layout.
-#include "CLI/CLI.hpp"
 
 #include "profiler/analysis/analyses.h"
 #include "profiler/cli/output.h"
@@ -15,11 +14,11 @@ QueryFlags flags;
 std::string regex;
 std::vector<std::string> files;
 
-void addFile(CLI::App& app) {
-  app.add_option("FILE", files, "dumps, or any pprof profiles; several are merged")->required();
+void addFile(FlagSet& app) {
+  app.addOption("FILE", files, "dumps, or any pprof profiles; several are merged").required();
 }
 
-void addStackFlags(CLI::App& app) {
+void addStackFlags(FlagSet& app) {
   flags.addFilters(app);
   flags.addSorting(app);
   flags.addBaseline(app);
@@ -59,7 +58,7 @@ int writeSamples(const char* verb, Samples analyse, std::string (*text)(const an
 
 }  // namespace
 
-void addTreeFlags(CLI::App& app) {
+void addTreeFlags(FlagSet& app) {
   addFile(app);
   addStackFlags(app);
 }
@@ -70,8 +69,8 @@ int runTree() {
   return query.ok() ? writeTree("tree", *query) : fail(query.status());
 }
 
-void addPeekFlags(CLI::App& app) {
-  app.add_option("REGEX", regex, "functions whose name matches")->required();
+void addPeekFlags(FlagSet& app) {
+  app.addOption("REGEX", regex, "functions whose name matches").required();
   addTreeFlags(app);
 }
 
@@ -81,7 +80,7 @@ int runPeek() {
   return query.ok() ? writeTree("peek", *query) : fail(query.status());
 }
 
-void addTracesFlags(CLI::App& app) {
+void addTracesFlags(FlagSet& app) {
   addTreeFlags(app);
 }
 
@@ -89,7 +88,7 @@ int runTraces() {
   return writeSamples("traces", analysis::traces, report::tracesText);
 }
 
-void addTagsFlags(CLI::App& app) {
+void addTagsFlags(FlagSet& app) {
   addTreeFlags(app);
 }
 
@@ -97,7 +96,7 @@ int runTags() {
   return writeSamples("tags", analysis::tags, report::tagsText);
 }
 
-void addRawFlags(CLI::App& app) {
+void addRawFlags(FlagSet& app) {
   addTreeFlags(app);
 }
 

@@ -1,6 +1,5 @@
 // `heapprof sizes FILE`: how requests fit the size classes, and classes that would fit better.
 
-#include "CLI/CLI.hpp"
 #include "absl/strings/str_join.h"
 
 #include "profiler/analysis/analyses.h"
@@ -19,16 +18,15 @@ bool fullStacks = false;
 
 }  // namespace
 
-void addSizesFlags(CLI::App& app) {
-  app.add_option("FILE", file, "a dump")->required();
-  app.add_option("--classes", classes, "propose so many classes; 0: as many as the program uses")
-      ->check(CLI::Range(0, 1000))
-      ->capture_default_str();
+void addSizesFlags(FlagSet& app) {
+  app.addOption("FILE", file, "a dump").required();
+  app.addOption("--classes", classes, "propose so many classes; 0: as many as the program uses")
+      .within(0, 1000)
+      .showDefault();
   flags.nodeCount = 8;
   flags.addStackFilters(app);
-  app.add_option("--nodecount", flags.nodeCount, "show at most so many stacks; 0: all")
-      ->capture_default_str();
-  app.add_flag("--stacks", fullStacks, "print whole stacks");
+  app.addOption("--nodecount", flags.nodeCount, "show at most so many stacks; 0: all").showDefault();
+  app.addFlag("--stacks", fullStacks, "print whole stacks");
   flags.addFormat(app);
 }
 

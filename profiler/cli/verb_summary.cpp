@@ -1,5 +1,4 @@
 // `heapprof summary`: the front door. Where RSS went, and what to look at first.
-#include "CLI/CLI.hpp"
 
 #include "profiler/analysis/analyses.h"
 #include "profiler/cli/output.h"
@@ -35,9 +34,9 @@ model::Table findingsTable(const std::vector<analysis::Finding>& findings) {
 
 }  // namespace
 
-void addSummaryFlags(CLI::App& app) {
-  app.add_option("FILE", file, "a dump")->required();
-  app.add_option("--base", base, "an earlier dump: what changed since");
+void addSummaryFlags(FlagSet& app) {
+  app.addOption("FILE", file, "a dump").required();
+  app.addOption("--base", base, "an earlier dump: what changed since");
   addFormatFlag(app, &format);
 }
 

@@ -2,7 +2,6 @@
 // shows the same names. What the file holds besides stays as it is, the heap snapshot included.
 #include <cstdio>
 
-#include "CLI/CLI.hpp"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
@@ -36,17 +35,17 @@ std::string defaultOutput(absl::string_view path) {
 
 }  // namespace
 
-void addSymbolizeFlags(CLI::App& app) {
-  app.add_option("FILE", file, "a dump, or any pprof profile")->required();
-  app.add_option("-o,--output", outputFile, "where to write (default: FILE with .symbolized before .pb)");
+void addSymbolizeFlags(FlagSet& app) {
+  app.addOption("FILE", file, "a dump, or any pprof profile").required();
+  app.addOption("-o,--output", outputFile, "where to write (default: FILE with .symbolized before .pb)");
   addCompressionFlag(app, &compression);
-  app.add_option("--sysroot", sysroot, "look for binaries below this folder (a dump of another machine)");
+  app.addOption("--sysroot", sysroot, "look for binaries below this folder (a dump of another machine)");
   std::vector<std::string> levels;
   for (const auto& row : kNameLevels) levels.emplace_back(row.name);
-  app.add_option("--demangle", level,
-                 "C++ names: readable, full with parameters, templates: without their arguments, short: the "
-                 "last two parts, none: the linker's")
-      ->check(CLI::IsMember(levels));
+  app.addOption("--demangle", level,
+                "C++ names: readable, full with parameters, templates: without their arguments, short: the "
+                "last two parts, none: the linker's")
+      .oneOf(levels);
 }
 
 int runSymbolize() {

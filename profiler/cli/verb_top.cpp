@@ -1,5 +1,4 @@
 // `heapprof top`: pprof's `top`, byte for byte.
-#include "CLI/CLI.hpp"
 
 #include "profiler/analysis/analyses.h"
 #include "profiler/cli/output.h"
@@ -15,8 +14,8 @@ std::vector<std::string> files;
 
 }  // namespace
 
-void addTopFlags(CLI::App& app) {
-  app.add_option("FILE", files, "dumps, or any pprof profiles; several are merged")->required();
+void addTopFlags(FlagSet& app) {
+  app.addOption("FILE", files, "dumps, or any pprof profiles; several are merged").required();
   flags.addFilters(app);
   flags.addSorting(app);
   flags.addBaseline(app);

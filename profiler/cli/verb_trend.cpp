@@ -1,7 +1,6 @@
 // `heapprof trend FILE...`: many dumps as a trend, one at a time in memory.
 #include <unistd.h>
 
-#include "CLI/CLI.hpp"
 #include "absl/strings/str_cat.h"
 
 #include "profiler/analysis/trend.h"
@@ -24,14 +23,12 @@ void showCount(std::size_t done) {
 
 }  // namespace
 
-void addTrendFlags(CLI::App& app) {
-  app.add_option("FILE", files, "two dumps or more, in any order, of one program or of its builds")
-      ->required();
+void addTrendFlags(FlagSet& app) {
+  app.addOption("FILE", files, "two dumps or more, in any order, of one program or of its builds").required();
   flags.nodeCount = 12;
   flags.addFilters(app);
-  app.add_option("--nodecount", flags.nodeCount, "show at most so many stacks; 0: all")
-      ->capture_default_str();
-  app.add_flag("--stacks", fullStacks, "print whole stacks");
+  app.addOption("--nodecount", flags.nodeCount, "show at most so many stacks; 0: all").showDefault();
+  app.addFlag("--stacks", fullStacks, "print whole stacks");
   flags.addFormat(app);
 }
 

@@ -10,7 +10,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "CLI/CLI.hpp"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -136,7 +135,9 @@ TEST_F(Command, EveryFormatOfEachVerbIsWrittenAndAnyOtherRefusedBeforeReading) {
       const Done done = run(absl::StrCat(verb.name, " --format ", format, " ", filesFor(verb)));
       EXPECT_EQ(done.status, 0) << done.err;
       EXPECT_NE(done.out, "");
-      if (format == "json") EXPECT_THAT(done.out, StartsWith("{"));
+      if (format == "json") {
+        EXPECT_THAT(done.out, StartsWith("{"));
+      }
     }
     expectRefused(absl::StrCat(verb.name, " --format xml ", filesFor(verb)), "xml");
   }

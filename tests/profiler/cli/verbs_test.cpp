@@ -40,7 +40,8 @@ TEST(Verbs, EachExampleParses) {
     EXPECT_EQ(example[0], "heapprof");
     EXPECT_EQ(example[1], verb.name);
     CLI::App app(verb.summary, verb.name);
-    verb.addFlags(app);
+    FlagSet flags(app);
+    verb.addFlags(flags);
     std::vector<std::string> arguments = normalizedArguments({example.begin() + 2, example.end()}, app);
     std::reverse(arguments.begin(), arguments.end());
     EXPECT_NO_THROW(app.parse(arguments));
@@ -50,7 +51,8 @@ TEST(Verbs, EachExampleParses) {
 TEST(Verbs, EachOptionSaysWhatItDoes) {
   for (const Verb& verb : verbs()) {
     CLI::App app(verb.summary, verb.name);
-    verb.addFlags(app);
+    FlagSet flags(app);
+    verb.addFlags(flags);
     for (const CLI::Option* option : app.get_options()) {
       EXPECT_NE(option->get_description(), "") << verb.name << " " << option->get_name();
     }
