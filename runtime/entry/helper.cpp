@@ -25,7 +25,9 @@ using os::HelperState;
 constexpr std::size_t kStackBytes = std::size_t{256} << 10;
 constexpr std::uint64_t kEndCheckNanos = 1000000000;
 
-constinit std::atomic<HelperService> serviceInForce{nullptr};
+// Filled in order by addDuty(); a hole is the end.
+constinit std::atomic<Duty> duties[kMaxDuties];
+constinit std::atomic<bool> neededFromTheStart{false};
 
 // The C library ends a process when its last thread does, and counts ours. So when the main thread has ended
 // and nobody but it (a zombie) and this thread is left, this thread does what the last one would have done.
@@ -51,14 +53,36 @@ std::uint64_t sooner(std::uint64_t a, std::uint64_t b) noexcept {
   return a < b ? a : b;
 }
 
+// Runs every duty; the nanoseconds until the first of them is due.
+std::uint64_t runDuties(std::uint32_t asked) noexcept {
+  std::uint64_t due = 0;
+  for (const std::atomic<Duty>& slot : duties) {
+    const Duty duty = slot.load(std::memory_order_acquire);  // pairs with addDuty()
+    if (duty == nullptr) break;
+    due = sooner(due, duty(asked));
+  }
+  return due;
+}
+
+// The heap's rounds are counted in time: a duty that comes more often does not bring its sleep forward.
+// `dueAt` 0: only when rung.
+std::uint64_t keepHeapUp(std::uint32_t asked, std::uint64_t* dueAt) noexcept {
+  const std::uint64_t now = os::calls().monotonicNanos();
+  if (asked == 0 && (*dueAt == 0 || now < *dueAt)) return *dueAt == 0 ? 0 : *dueAt - now;
+  const std::uint64_t due = heap::keepUp();
+  *dueAt = due == 0 ? 0 : now + due;
+  return due;
+}
+
 void* helperMain(void*) noexcept {
   std::uint64_t endCheck = 0;
+  std::uint64_t heapDueAt = 1;  // at once
   for (;;) {
     const std::uint32_t asked = os::takeRings();
     if ((asked & os::kRingThreadEnded) != 0) endCheck = kEndCheckNanos;
     if (endCheck != 0 && nobodyElseIsLeft()) exit(0);
-    if (const HelperService serve = serviceInForce.load(std::memory_order_acquire)) serve(asked);
-    os::waitForRing(sooner(heap::keepUp(), endCheck));
+    const std::uint64_t due = runDuties(asked);
+    os::waitForRing(sooner(due, sooner(keepHeapUp(asked, &heapDueAt), endCheck)));
   }
   return nullptr;
 }
@@ -109,8 +133,18 @@ void allowHelper() noexcept {
   os::helperState.compare_exchange_strong(forbidden, HelperState::kUnborn, std::memory_order_acq_rel);
 }
 
-bool startHelper(HelperService service) noexcept {
-  serviceInForce.store(service, std::memory_order_release);
+bool addDuty(Duty duty) noexcept {
+  for (std::atomic<Duty>& slot : duties) {
+    Duty expected = nullptr;
+    // release: what the duty reads is written.
+    if (slot.compare_exchange_strong(expected, duty, std::memory_order_acq_rel) || expected == duty)
+      return true;
+  }
+  return false;
+}
+
+bool startHelper() noexcept {
+  neededFromTheStart.store(true, std::memory_order_relaxed);
   const HelperState state = os::helperState.load(std::memory_order_acquire);
   if (state == HelperState::kRunning || state == HelperState::kStarting) return true;
   os::helperState.store(HelperState::kStarting, std::memory_order_release);
@@ -121,12 +155,12 @@ bool helperRuns() noexcept {
   return os::helperState.load(std::memory_order_acquire) == HelperState::kRunning;
 }
 
-void helperInChild(bool restart) noexcept {
+void helperInChild() noexcept {
   os::bell.store(0, std::memory_order_relaxed);
   os::sleepsForGood.store(false, std::memory_order_relaxed);
   if (os::helperState.load(std::memory_order_relaxed) == HelperState::kForbidden) return;
   os::helperState.store(HelperState::kUnborn, std::memory_order_relaxed);
-  if (restart) startHelper(serviceInForce.load(std::memory_order_relaxed));
+  if (neededFromTheStart.load(std::memory_order_relaxed)) startHelper();
 }
 
 }  // namespace heapprof::entry

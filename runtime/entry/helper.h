@@ -1,26 +1,36 @@
-// The one thread of ours: writes dumps that signals ask for, and keeps the heap up (purges, trims).
+// The one thread of ours: runs duties (dumps, triggers), and keeps the heap up (purges, trims).
 //
-// Invariant: started at the beginning where signals are to be served, else when the heap has passed 8 MiB,
-// from inside a slow allocation of the program's own code (never from libc's, ld.so's or an unfinished fork),
-// without a lock of ours; never in setuid programs, with background=0 or in a child that shares its parent's
-// memory. It blocks every signal. Threads do not survive fork: a child starts its own when it needs one.
-// Where the kernel refuses, slow paths do what they can, and nothing is said. An idle process with nothing
-// left to do sees no wake-ups.
+// Invariant: started at the beginning where a duty needs it, else when the heap has passed 8 MiB, from inside
+// a slow allocation of the program's own code (never from libc's, ld.so's or an unfinished fork), without a
+// lock of ours; never in setuid programs, with background=0 or in a child that shares its parent's memory. It
+// blocks every signal. Threads do not survive fork: a child starts its own when it needs one. Where the
+// kernel refuses, slow paths do what they can, and nothing is said. An idle process with nothing left to do
+// sees no wake-ups.
+//
+// To add a duty: addDuty(myDuty) in an installX() that triggers.cpp calls at start, then startHelper() if it
+// cannot wait until the heap is large. What wakes it early is a bit of os/bell.h.
 #pragma once
 
 #include <cstdint>
 
 namespace heapprof::entry {
 
-// Serves what was rung for: bits of os/bell.h.
-using HelperService = void (*)(std::uint32_t asked);
+// Called at every wake-up of the helper, also those for others, so a timed duty keeps its own clock and
+// returns what is left of it. `asked`: the bits of os/bell.h that were rung. Returns the nanoseconds until it
+// is due again; 0: only when rung. Must not wait for anything unbounded: signals and purges wait behind it.
+// Runs on the helper alone, so its state needs no lock; in a forked child that state is the parent's, copied.
+using Duty = std::uint64_t (*)(std::uint32_t asked) noexcept;
+
+inline constexpr unsigned kMaxDuties = 8;
 
 // From the constructor: from now on the heap may ask for the helper.
 void allowHelper() noexcept;
-// For triggers: now. False: refused.
-bool startHelper(HelperService service) noexcept;
+// Before the helper starts, or later (then from its next wake-up). Adding twice is adding once. False: no
+// room.
+bool addDuty(Duty duty) noexcept;
+// Now, and at once in each forked child. False: refused.
+bool startHelper() noexcept;
 bool helperRuns() noexcept;
-// `restart`: the child needs one from the start.
-void helperInChild(bool restart) noexcept;
+void helperInChild() noexcept;
 
 }  // namespace heapprof::entry

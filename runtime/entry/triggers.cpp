@@ -20,6 +20,7 @@ constinit std::atomic<bool> started{false};
 void afterForkInChild() noexcept {
   introspect::childAfterFork();
   signalTriggersInChild();
+  helperInChild();  // last: duties run at once
 }
 
 // Before the constructors of the program and of most libraries, after libc's own and the heap's (101), whose

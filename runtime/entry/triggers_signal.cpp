@@ -26,7 +26,6 @@ constexpr std::uint64_t kPatienceNanos = kSecond;
 constexpr std::uint64_t kLongestDumpNanos = 120 * kSecond;
 
 constinit std::atomic<std::uint64_t> deathAskedAt{0};
-constinit bool wanted = false;  // written by the constructor, before other threads
 
 void futexWait(std::atomic<std::uint32_t>* word, std::uint32_t seen, std::uint64_t nanos) noexcept {
   timespec timeout;
@@ -81,7 +80,7 @@ void onTermination(int signalNumber) noexcept {
   dieOf(signalNumber);
 }
 
-void serve(std::uint32_t asked) noexcept {
+std::uint64_t serve(std::uint32_t asked) noexcept {
   const int death = static_cast<int>(asked >> os::kRingDeathShift);
   if (death != 0) {
     if (hasSomethingToDump()) {
@@ -93,6 +92,7 @@ void serve(std::uint32_t asked) noexcept {
       base::logLine("no dump for this signal: another one is being written");
     }
   }
+  return 0;
 }
 
 bool dispositionIsDefault(int signalNumber) noexcept {
@@ -123,8 +123,7 @@ void installSignalTriggers() noexcept {
         "dump=signal and dump=term need the helper thread, which background=0 forbids: no dumps by signal");
     return;
   }
-  wanted = true;
-  if (!startHelper(serve)) {
+  if (!addDuty(serve) || !startHelper()) {
     base::logLine("no dumps by signal: the helper thread could not be started");
     return;
   }
@@ -138,10 +137,8 @@ void installSignalTriggers() noexcept {
   }
 }
 
-// Threads do not survive fork; the handlers do, so the child needs a helper of its own.
 void signalTriggersInChild() noexcept {
   deathAskedAt.store(0, std::memory_order_relaxed);
-  helperInChild(wanted);
 }
 
 }  // namespace heapprof::entry
