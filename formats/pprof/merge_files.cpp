@@ -11,7 +11,7 @@
 namespace heapprof::formats {
 namespace {
 
-// What a merge of it costs, roughly; the heap snapshot does not count: at most one is kept.
+// What a merge of it costs, roughly; of heap snapshots only the stacks count: of the rest one is kept.
 std::size_t sizeOf(const ProfileColumns& profile) {
   std::size_t bytes = 0;
   for (const std::string& text : profile.strings) bytes += sizeof text + text.size();
@@ -19,7 +19,15 @@ std::size_t sizeOf(const ProfileColumns& profile) {
          profile.samples.values.size() * sizeof(std::int64_t) +
          profile.samples.locations.size() * sizeof(Row) + profile.samples.labels.key.size() * 24 +
          profile.locations.size() * 32 + profile.functions.size() * 32 +
-         profile.locations.lineFunction.size() * 20;
+         profile.locations.lineFunction.size() * 20 +
+         static_cast<std::size_t>(profile.heapSnapshot.stacks().id_size()) * 300;
+}
+
+// For their variances; pages and totals are those of the last dump.
+void keepOnlyStacks(heapprof::HeapSnapshot* snapshot) {
+  heapprof::HeapSnapshot kept;
+  if (snapshot->has_stacks()) *kept.mutable_stacks() = std::move(*snapshot->mutable_stacks());
+  *snapshot = std::move(kept);
 }
 
 class FileMerger {
@@ -28,10 +36,7 @@ class FileMerger {
 
   absl::Status add(ProfileColumns profile, const std::string& path) {
     if (profile.hasHeapSnapshot) {
-      for (Held& held : batch_) {
-        held.profile.hasHeapSnapshot = false;
-        held.profile.heapSnapshot.Clear();
-      }
+      for (Held& held : batch_) keepOnlyStacks(&held.profile.heapSnapshot);
     }
     batchBytes_ += sizeOf(profile);
     batch_.push_back({std::move(profile), path});

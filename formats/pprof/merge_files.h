@@ -3,7 +3,7 @@
 // Invariant: the result is mergeProfiles() of all of them in the order given. Memory: about three times the
 // result, or of the largest file, whatever the number of files: what was read is merged as soon as it is as
 // large as the result so far (so no byte is merged more than about twice). Of the heap snapshots the last one
-// is kept. Thread-safe: no shared state.
+// is kept, and of all others what errors need (stack_sums.h). Thread-safe: no shared state.
 #pragma once
 
 #include <functional>

@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 
 #include "formats/pprof/row_bytes.h"
+#include "formats/pprof/stack_sums.h"
 
 namespace heapprof::formats {
 namespace {
@@ -306,8 +307,8 @@ class Merger {
       for (const std::uint64_t index : from_->heapSnapshot.stacks().sample_index()) {
         named[index] = true;
       }
-      snapshotSamples_.assign(samples.size(), kNoRow);
     }
+    mergedRows_.assign(samples.size(), kNoRow);
     for (std::size_t i = 0; i < samples.size(); ++i) {
       if (!named[i] && isZero(*from_, i)) {
         continue;
@@ -319,9 +320,13 @@ class Merger {
         sum = static_cast<std::int64_t>(static_cast<std::uint64_t>(sum) +
                                         value * static_cast<std::uint64_t>(input.scale));
       }
-      if (keeps) {
-        snapshotSamples_[i] = row;
-      }
+      mergedRows_[i] = row;
+    }
+    if (inputs_.size() > 1 && snapshotOf_ != nullptr) {
+      stackSums_.add(from_->heapSnapshot.stacks(), mergedRows_, input.scale);
+    }
+    if (keeps) {
+      snapshotSamples_ = mergedRows_;
     }
   }
 
@@ -383,7 +388,7 @@ class Merger {
     }
     out_.hasHeapSnapshot = true;
     out_.heapSnapshot = snapshotOf_->profile->heapSnapshot;
-    if (!out_.heapSnapshot.has_stacks()) {
+    if (inputs_.size() == 1 && !out_.heapSnapshot.has_stacks()) {
       return;
     }
     for (std::uint64_t& index : *out_.heapSnapshot.mutable_stacks()->mutable_sample_index()) {
@@ -393,13 +398,12 @@ class Merger {
     if (inputs_.size() == 1) {
       return;
     }
-    // Of the sums these are not: they say how well one input's own figures are known.
-    heapprof::Stacks& stacks = *out_.heapSnapshot.mutable_stacks();
-    stacks.clear_variance_inuse_bytes();
-    stacks.clear_variance_alloc_bytes();
-    stacks.clear_raw_allocations();
-    stacks.clear_raw_frees();
-    stacks.clear_raw_live();
+    // What the parts know of their own figures becomes what is known of the sums.
+    std::vector<bool> goes(out_.samples.size());
+    for (std::size_t row = 0; row < goes.size(); ++row) {
+      goes[row] = isZero(out_, row);
+    }
+    stackSums_.putInto(goes, &out_.heapSnapshot);
   }
 
   absl::Span<const MergeInput> inputs_;
@@ -410,7 +414,8 @@ class Merger {
   RowBytes key_, lines_, sampleKey_;
   std::vector<std::uint64_t> labelRows_;
   const MergeInput* snapshotOf_ = nullptr;
-  std::vector<Row> snapshotSamples_;
+  std::vector<Row> mergedRows_, snapshotSamples_;  // of the current input, of the kept snapshot's
+  StackSums stackSums_;
   std::vector<bool> referred_;
 };
 

@@ -1,5 +1,5 @@
 // Several files as one dump, merged as pprof merges them.
-// Invariant: of heap snapshots the last file's is kept, and standard errors are not known any more. Memory
+// Invariant: of heap snapshots the last file's is kept; standard errors are those of the sums. Memory
 // follows the result, not the number of files (formats/pprof/merge_files.h).
 #pragma once
 

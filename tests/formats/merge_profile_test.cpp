@@ -2,6 +2,7 @@
 #include "formats/pprof/merge_profile.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -263,12 +264,106 @@ TEST(MergeProfiles, TheLastPositiveSnapshotIsKeptAndPointsToItsStacks) {
   const auto both = mergeProfiles({{&a, 1}, {&b, 1}});
   ASSERT_TRUE(both.ok());
   EXPECT_EQ(both->heapSnapshot.header().sequence(), 2u);
-  // A sum's error is not that of one of its parts; one input's own stays.
-  EXPECT_GT(b.heapSnapshot.stacks().variance_inuse_bytes_size(), 0);
-  EXPECT_EQ(both->heapSnapshot.stacks().variance_inuse_bytes_size(), 0);
-  EXPECT_EQ(both->heapSnapshot.stacks().raw_live_size(), 0);
-  EXPECT_EQ(mergeProfiles({{&b, 1}})->heapSnapshot.stacks().variance_inuse_bytes_size(),
-            b.heapSnapshot.stacks().variance_inuse_bytes_size());
+}
+
+// Of each stack by its addresses, what the snapshot says of errors, folded into one number; NaN: nothing.
+std::map<std::string, double> variancesOf(const ProfileColumns& profile) {
+  std::map<std::string, double> byStack;
+  std::vector<double> of(profile.samples.size(), std::nan(""));
+  const heapprof::Stacks& stacks = profile.heapSnapshot.stacks();
+  for (int row = 0; row < stacks.variance_inuse_bytes_size(); ++row) {
+    of[stacks.sample_index(row)] =
+        stacks.variance_inuse_bytes(row) + 1e6 * stacks.variance_alloc_bytes(row) +
+        (row < stacks.raw_live_size() ? 1e12 * static_cast<double>(stacks.raw_live(row)) : 0);
+  }
+  for (std::size_t i = 0; i < profile.samples.size(); ++i) {
+    std::string key;
+    for (auto k = profile.samples.locationBegin[i]; k < profile.samples.locationBegin[i + 1]; ++k) {
+      absl::StrAppend(&key, profile.locations.address[profile.samples.locations[k]], " ");
+    }
+    byStack[key] += of[i];
+  }
+  return byStack;
+}
+
+// A dump each of whose stacks has its own variances and counts, the first `left` stacks left out.
+Profile dumpWithErrors(double factor, int left) {
+  Profile profile = testing::dumpLikeProfile();
+  profile.mutable_sample()->SwapElements(3, 4);  // its first and last are one stack: now the last is not
+  heapprof::Stacks& stacks = *profile.mutable_heap_snapshot()->mutable_stacks();
+  stacks.Clear();
+  for (int i = left; i < profile.sample_size(); ++i) {
+    stacks.add_id(static_cast<std::uint64_t>(100 + i));
+    stacks.add_sample_index(static_cast<std::uint64_t>(i));
+    stacks.add_variance_inuse_bytes(factor * (i + 1));
+    stacks.add_variance_alloc_bytes(factor * (i + 2));
+    stacks.add_raw_allocations(9);
+    stacks.add_raw_frees(2);
+    stacks.add_raw_live(7);
+    stacks.add_allocated_bytes(64);
+    stacks.add_kind(1);
+  }
+  profile.mutable_heap_snapshot()->clear_samples();
+  return profile;
+}
+
+TEST(MergeProfiles, VariancesAndRawCountsOfASumAreSums) {
+  const ProfileColumns a = columnsOf(dumpWithErrors(3, 0)), b = columnsOf(dumpWithErrors(5, 0));
+  const auto merged = mergeProfiles({{&a, 1}, {&b, 1}});
+  ASSERT_TRUE(merged.ok()) << merged.status().message();
+  const auto ofA = variancesOf(a), ofB = variancesOf(b), ofSum = variancesOf(*merged);
+  ASSERT_EQ(ofSum.size(), ofA.size());
+  for (const auto& [stack, variance] : ofSum) EXPECT_DOUBLE_EQ(variance, ofA.at(stack) + ofB.at(stack));
+  EXPECT_EQ(validate(*merged, "merged"), absl::OkStatus());
+  // A subtraction's errors add as well; counts of a difference there are none.
+  const auto less = mergeProfiles({{&a, 1}, {&b, -1}});
+  ASSERT_TRUE(less.ok());
+  EXPECT_EQ(less->heapSnapshot.stacks().raw_live_size(), 0);
+  // One input's own stay as they are.
+  EXPECT_EQ(mergeProfiles({{&b, 1}})->heapSnapshot.stacks().raw_live_size(),
+            b.heapSnapshot.stacks().raw_live_size());
+}
+
+TEST(MergeProfiles, AStackThatOnlyAnEarlierDumpHoldsKeepsItsErrors) {
+  Profile earlier = dumpWithErrors(3, 0), later = dumpWithErrors(5, 0);
+  later.mutable_sample()->RemoveLast();
+  heapprof::Stacks& stacks = *later.mutable_heap_snapshot()->mutable_stacks();
+  const int last = stacks.id_size() - 1;
+  stacks.mutable_id()->Truncate(last);
+  stacks.mutable_sample_index()->Truncate(last);
+  stacks.mutable_variance_inuse_bytes()->Truncate(last);
+  stacks.mutable_variance_alloc_bytes()->Truncate(last);
+  for (auto* column : {stacks.mutable_raw_allocations(), stacks.mutable_raw_frees(),
+                       stacks.mutable_raw_live(), stacks.mutable_allocated_bytes()}) {
+    column->Truncate(last);
+  }
+  stacks.mutable_kind()->Truncate(last);
+  const ProfileColumns a = columnsOf(earlier), b = columnsOf(later);
+  const auto merged = mergeProfiles({{&a, 1}, {&b, 1}});
+  ASSERT_TRUE(merged.ok()) << merged.status().message();
+  const auto ofA = variancesOf(a), ofB = variancesOf(b), ofSum = variancesOf(*merged);
+  ASSERT_EQ(ofA.size(), ofB.size() + 1);
+  ASSERT_EQ(ofSum.size(), ofA.size());
+  for (const auto& [stack, variance] : ofSum) {
+    const auto also = ofB.find(stack);
+    EXPECT_DOUBLE_EQ(variance, ofA.at(stack) + (also == ofB.end() ? 0 : also->second));
+  }
+}
+
+TEST(MergeProfiles, OnePartWithoutErrorsLeavesTheSumWithout) {
+  const ProfileColumns a = columnsOf(dumpWithErrors(3, 1)), b = columnsOf(dumpWithErrors(5, 0));
+  const auto merged = mergeProfiles({{&a, 1}, {&b, 1}});
+  ASSERT_TRUE(merged.ok()) << merged.status().message();
+  int unknown = 0;
+  for (const auto& [stack, variance] : variancesOf(*merged)) unknown += std::isnan(variance) ? 1 : 0;
+  EXPECT_EQ(unknown, 1);
+  EXPECT_EQ(merged->heapSnapshot.stacks().raw_live_size(), 0);
+  ProfileColumns none = a;
+  none.hasHeapSnapshot = false;
+  none.heapSnapshot.Clear();
+  const auto without = mergeProfiles({{&none, 1}, {&b, 1}});
+  ASSERT_TRUE(without.ok());
+  for (const auto& [stack, variance] : variancesOf(*without)) EXPECT_TRUE(std::isnan(variance)) << stack;
 }
 
 class MergeFiles : public ::testing::Test {
