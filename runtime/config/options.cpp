@@ -24,6 +24,7 @@ enum class OptionType : std::uint8_t {
   kDepth,
   kUnwinder,
   kPurge,
+  kThp,
   kFlag,
   kHelp
 };
@@ -78,6 +79,8 @@ bool store(const Row& row, Text value, Options* out) noexcept {
       return parseUnwinder(value, &out->unwinder);
     case OptionType::kPurge:
       return parsePurge(value, &out->purge);
+    case OptionType::kThp:
+      return parseThp(value, &out->thp);
     case OptionType::kFlag:
       return parseFlag(value, memberOf<bool>(row, out));
     case OptionType::kHelp:
@@ -104,6 +107,8 @@ const char* examplesFor(OptionType type) noexcept {
       return "auto, fp or libunwind";
     case OptionType::kPurge:
       return "auto, eager, never or seconds from 1 to 3600";
+    case OptionType::kThp:
+      return "auto, never or always";
     case OptionType::kFlag:
       return "0 or 1";
     case OptionType::kHelp:
@@ -323,6 +328,11 @@ void format(const Row& row, const Options& options, Line* out) noexcept {
       break;
     case OptionType::kPurge:
       formatPurge(options.purge, out);
+      break;
+    case OptionType::kThp:
+      *out << (options.thp == ThpMode::kNever    ? "never"
+               : options.thp == ThpMode::kAlways ? "always"
+                                                 : "auto");
       break;
     case OptionType::kFlag:
       *out << (*reinterpret_cast<const bool*>(member) ? "1" : "0");

@@ -13,6 +13,12 @@ namespace heapprof::config {
 
 enum class Unwinder : std::uint8_t { kAuto, kFramePointer, kLibunwind };
 
+enum class ThpMode : std::uint8_t {
+  kAuto,    // as the administrator's setting allows
+  kNever,   // none is formed, and where the kernel would of itself it is told not to
+  kAlways,  // also where the administrator's setting says never
+};
+
 enum class PurgeMode : std::uint8_t { kAuto, kEager, kNever, kAfter };
 
 struct PurgeRule {
@@ -42,6 +48,7 @@ struct Options {
   std::uint64_t recordsBytes = std::uint64_t{64} << 20;  // cap on memory for live records
   std::uint64_t reserveBytes = 0;                        // 0: chosen from RAM and RLIMIT_AS
   PurgeRule purge;
+  ThpMode thp = ThpMode::kAuto;
   bool background = true;  // the helper thread
   bool log = true;
 

@@ -170,6 +170,13 @@ bool parsePurge(Text text, PurgeRule* out) noexcept {
   return *out = {PurgeMode::kAfter, static_cast<std::uint32_t>(seconds)}, true;
 }
 
+bool parseThp(Text text, ThpMode* out) noexcept {
+  if (equal(text, textOf("auto"))) return *out = ThpMode::kAuto, true;
+  if (equal(text, textOf("never"))) return *out = ThpMode::kNever, true;
+  if (equal(text, textOf("always"))) return *out = ThpMode::kAlways, true;
+  return false;
+}
+
 bool parseUnwinder(Text text, Unwinder* out) noexcept {
   if (equal(text, textOf("auto"))) return *out = Unwinder::kAuto, true;
   if (equal(text, textOf("fp"))) return *out = Unwinder::kFramePointer, true;

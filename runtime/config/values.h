@@ -28,6 +28,7 @@ bool parseNumber(Text text, std::uint64_t* out) noexcept;
 bool parseFlag(Text text, bool* out) noexcept;  // 1, 0, on, off, yes, no, true, false
 bool parseTriggers(Text text, DumpTriggers* out) noexcept;
 bool parsePurge(Text text, PurgeRule* out) noexcept;  // auto, eager, never, seconds from 1 to 3600
+bool parseThp(Text text, ThpMode* out) noexcept;      // auto, never, always
 bool parseUnwinder(Text text, Unwinder* out) noexcept;
 
 // "USR2", "SIGUSR2" or "12"; 0 where unknown or one that cannot be caught.

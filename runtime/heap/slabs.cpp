@@ -314,7 +314,7 @@ Slab* makeSlab(Heap& heap, std::uint8_t sizeClass) noexcept {
   slab.samples = 0;
   slab.sizeClass = sizeClass;
   slab.kind = SlabKind::kSlab;
-  slab.pushPending = slab.kept = slab.trimmed = slab.lookedThrough = false;
+  slab.pushPending = slab.kept = slab.trimmed = slab.lookedThrough = slab.spared = false;
   slab.gone = 0;
   slab.zeroed = zeroed;
   slab.owner.store(reinterpret_cast<std::uint64_t>(&heap) | (isMedium(sizeClass) ? kMediumOwner : 0),

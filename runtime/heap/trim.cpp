@@ -2,6 +2,7 @@
 
 #include "runtime/heap/slab_map.h"
 #include "runtime/os/os.h"
+#include "runtime/pages/huge.h"
 
 namespace heapprof::heap {
 namespace {
@@ -68,14 +69,10 @@ bool isFree(const Shape& shape, const Objects& freeObjects, std::uint32_t page) 
   return true;
 }
 
-// True: it is worth walking its list.
-bool isWorthALook(const Slab& slab) noexcept {
+// Freed since the last look.
+std::uint32_t freedObjects(const Slab& slab) noexcept {
   const std::uint32_t pushed = RemoteWord::unpack(slab.remote.load(std::memory_order_relaxed)).count;
-  const std::uint32_t freed = static_cast<std::uint32_t>(slab.armed - slab.countdown) + pushed;
-  if (slab.lookedThrough && freed == 0) return false;
-  const std::uint32_t out = slab.handed - freed;
-  if (out + trimmedObjects(slab) >= slab.carved) return false;  // nothing is listed
-  return kSizeClasses[slab.sizeClass].size >= kAlwaysWorthIt || out * 4 <= slab.carved;
+  return static_cast<std::uint32_t>(slab.armed - slab.countdown) + pushed;
 }
 
 // Marks what the list holds. False: it is no list of free objects (the program wrote to one after it had
@@ -108,9 +105,23 @@ void* rethread(const Slab& slab, const Shape& shape, const Objects& objects, con
 
 }  // namespace
 
+std::uint32_t outstandingObjects(const Slab& slab) noexcept {
+  return slab.handed - freedObjects(slab);
+}
+
+bool isWorthALook(const Slab& slab) noexcept {
+  if (slab.state == SlabState::kCurrent) return false;
+  if (slab.lookedThrough && freedObjects(slab) == 0) return false;
+  const std::uint32_t out = outstandingObjects(slab);
+  if (out + trimmedObjects(slab) >= slab.carved) return false;  // nothing is listed
+  return kSizeClasses[slab.sizeClass].size >= kAlwaysWorthIt || out * 4 <= slab.carved;
+}
+
 void Discards::add(std::uintptr_t start, std::size_t bytes) noexcept {
   pass_.advisedBytes += bytes;
   pending_ += bytes;
+  pages::Unit& unit = pages::unitOf(pages::granuleOf(reinterpret_cast<void*>(start)));
+  if (pages::breakUnit(unit, start)) ++pass_.hugePagesBroken;
   if (count_ != 0) {
     os::Range& last = ranges_[count_ - 1];
     if (reinterpret_cast<std::uintptr_t>(last.start) + last.bytes == start) {
@@ -199,8 +210,31 @@ Chain takeTrimmed(Slab& slab) noexcept {
   return {list, 1, false, true};
 }
 
+std::uint32_t countFreePages(Heap& heap, Slab& slab) noexcept {
+  const Shape shape = shapeOf(slab);
+  if (slab.state == SlabState::kCurrent) return 0;
+  void* list = takeList(heap, slab);
+  if (slab.handed == 0) {
+    giveList(heap, slab, list);
+    return shape.pages;
+  }
+  Objects objects;
+  std::uint32_t count = 0;
+  if (mark(slab, shape, list, &objects)) {
+    forEachGone(slab, [&](std::uint32_t, std::uint32_t first, std::uint32_t last) {
+      for (std::uint32_t i = first; i < last; ++i) objects.set(i);
+    });
+    for (std::uint32_t page = 0; page < shape.pages; ++page) count += isFree(shape, objects, page) ? 1 : 0;
+  }
+  slab.spared = count != 0;
+  slab.lookedThrough = true;
+  giveList(heap, slab, list);
+  return count;
+}
+
 void trim(Heap& heap, Slab& slab, Discards& discards) noexcept {
-  if (slab.state == SlabState::kCurrent || !isWorthALook(slab)) return;
+  if (slab.state == SlabState::kCurrent || (!slab.spared && !isWorthALook(slab))) return;
+  slab.spared = false;
   void* list = takeList(heap, slab);
   if (slab.handed == 0) return giveList(heap, slab, list);  // empty: it ends
   const Shape shape = shapeOf(slab);

@@ -53,6 +53,14 @@ inline std::uint32_t listedObjects(const Slab& slab) noexcept {
   return static_cast<std::uint32_t>(slab.carved - slab.handed) - trimmedObjects(slab);
 }
 
+// In use, in bins, in remote caches, in `remote`, as the counts say without a look at the list.
+std::uint32_t outstandingObjects(const Slab& slab) noexcept;
+// True: it is worth walking its list.
+bool isWorthALook(const Slab& slab) noexcept;
+// Pages that no object in use touches: those that are gone, and those that trim() would give back. It may
+// end.
+std::uint32_t countFreePages(Heap& heap, Slab& slab) noexcept;
+
 // Objects of the first gone page; of medium classes one, the others become the list, which must be empty.
 Chain takeTrimmed(Slab& slab) noexcept;
 

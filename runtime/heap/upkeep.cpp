@@ -1,14 +1,13 @@
 #include "runtime/heap/upkeep.h"
 
-#include <time.h>
-
 #include "runtime/config/options.h"
 #include "runtime/heap/pool.h"
-#include "runtime/heap/slab_map.h"
 #include "runtime/heap/slabs.h"
 #include "runtime/heap/trim.h"
+#include "runtime/heap/trim_unit.h"
 #include "runtime/os/bell.h"
 #include "runtime/os/os.h"
+#include "runtime/pages/forming.h"
 #include "runtime/pages/pages.h"
 
 namespace heapprof::heap {
@@ -22,16 +21,12 @@ constexpr std::uint64_t kShare = 200;  // of the time that passes
 
 constinit std::uint64_t startedNanos = 0;  // the helper's own
 
-std::uint64_t ownCpuNanos() noexcept {
-  timespec now = {};
-  if (clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now) != 0) return 0;
-  return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<std::uint64_t>(now.tv_nsec);
-}
+constinit std::uint64_t formingCpuNanos = 0;  // the helper's own; forming has a budget of its own
 
 // Nanoseconds until the time spent is within bounds again.
 std::uint64_t overspent(std::uint64_t now) noexcept {
   const std::uint64_t allowed = kCreditNanos + (now - startedNanos) / kShare;
-  const std::uint64_t spent = ownCpuNanos();
+  const std::uint64_t spent = os::threadCpuNanos() - formingCpuNanos;
   return spent <= allowed ? 0 : (spent - allowed) * kShare;
 }
 
@@ -41,7 +36,7 @@ constexpr std::uint32_t kSliceSlabs = 128;
 class Pass {
  public:
   explicit Pass(bool evenMoved) noexcept
-      : discards_(evenMoved ? pages::PurgeReason::kApi : pages::PurgeReason::kTrim) {
+      : asked_(evenMoved), discards_(evenMoved ? pages::PurgeReason::kApi : pages::PurgeReason::kTrim) {
     beginPass();
     lockUpkeep();
     Heap* sleepers = borrowSleepers(evenMoved, nullptr);
@@ -65,12 +60,9 @@ class Pass {
   std::uint64_t advisedBytes() const noexcept { return discards_.advisedBytes(); }
 
   // False: the heaps are wanted back.
-  bool visit(Slab* slab) noexcept {
-    Heap* heap = ownerOf(slab->owner.load(std::memory_order_relaxed));
-    // Of a heap that is not borrowed nothing but the owner word may be looked at.
-    if (heap == nullptr || !heap->borrowed) return true;
-    if (slab->kind == SlabKind::kSlab) trim(*heap, *slab, discards_);
-    if (++sliceSlabs_ < kSliceSlabs) return true;
+  bool visit(pages::Granule unit) noexcept {
+    sliceSlabs_ += trimUnit(unit, asked_, discards_);
+    if (sliceSlabs_ < kSliceSlabs) return true;
     endSlice();
     unlockUpkeep();  // fork, and whoever wants a heap, get in here
     lockUpkeep();
@@ -84,6 +76,7 @@ class Pass {
     sliceSlabs_ = 0;
   }
 
+  bool asked_;
   Heap* heaps_;
   Discards discards_;
   std::uint32_t sliceSlabs_ = 0;
@@ -97,8 +90,8 @@ std::uint64_t trimEverything(bool evenMoved) noexcept {
   for (std::size_t r = 0; r < pages::regionCount(); ++r) {
     const pages::Region& region = pages::regionAt(r);
     const pages::Granule end = region.first + region.committed.load(std::memory_order_acquire);
-    for (pages::Granule at = region.first; at < end; ++at) {
-      if (!pass.visit(slabAt(at))) return pass.advisedBytes();
+    for (pages::Granule at = region.first; at < end; at += pages::kUnitGranules) {
+      if (!pass.visit(at)) return pass.advisedBytes();
     }
   }
   return pass.advisedBytes();
@@ -130,22 +123,47 @@ bool trimIsDue(std::uint64_t now) noexcept {
 
 }  // namespace
 
+namespace {
+
+constinit std::uint64_t nextRoundNanos = 0;  // the helper's own, as all of these
+constinit std::uint64_t lastActivity = 0;
+constinit std::uint32_t quietRounds = 0;
+
+// Trims and purges. Returns the nanoseconds until the next round; 0: nothing to wait for.
+std::uint64_t round(std::uint64_t now) noexcept {
+  if (now < nextRoundNanos) return nextRoundNanos - now;  // woken for something else
+  std::uint64_t pause = overspent(now);
+  if (pause == 0) {
+    const std::uint64_t activityNow = activity();
+    bool busy = activityNow != lastActivity;
+    lastActivity = activityNow;
+    if (trimIsDue(now) && trimEverything(false) != 0) busy = true;
+    if (pages::keepUp()) busy = true;
+    quietRounds = busy ? 0 : quietRounds + 1;
+  }
+  pause = pause > kRoundNanos ? pause : kRoundNanos;
+  nextRoundNanos = now + pause;
+  return quietRounds > kQuietRounds ? 0 : pause;
+}
+
+std::uint64_t form() noexcept {
+  const std::uint64_t before = os::threadCpuNanos();
+  const std::uint64_t pause = pages::formHugePages(quietRounds != 0);
+  formingCpuNanos += os::threadCpuNanos() - before;
+  return pause;
+}
+
+}  // namespace
+
 std::uint64_t keepUp() noexcept {
-  static constinit std::uint64_t lastActivity = 0;  // the helper's own, as is the next
-  static constinit std::uint32_t quietRounds = 0;
   const std::uint64_t now = os::calls().monotonicNanos();
   if (startedNanos == 0) startedNanos = now;
-  if (const std::uint64_t pause = overspent(now); pause != 0)
-    return pause > kRoundNanos ? pause : kRoundNanos;
-  const std::uint64_t activityNow = activity();
-  bool busy = activityNow != lastActivity;
-  lastActivity = activityNow;
-  if (trimIsDue(now) && trimEverything(false) != 0) busy = true;
-  if (pages::keepUp()) busy = true;
-  quietRounds = busy ? 0 : quietRounds + 1;
+  const std::uint64_t forRound = round(now);
   // Set one round before the last look: whoever makes work later rings.
   os::sleepsForGood.store(quietRounds >= kQuietRounds, std::memory_order_seq_cst);
-  return quietRounds > kQuietRounds ? 0 : kRoundNanos;
+  const std::uint64_t forForming = form();
+  if (forRound == 0 || forForming == 0) return forRound + forForming;
+  return forRound < forForming ? forRound : forForming;
 }
 
 }  // namespace heapprof::heap

@@ -1,5 +1,6 @@
 #include "runtime/os/fake.h"
 
+#include <cstring>
 #include <errno.h>
 
 namespace heapprof::os {
@@ -13,6 +14,7 @@ struct Plan {
   std::atomic<std::uint64_t> made{0};
   std::atomic<std::uint64_t> failFrom{0};  // 0: never
   std::atomic<std::uint64_t> failTo{0};    // inclusive
+  std::atomic<int> error{0};               // 0: the usual one
 };
 
 constinit Plan plans[kKinds];
@@ -22,13 +24,22 @@ constinit std::atomic<bool> ownClock{false};
 constinit std::atomic<std::uint64_t> monotonicNow{0};
 constinit std::atomic<std::uint64_t> realtimeNow{0};
 
+constinit std::atomic<const char*> redirectFrom{nullptr};
+constinit std::atomic<const char*> redirectTo{nullptr};
+
+const char* redirected(const char* path) noexcept {
+  const char* from = redirectFrom.load(std::memory_order_relaxed);
+  return from != nullptr && std::strcmp(path, from) == 0 ? redirectTo.load(std::memory_order_relaxed) : path;
+}
+
 bool due(Plan& plan) noexcept {
   const std::uint64_t number = plan.made.fetch_add(1, std::memory_order_relaxed) + 1;
   const std::uint64_t from = plan.failFrom.load(std::memory_order_relaxed);
   return from != 0 && number >= from && number <= plan.failTo.load(std::memory_order_relaxed);
 }
 
-void arm(Plan& plan, std::uint64_t nth, std::uint64_t more) noexcept {
+void arm(Plan& plan, std::uint64_t nth, std::uint64_t more, int error = 0) noexcept {
+  plan.error.store(error, std::memory_order_relaxed);
   const std::uint64_t now = plan.made.load(std::memory_order_relaxed);
   plan.failTo.store(nth == 0 ? 0 : now + nth + more, std::memory_order_relaxed);
   plan.failFrom.store(nth == 0 ? 0 : now + nth, std::memory_order_relaxed);
@@ -42,7 +53,8 @@ bool fails(CallKind kind) noexcept {
   if (memory && due(memoryPlan)) answer = true;
   if (!answer) return false;
   failed.fetch_add(1, std::memory_order_relaxed);
-  errno = kind < CallKind::kOpenRead ? ENOMEM : EIO;
+  const int error = plans[static_cast<std::size_t>(kind)].error.load(std::memory_order_relaxed);
+  errno = error != 0 ? error : kind < CallKind::kOpenRead ? ENOMEM : EIO;
   return true;
 }
 
@@ -78,17 +90,26 @@ constinit const Calls fakeCalls = {
         [](void* start, std::size_t bytes) {
           return !fails(CallKind::kCollapse) && kernel().collapse(start, bytes);
         },
+    .cold = [](void* start,
+               std::size_t bytes) { return !fails(CallKind::kCold) && kernel().cold(start, bytes); },
     .moveMapping =
         [](void* from, void* to, std::size_t bytes) {
           return !fails(CallKind::kMoveMapping) && kernel().moveMapping(from, to, bytes);
         },
-    .openRead = [](const char* path) { return fails(CallKind::kOpenRead) ? -1 : kernel().openRead(path); },
+    .openRead =
+        [](const char* path) {
+          return fails(CallKind::kOpenRead) ? -1 : kernel().openRead(redirected(path));
+        },
     .createNew =
         [](const char* path, std::uint32_t mode) {
           return fails(CallKind::kCreateNew) ? -1 : kernel().createNew(path, mode);
         },
     .read = [](int fd, void* buffer,
                std::size_t bytes) { return fails(CallKind::kRead) ? -1L : kernel().read(fd, buffer, bytes); },
+    .readAt =
+        [](int fd, void* buffer, std::size_t bytes, std::uint64_t offset) {
+          return fails(CallKind::kRead) ? -1L : kernel().readAt(fd, buffer, bytes, offset);
+        },
     .write =
         [](int fd, const void* buffer, std::size_t bytes) {
           return fails(CallKind::kWrite) ? -1L : kernel().write(fd, buffer, bytes);
@@ -127,6 +148,7 @@ Fake::Fake() noexcept {
   clear(memoryPlan);
   failed.store(0, std::memory_order_relaxed);
   ownClock.store(false, std::memory_order_relaxed);
+  redirect(nullptr, nullptr);
   replaceCalls(&fakeCalls);
 }
 
@@ -134,8 +156,13 @@ Fake::~Fake() {
   replaceCalls(nullptr);
 }
 
-void Fake::failNth(CallKind kind, std::uint64_t nth, std::uint64_t more) noexcept {
-  arm(plans[static_cast<std::size_t>(kind)], nth, more);
+void Fake::failNth(CallKind kind, std::uint64_t nth, std::uint64_t more, int error) noexcept {
+  arm(plans[static_cast<std::size_t>(kind)], nth, more, error);
+}
+
+void Fake::redirect(const char* path, const char* instead) noexcept {
+  redirectTo.store(instead, std::memory_order_relaxed);
+  redirectFrom.store(path, std::memory_order_relaxed);
 }
 
 void Fake::failNthMemoryCall(std::uint64_t nth, std::uint64_t more) noexcept {

@@ -22,6 +22,7 @@ enum class CallKind : std::uint8_t {
   kMapMetadata,
   kAdviseHuge,
   kCollapse,
+  kCold,
   kMoveMapping,
   kOpenRead,
   kCreateNew,
@@ -41,8 +42,9 @@ class Fake {
   Fake(const Fake&) = delete;
   Fake& operator=(const Fake&) = delete;
 
-  // The nth (from 1) call of this kind from now on fails, and so do `more` after it. 0: none fails.
-  void failNth(CallKind kind, std::uint64_t nth, std::uint64_t more = 0) noexcept;
+  // The nth (from 1) call of this kind from now on fails, and so do `more` after it. 0: none fails. `error`
+  // is what errno says then; 0: the usual one.
+  void failNth(CallKind kind, std::uint64_t nth, std::uint64_t more = 0, int error = 0) noexcept;
   // The nth call of any kind that asks for memory (reserve, commit, mapMetadata) fails, and so do `more`
   // after it.
   void failNthMemoryCall(std::uint64_t nth, std::uint64_t more = 0) noexcept;
@@ -52,6 +54,9 @@ class Fake {
   // From now on both clocks stand still at these values until moved.
   void setClock(std::uint64_t monotonicNanos, std::uint64_t realtimeNanos) noexcept;
   void advanceClock(std::uint64_t nanos) noexcept;
+  // Files opened from now on that have the first path are the second one: what /sys and /proc say. Null:
+  // none. Both texts must outlive the fake.
+  void redirect(const char* path, const char* instead) noexcept;
 };
 
 }  // namespace heapprof::os

@@ -17,6 +17,9 @@
 #ifndef MADV_COLLAPSE
 #define MADV_COLLAPSE 25
 #endif
+#ifndef MADV_COLD
+#define MADV_COLD 20
+#endif
 #ifndef MADV_POPULATE_WRITE
 #define MADV_POPULATE_WRITE 23
 #endif
@@ -107,6 +110,9 @@ bool adviseHuge(void* start, std::size_t bytes, bool huge) noexcept {
 bool collapse(void* start, std::size_t bytes) noexcept {
   return madvise(start, bytes, MADV_COLLAPSE) == 0;
 }
+bool cold(void* start, std::size_t bytes) noexcept {
+  return madvise(start, bytes, MADV_COLD) == 0;
+}
 bool moveMapping(void* from, void* to, std::size_t bytes) noexcept {
   return mremap(from, bytes, bytes, MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, to) != MAP_FAILED;
 }
@@ -122,6 +128,13 @@ long readFile(int fd, void* buffer, std::size_t bytes) noexcept {
   long count = 0;
   do {
     count = syscall(SYS_read, fd, buffer, bytes);
+  } while (count < 0 && errno == EINTR);
+  return count;
+}
+long readFileAt(int fd, void* buffer, std::size_t bytes, std::uint64_t offset) noexcept {
+  long count = 0;
+  do {
+    count = syscall(SYS_pread64, fd, buffer, bytes, offset);
   } while (count < 0 && errno == EINTR);
   return count;
 }
@@ -174,10 +187,12 @@ constinit const Calls kernelCalls = {
     .mapMetadata = mapMetadata,
     .adviseHuge = adviseHuge,
     .collapse = collapse,
+    .cold = cold,
     .moveMapping = moveMapping,
     .openRead = openRead,
     .createNew = createNew,
     .read = readFile,
+    .readAt = readFileAt,
     .write = writeFile,
     .close = closeFile,
     .renameNoReplace = renameNoReplace,
@@ -192,6 +207,10 @@ constinit const Calls kernelCalls = {
 constinit std::atomic<const Calls*> callsInForce{&kernelCalls};
 
 }  // namespace
+
+std::uint64_t threadCpuNanos() noexcept {
+  return nanosOf(CLOCK_THREAD_CPUTIME_ID);
+}
 
 const Calls& calls() noexcept {
   return *callsInForce.load(std::memory_order_acquire);

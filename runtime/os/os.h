@@ -35,12 +35,15 @@ struct Calls {
   bool (*residentPages)(void* start, std::size_t bytes, unsigned char* pages);
   void* (*mapMetadata)(std::size_t bytes);  // fresh zeroed pages, own mapping; null on failure
   bool (*adviseHuge)(void* start, std::size_t bytes, bool huge);  // MADV_HUGEPAGE / MADV_NOHUGEPAGE
-  bool (*collapse)(void* start, std::size_t bytes);               // MADV_COLLAPSE
-  bool (*moveMapping)(void* from, void* to, std::size_t bytes);   // mremap(MAYMOVE|FIXED|DONTUNMAP)
-  int (*openRead)(const char* path);                              // O_RDONLY|O_CLOEXEC; -1 on failure
-  int (*createNew)(const char* path, std::uint32_t mode);         // O_CREAT|O_EXCL|O_WRONLY|O_CLOEXEC
-  long (*read)(int fd, void* buffer, std::size_t bytes);          // restarts on EINTR
-  long (*write)(int fd, const void* buffer, std::size_t bytes);   // restarts on EINTR; may be short
+  bool (*collapse)(void* start, std::size_t bytes);               // MADV_COLLAPSE (Linux 6.1)
+  // MADV_COLD (Linux 5.4): least recently used from now on; of a part of a huge page, that it is split.
+  bool (*cold)(void* start, std::size_t bytes);
+  bool (*moveMapping)(void* from, void* to, std::size_t bytes);  // mremap(MAYMOVE|FIXED|DONTUNMAP)
+  int (*openRead)(const char* path);                             // O_RDONLY|O_CLOEXEC; -1 on failure
+  int (*createNew)(const char* path, std::uint32_t mode);        // O_CREAT|O_EXCL|O_WRONLY|O_CLOEXEC
+  long (*read)(int fd, void* buffer, std::size_t bytes);         // restarts on EINTR
+  long (*readAt)(int fd, void* buffer, std::size_t bytes, std::uint64_t offset);
+  long (*write)(int fd, const void* buffer, std::size_t bytes);  // restarts on EINTR; may be short
   bool (*close)(int fd);
   bool (*renameNoReplace)(const char* from, const char* to);  // false with EEXIST when `to` exists
   bool (*unlink)(const char* path);
@@ -55,10 +58,11 @@ void replaceCalls(const Calls* table) noexcept;  // tests only; null: back to th
 
 const Calls& kernel() noexcept;  // the kernel's own, for a fake to pass on to
 
-Geometry geometry() noexcept;       // read once, then constant
-std::size_t pageBytes() noexcept;   // geometry().pageBytes without opening a file
-std::uint64_t threadId() noexcept;  // gettid, cached per thread
-void forgetThreadId() noexcept;     // in a forked child: its only thread has a new one
+Geometry geometry() noexcept;             // read once, then constant
+std::size_t pageBytes() noexcept;         // geometry().pageBytes without opening a file
+std::uint64_t threadId() noexcept;        // gettid, cached per thread
+std::uint64_t threadCpuNanos() noexcept;  // processor time of the calling thread; 0: not known
+void forgetThreadId() noexcept;           // in a forked child: its only thread has a new one
 std::size_t physicalMemoryBytes() noexcept;
 
 }  // namespace heapprof::os

@@ -3,6 +3,8 @@
 #include "runtime/base/bits.h"
 #include "runtime/base/fatal.h"
 #include "runtime/os/os.h"
+#include "runtime/pages/forming.h"
+#include "runtime/pages/huge.h"
 #include "runtime/pages/scores.h"
 
 namespace heapprof::pages {
@@ -107,7 +109,8 @@ void Book::takeRunOut(Granule first, std::uint32_t granules) noexcept {
   }
 }
 
-void Book::collect(bool placedUnits, unsigned mostUsed, std::uint64_t most) noexcept {
+void Book::collect(bool placedUnits, unsigned mostUsed, unsigned mostUsedOfHuge,
+                   std::uint64_t most) noexcept {
   std::uint32_t& highest = highestUnit_[placedUnits ? 1 : 0];
   bool passedOver = false;  // something that a later call may want: the mark stays there
   for (std::size_t r = regionCount(); r-- > 0;) {
@@ -122,7 +125,7 @@ void Book::collect(bool placedUnits, unsigned mostUsed, std::uint64_t most) noex
       if ((unit.use != Use::kNone) != placedUnits) continue;
       std::uint64_t todo = load(unit.backed) & ~load(unit.used);
       if (todo == 0) continue;
-      if (base::bitCount(load(unit.used)) > mostUsed) {
+      if (base::bitCount(load(unit.used)) > (isHuge(unit) ? mostUsedOfHuge : mostUsed)) {
         passedOver = true;
         continue;
       }
@@ -142,11 +145,16 @@ void Book::collect(bool placedUnits, unsigned mostUsed, std::uint64_t most) noex
 
 bool Book::takeOut(std::uint64_t most, Reach reach) noexcept {
   constexpr unsigned kSparse = kUnitGranules / 2;
-  constexpr unsigned kDense = kUnitGranules * 9 / 10;
-  collect(false, kUnitGranules, most);
-  for (const unsigned mostUsed : {kSparse, kDense, kUnitGranules}) {
-    if (!out.hasRoom() || out.granules >= most || (mostUsed > kDense && reach == Reach::kSparing)) break;
-    collect(true, mostUsed, most);
+  constexpr unsigned kBelowDense = kDenseGranules - 1;
+  const bool sparesDense = reach == Reach::kSparing || (reach == Reach::kIdle && formingIsOn());
+  const unsigned mostOfHuge = reach == Reach::kPressed ? kUnitGranules
+                              : reach == Reach::kAll   ? kBelowDense
+                                                       : kSparseGranules;
+  if (hugeUnits() != 0) collect(false, 0, 0, most);  // whole ones first: nothing is broken for them
+  if (out.hasRoom() && out.granules < most) collect(false, kUnitGranules, mostOfHuge, most);
+  for (const unsigned mostUsed : {kSparse, kBelowDense, kUnitGranules}) {
+    if (!out.hasRoom() || out.granules >= most || (mostUsed > kBelowDense && sparesDense)) break;
+    collect(true, mostUsed, mostUsed < mostOfHuge ? mostUsed : mostOfHuge, most);
   }
   return out.count != 0;
 }

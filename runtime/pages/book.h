@@ -34,7 +34,9 @@ struct Batch {
 // How far purging may go inside the units of slabs and medium spans.
 enum class Reach : std::uint8_t {
   kSparing,  // dense units (nine tenths in use) are not broken for the little that is free in them
-  kAll,
+  kIdle,     // neither, where huge pages are formed; huge pages only when they are sparse (huge.h)
+  kAll,      // all but what is free in a dense huge page
+  kPressed,  // all there is: memory is short
 };
 
 struct Book {
@@ -46,6 +48,7 @@ struct Book {
   std::uint64_t usedGranules = 0;
   std::uint64_t outGranules = 0;
   std::uint64_t freeBackedGranules = 0;
+  std::uint64_t sparedGranules = 0;  // free and backed when purging by demand last found nothing it may take
   std::uint64_t purgedBytes = 0;
   std::uint64_t refaultedGranules = 0;
   std::uint64_t nowNanos = 0;              // of the last reading
@@ -63,6 +66,9 @@ struct Book {
   // Not in use any longer, and in nobody's list: to the extents, or back to the list of its unit.
   void fileFree(Granule first, std::uint32_t granules) noexcept;
 
+  // Free, backed memory may lie up to here from now on.
+  void raiseMarks(Granule last) noexcept;
+
   // Fills `out` with at most `most` free, backed granules: first long spans, then the units of slabs and
   // medium spans, the sparsest first; each time from the highest address down, because placement fills from
   // the lowest up. False: there was nothing.
@@ -72,9 +78,8 @@ struct Book {
   std::uint64_t putBack(std::uint64_t discarded) noexcept;
 
  private:
-  void collect(bool placedUnits, unsigned mostUsed, std::uint64_t most) noexcept;
+  void collect(bool placedUnits, unsigned mostUsed, unsigned mostUsedOfHuge, std::uint64_t most) noexcept;
   void takeRunOut(Granule first, std::uint32_t granules) noexcept;
-  void raiseMarks(Granule last) noexcept;
 
   // No unit above it has free, backed granules; one for free extents, one for units that placement fills.
   std::uint32_t highestUnit_[2] = {};

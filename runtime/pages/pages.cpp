@@ -8,6 +8,8 @@
 #include "runtime/os/bell.h"
 #include "runtime/os/os.h"
 #include "runtime/pages/book.h"
+#include "runtime/pages/forming.h"
+#include "runtime/pages/huge.h"
 #include "runtime/pages/scores.h"
 
 extern char** environ;
@@ -15,6 +17,9 @@ extern char** environ;
 namespace heapprof::pages {
 
 constinit Book book;
+// Held by whoever has a batch out, across its system calls, so always taken before the page lock; and around
+// the collapse of a unit.
+constinit base::Mutex purgeLock;
 
 namespace {
 
@@ -151,7 +156,10 @@ std::uint64_t settle(std::uint32_t granules) noexcept {
   if (mode == config::PurgeMode::kNever) return kNothingDue;
   if (mode == config::PurgeMode::kEager) return book.freeBackedGranules > kLittle ? kLittle : kNothingDue;
   const std::uint64_t target = book.demand.target();
+  if (book.sparedGranules > book.freeBackedGranules) book.sparedGranules = book.freeBackedGranules;
   if (book.usedGranules + book.freeBackedGranules <= target) return kNothingDue;
+  if (book.sparedGranules != 0 && book.freeBackedGranules <= book.sparedGranules + kLittle)
+    return kNothingDue;
   return target > book.usedGranules ? target - book.usedGranules : 0;
 }
 
@@ -159,9 +167,6 @@ void giveBack(Granule first, std::uint32_t granules) noexcept {
   book.markFree(first, granules);
   book.fileFree(first, granules);
 }
-
-// Held by whoever has a batch out, across its system calls, so always taken before the page lock.
-constinit base::Mutex purgeLock;
 
 // Adds what of the range is resident; a batch is at most 16 MiB, so the calls are few.
 void countResident(std::uintptr_t start, std::size_t bytes, PurgePass* pass,
@@ -180,6 +185,21 @@ void countResident(std::uintptr_t start, std::size_t bytes, PurgePass* pass,
   }
 }
 
+// A part of a huge page frees nothing unless it is split first.
+void breakEnds(const Batch::Run& run, PurgePass* pass) noexcept {
+  const Granule last = run.first + run.granules - 1;
+  for (Granule at = run.first; at <= last;) {
+    const Granule next = (at | (kUnitGranules - 1)) + 1;
+    Unit& unit = unitOf(at);
+    if (at % kUnitGranules == 0 && next - 1 <= last) {
+      forgetHuge(unit);
+    } else if (breakUnit(unit, addressOf(at))) {
+      ++pass->hugePagesBroken;
+    }
+    at = next;
+  }
+}
+
 std::uint64_t discardOut(PurgePass* pass) noexcept {
   std::uint64_t discarded = 0;
   for (std::uint32_t i = 0; i < book.out.count; ++i) {
@@ -190,6 +210,7 @@ std::uint64_t discardOut(PurgePass* pass) noexcept {
     countResident(start, bytes, pass, &resident);
     pass->advisedBytes += bytes;
     pass->residentBytes += resident;
+    breakEnds(run, pass);
     if (!os::calls().discard(reinterpret_cast<void*>(start), bytes)) continue;
     pass->returnedBytes += resident;
     discarded |= std::uint64_t{1} << i;
@@ -200,7 +221,8 @@ static_assert(Batch::kMostRuns <= 64, "one bit a run");
 
 // Discards free, backed granules, a batch at a time, until at most `keep` are left. Purge lock held, page
 // lock not.
-std::uint64_t purgeDownTo(std::uint64_t keep, Reach reach, PurgeReason reason) noexcept {
+std::uint64_t purgeDownTo(std::uint64_t keep, Reach reach, PurgeReason reason,
+                          bool* exhausted = nullptr) noexcept {
   std::uint64_t returned = 0;
   PurgePass pass;
   pass.startNanos = os::calls().monotonicNanos();
@@ -210,7 +232,12 @@ std::uint64_t purgeDownTo(std::uint64_t keep, Reach reach, PurgeReason reason) n
     {
       base::MutexGuard guard(book.lock);
       book.nowNanos = os::calls().monotonicNanos();
-      if (book.freeBackedGranules <= keep || !book.takeOut(book.freeBackedGranules - keep, reach)) break;
+      if (book.freeBackedGranules <= keep) break;
+      if (!book.takeOut(book.freeBackedGranules - keep, reach)) {
+        if (reach == Reach::kSparing) book.sparedGranules = book.freeBackedGranules;
+        if (exhausted != nullptr) *exhausted = true;
+        break;
+      }
     }
     // `out` is read without the page lock: only who holds the purge lock writes it.
     const std::uint64_t discarded = discardOut(&pass);
@@ -418,8 +445,9 @@ bool keepUp() noexcept {
   }
   if (!excess) return false;
   base::MutexGuard guard(purgeLock);
-  purgeDownTo(keep, Reach::kAll, PurgeReason::kDemand);
-  return true;
+  bool exhausted = false;
+  purgeDownTo(keep, Reach::kIdle, PurgeReason::kDemand, &exhausted);
+  return !exhausted;  // what is left lies in huge pages that stay whole
 }
 
 Totals totals() noexcept {
@@ -439,9 +467,11 @@ void prepareFork() noexcept {
   book.lock.lock();
 }
 void parentAfterFork() noexcept {
+  noteFork();
   book.lock.unlock();
 }
 void childAfterFork() noexcept {
+  noteFork();
   // Whoever had a batch out is not here. Its granules are free again, as backed: they may read as anything.
   if (book.out.count != 0) book.putBack(0);
   book.lock.reset();

@@ -4,6 +4,7 @@
 #include <sys/resource.h>
 
 #include "runtime/os/os.h"
+#include "runtime/pages/huge.h"
 
 namespace heapprof::pages {
 namespace {
@@ -97,6 +98,7 @@ Region* appendRegion(std::size_t bytes) noexcept {
   region.first = static_cast<Granule>(first);
   region.granules = granules;
   region.committed.store(0, std::memory_order_relaxed);
+  adviseRegion(region);
   regionsInUse.store(index + 1, std::memory_order_release);
   return &region;
 }

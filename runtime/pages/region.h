@@ -34,6 +34,9 @@ struct alignas(64) Unit {
   std::uint16_t bucket;
   std::atomic<std::uint32_t> purgedMillis;  // when a part of it was last given back (scores.h)
   Use use;  // kSmall, kMedium: its granules are placed by the bitmap; else it belongs to the extents
+  std::atomic<std::uint8_t> huge;  // 1: it was made one huge page, and no part of it has gone since (huge.h)
+  std::uint8_t refusals;           // the helper's own, as the next: collapses refused in a row
+  std::uint32_t triedMillis;       // when it was last looked at for forming
 };
 static_assert(sizeof(Unit) == 64);
 

@@ -16,7 +16,7 @@ constexpr std::uint64_t kMillisecond = 1'000'000;
 using Counter = std::atomic<std::uint64_t>;
 
 struct Row {
-  Counter number, start, duration, reason, advised, resident, returned, kept, known;
+  Counter number, start, duration, reason, advised, resident, returned, kept, known, broken;
   Counter refaulted[kAges];
 };
 constinit Row rows[kRows];
@@ -34,11 +34,17 @@ void add(Counter& counter, std::uint64_t value) noexcept {
 }
 
 PurgeRow copyOf(const Row& row) noexcept {
-  PurgeRow copy = {get(row.number),     get(row.start),
-                   get(row.duration),   static_cast<PurgeReason>(get(row.reason)),
-                   get(row.advised),    get(row.resident),
-                   get(row.returned),   get(row.kept),
-                   get(row.known) != 0, {}};
+  PurgeRow copy = {get(row.number),
+                   get(row.start),
+                   get(row.duration),
+                   static_cast<PurgeReason>(get(row.reason)),
+                   get(row.advised),
+                   get(row.resident),
+                   get(row.returned),
+                   get(row.kept),
+                   get(row.known) != 0,
+                   get(row.broken),
+                   {}};
   for (unsigned i = 0; i < kAges; ++i) copy.refaultedBytes[i] = get(row.refaulted[i]);
   return copy;
 }
@@ -60,6 +66,7 @@ void notePass(const PurgePass& pass) noexcept {
   set(row.returned, pass.returnedBytes);
   set(row.kept, pass.keptBytes);
   set(row.known, pass.residencyKnown ? 1 : 0);
+  set(row.broken, pass.hugePagesBroken);
   // release: who reads the number reads this pass's figures.
   row.number.store(number, std::memory_order_release);
   add(advised, pass.advisedBytes);

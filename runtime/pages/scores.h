@@ -30,6 +30,7 @@ struct PurgePass {
   std::uint64_t residentBytes = 0;  // of these, just before
   std::uint64_t returnedBytes = 0;  // resident ones whose advice was taken
   std::uint64_t keptBytes = 0;      // free and backed, left on purpose
+  std::uint64_t hugePagesBroken = 0;
   bool residencyKnown = true;
 };
 
@@ -41,6 +42,7 @@ struct PurgeRow {
   PurgeReason reason;
   std::uint64_t advisedBytes, residentBytes, returnedBytes, keptBytes;
   bool residencyKnown;
+  std::uint64_t hugePagesBroken;
   std::uint64_t refaultedBytes[kAges];
 };
 

@@ -41,9 +41,9 @@ inline double cpu() {
   return seconds(usage.ru_utime) + seconds(usage.ru_stime);
 }
 
-// A figure of /proc/self/status in KiB ("VmHWM", "VmRSS"); ru_maxrss of a child of a large parent lies.
-inline long statusKiB(const char* name) {
-  std::FILE* file = std::fopen("/proc/self/status", "r");
+// A figure in KiB of a file of lines "Name: figure kB"; -1: not there.
+inline long fileKiB(const char* path, const char* name) {
+  std::FILE* file = std::fopen(path, "r");
   if (file == nullptr) return -1;
   char line[256];
   long value = -1;
@@ -54,6 +54,10 @@ inline long statusKiB(const char* name) {
   }
   std::fclose(file);
   return value;
+}
+// "VmHWM", "VmRSS"; ru_maxrss of a child of a large parent lies.
+inline long statusKiB(const char* name) {
+  return fileKiB("/proc/self/status", name);
 }
 
 // Measures from construction to report().

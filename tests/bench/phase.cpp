@@ -3,7 +3,7 @@
 // before, plus every page that holds a live byte.
 //
 //   phase [MiB] [threads] [survivors %] [clustered 0|1] [threads live on 0|1] [child 0|1] [idle s] [purge
-//   0|1]
+//   0|1] [rest before the fall, s]
 //
 // The slots live in mappings of their own, so that the program's books move no figure. The cheapest way to
 // fault what was given back is measured by touching as much of a fresh mapping, a byte a page, on as many
@@ -32,6 +32,7 @@ struct Plan {
   bool clustered, liveOn, child;
   long idleSeconds;
   bool purge;
+  long restSeconds;
 };
 Plan plan;
 
@@ -179,6 +180,9 @@ Floor floorOfPages() {
   return {bytes, distinct};
 }
 
+double hugeMiB() {
+  return static_cast<double>(bench::fileKiB("/proc/self/smaps_rollup", "AnonHugePages")) / 1024;
+}
 double rssMiB() {
   return static_cast<double>(bench::statusKiB("VmRSS")) / 1024;
 }
@@ -244,12 +248,15 @@ int main(int argc, char** argv) {
   plan.child = bench::argument(argc, argv, 6, 0) != 0;
   plan.idleSeconds = bench::argument(argc, argv, 7, 5);
   plan.purge = bench::argument(argc, argv, 8, 0) != 0;
+  plan.restSeconds = bench::argument(argc, argv, 9, 0);
   prepare();
   const double baseline = rssMiB();
   const double start = bench::now();
   everybody(Step::kGrow);
   const double grown = bench::now() - start;
+  sleepUntil(bench::now() + static_cast<double>(plan.restSeconds));
   const double full = rssMiB();
+  const double hugeFull = hugeMiB();
   const pid_t child = plan.child ? startChild() : 0;
   everybody(Step::kFall);
   if (plan.purge) malloc_trim(0);
@@ -263,6 +270,7 @@ int main(int argc, char** argv) {
   const Floor floor = floorOfPages();
   sleepUntil(fallen + static_cast<double>(plan.idleSeconds));
   const double afterAll = rssMiB();
+  const double hugeAfterAll = hugeMiB();
   // The workers' slots and what else the program touched since are in both figures.
   double slots = 0;
   for (std::size_t i = 0; i < plan.threads; ++i)
@@ -283,8 +291,9 @@ int main(int argc, char** argv) {
   std::printf(
       "family=phase live_mib=%.1f slots_mib=%.1f baseline_mib=%.1f floor_mib=%.1f grow=%.3f full_mib=%.1f "
       "fallen_mib=%.1f rss1_mib=%.1f rss5_mib=%.1f rss1_floor=%.3f rss5_floor=%.3f idle_cpu=%.4f "
-      "regrow=%.4f regrow_faults=%ld cheapest=%.4f wall=%.4f peak_rss_kib=%ld\n",
+      "regrow=%.4f regrow_faults=%ld cheapest=%.4f huge_full_mib=%.1f huge5_mib=%.1f wall=%.4f "
+      "peak_rss_kib=%ld\n",
       static_cast<double>(floor.liveBytes) / 1048576, slots, baseline, best, grown, full, atOnce, afterOne,
-      afterAll, afterOne / best, afterAll / best, idleCpu, regrown, regrowFaults, warm, regrown,
-      bench::statusKiB("VmHWM"));
+      afterAll, afterOne / best, afterAll / best, idleCpu, regrown, regrowFaults, warm, hugeFull,
+      hugeAfterAll, regrown, bench::statusKiB("VmHWM"));
 }
