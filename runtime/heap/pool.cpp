@@ -99,6 +99,7 @@ Heap* adopt() noexcept {
   heap->held.store(true, std::memory_order_relaxed);
   heap->threadId.store(os::threadId(), std::memory_order_relaxed);
   heap->slot = exited ? nullptr : &self;
+  heap->tick();  // a thread that only frees makes no other slow call
   return heap;
 }
 
@@ -207,7 +208,8 @@ Heap* borrowSleepers(bool all, Heap* list) noexcept {
     const std::uint64_t ticks = heap->ticks.load(std::memory_order_relaxed);
     const bool moved = ticks != heap->ticksSeen;
     heap->ticksSeen = ticks;
-    if ((moved && !all) || ticks == heap->ticksTrimmed || !takeFromSleeper(*heap)) continue;
+    const bool woken = heap->inbox.load(std::memory_order_relaxed) != pages::kNoGranule;
+    if ((moved && !all) || (ticks == heap->ticksTrimmed && !woken) || !takeFromSleeper(*heap)) continue;
     heap->slot = nullptr;
     heap->borrowed = true;
     heap->threadId.store(0, std::memory_order_relaxed);
