@@ -25,6 +25,8 @@ enum class OptionType : std::uint8_t {
   kUnwinder,
   kPurge,
   kThp,
+  kKeep,
+  kControl,
   kFlag,
   kHelp
 };
@@ -81,6 +83,14 @@ bool store(const Row& row, Text value, Options* out) noexcept {
       return parsePurge(value, &out->purge);
     case OptionType::kThp:
       return parseThp(value, &out->thp);
+    case OptionType::kKeep: {
+      std::uint64_t keep = 0;
+      if (!parseDigits(value, &keep) || keep > kMostKept) return false;
+      out->keep = static_cast<std::uint32_t>(keep);
+      return true;
+    }
+    case OptionType::kControl:
+      return parseControl(value, &out->control);
     case OptionType::kFlag:
       return parseFlag(value, memberOf<bool>(row, out));
     case OptionType::kHelp:
@@ -94,7 +104,7 @@ const char* examplesFor(OptionType type) noexcept {
     case OptionType::kBytes:
       return "a size such as 512k, 64KiB or 1g";
     case OptionType::kTriggers:
-      return "exit, term, signal:USR2 or none, joined by +";
+      return "exit, term, signal:USR2, interval:60s, growth:64m, peak, near-limit:90% or none, joined by +";
     case OptionType::kPath:
       return "a file name of 1 to 511 letters";
     case OptionType::kPatterns:
@@ -109,6 +119,10 @@ const char* examplesFor(OptionType type) noexcept {
       return "auto, eager, never or seconds from 1 to 3600";
     case OptionType::kThp:
       return "auto, never or always";
+    case OptionType::kKeep:
+      return "a number from 0 to 1000";
+    case OptionType::kControl:
+      return "0, 1 or a path of at most 107 letters with a / in it";
     case OptionType::kFlag:
       return "0 or 1";
     case OptionType::kHelp:
@@ -252,28 +266,6 @@ const char* calledName() noexcept {
   return name;
 }
 
-void formatTriggers(const DumpTriggers& dump, Line* out) noexcept {
-  const char* separator = "";
-  if (dump.atExit) {
-    *out << "exit";
-    separator = "+";
-  }
-  if (dump.atTermination) {
-    *out << separator << "term";
-    separator = "+";
-  }
-  if (dump.signal == 0) {
-    if (separator[0] == '\0') *out << "none";
-    return;
-  }
-  *out << separator << "signal:";
-  if (const char* name = signalName(dump.signal)) {
-    *out << name;
-  } else {
-    out->number(static_cast<std::uint64_t>(dump.signal));
-  }
-}
-
 const char* nameOf(Unwinder unwinder) noexcept {
   switch (unwinder) {
     case Unwinder::kFramePointer:
@@ -334,6 +326,12 @@ void format(const Row& row, const Options& options, Line* out) noexcept {
                : options.thp == ThpMode::kAlways ? "always"
                                                  : "auto");
       break;
+    case OptionType::kKeep:
+      out->number(options.keep);
+      break;
+    case OptionType::kControl:
+      *out << (options.control.path[0] != '\0' ? options.control.path : options.control.on ? "1" : "0");
+      break;
     case OptionType::kFlag:
       *out << (*reinterpret_cast<const bool*>(member) ? "1" : "0");
       break;
@@ -354,6 +352,7 @@ int parse(const char* text, const char* executableName, Options* out, const char
   if (whole.size == 0 || equal(whole, textOf("0"))) {
     out->sampleBytes = 0;
     out->dump = DumpTriggers();
+    out->control = Control();
     return 0;
   }
   // A program that `only` leaves out must stay quiet, complaints included: shells start many of them.
@@ -367,6 +366,7 @@ int parse(const char* text, const char* executableName, Options* out, const char
   if (!out->active) {
     out->sampleBytes = 0;
     out->dump = DumpTriggers();
+    out->control = Control();
   }
   return findings.complaints;
 }

@@ -28,12 +28,29 @@ struct PurgeRule {
 
 struct DumpTriggers {
   bool atExit = false;
-  bool atTermination = false;  // SIGINT and SIGTERM, where their disposition is the default
-  int signal = 0;              // 0: none
-  bool isWritten = false;      // dump= stands in HEAPPROF; else these are its defaults
+  bool atTermination = false;         // SIGINT and SIGTERM, where their disposition is the default
+  int signal = 0;                     // 0: none
+  std::uint32_t intervalSeconds = 0;  // 0: none
+  std::uint64_t growthBytes = 0;      // 0: none
+  bool atPeak = false;
+  std::uint32_t nearLimitPercent = 0;  // of the cgroup's limit; 0: none
+  bool isWritten = false;              // dump= stands in HEAPPROF; else these are its defaults
+
+  // These are looked for by the helper thread, on a clock.
+  bool areTimed() const noexcept {
+    return intervalSeconds != 0 || growthBytes != 0 || atPeak || nearLimitPercent != 0;
+  }
+};
+
+inline constexpr std::size_t kControlBytes = 108;  // what a socket's address holds
+
+struct Control {
+  bool on = false;
+  char path[kControlBytes] = {};  // "": the default place
 };
 
 inline constexpr std::size_t kPathBytes = 512;
+inline constexpr std::uint32_t kMostKept = 1000;
 
 struct Options {
   bool active = false;            // HEAPPROF set, not empty, not "0", and `only` matches
@@ -49,6 +66,8 @@ struct Options {
   std::uint64_t reserveBytes = 0;                        // 0: chosen from RAM and RLIMIT_AS
   PurgeRule purge;
   ThpMode thp = ThpMode::kAuto;
+  std::uint32_t keep = 0;  // dumps of this process that stay; 0: all
+  Control control;
   bool background = true;  // the helper thread
   bool log = true;
 

@@ -27,30 +27,6 @@ constexpr SignalName kSignals[] = {
 constexpr int kFirstRealTime = 34;  // SIGRTMIN as programs see it; 32 and 33 belong to libc
 constexpr int kLastRealTime = 64;
 
-// The part of `text` before the next `separator`, which is taken off.
-Text cut(Text* text, char separator) noexcept {
-  std::size_t length = 0;
-  while (length < text->size && text->data[length] != separator) ++length;
-  const Text piece{text->data, length};
-  const std::size_t used = length < text->size ? length + 1 : length;
-  *text = {text->data + used, text->size - used};
-  return piece;
-}
-
-bool parseDigits(Text text, std::uint64_t* out) noexcept {
-  if (text.size == 0) return false;
-  std::uint64_t value = 0;
-  for (std::size_t i = 0; i < text.size; ++i) {
-    if (text.data[i] < '0' || text.data[i] > '9') return false;
-    if (__builtin_mul_overflow(value, std::uint64_t{10}, &value) ||
-        __builtin_add_overflow(value, static_cast<std::uint64_t>(text.data[i] - '0'), &value)) {
-      return false;
-    }
-  }
-  *out = value;
-  return true;
-}
-
 bool matches(Text pattern, Text name) noexcept {
   // The classic walk with one point of return: the last star and where it began to match.
   std::size_t p = 0;
@@ -90,6 +66,33 @@ bool equal(Text a, Text b) noexcept {
 
 bool contains(Text text, char wanted) noexcept {
   return text.size != 0 && std::memchr(text.data, wanted, text.size) != nullptr;
+}
+
+Text cut(Text* text, char separator) noexcept {
+  std::size_t length = 0;
+  while (length < text->size && text->data[length] != separator) ++length;
+  const Text piece{text->data, length};
+  const std::size_t used = length < text->size ? length + 1 : length;
+  *text = {text->data + used, text->size - used};
+  return piece;
+}
+
+bool parseDigits(Text text, std::uint64_t* out) noexcept {
+  if (text.size == 0) return false;
+  std::uint64_t value = 0;
+  for (std::size_t i = 0; i < text.size; ++i) {
+    if (text.data[i] < '0' || text.data[i] > '9') return false;
+    if (__builtin_mul_overflow(value, std::uint64_t{10}, &value) ||
+        __builtin_add_overflow(value, static_cast<std::uint64_t>(text.data[i] - '0'), &value)) {
+      return false;
+    }
+  }
+  *out = value;
+  return true;
+}
+
+bool startsWith(Text text, Text prefix) noexcept {
+  return text.size >= prefix.size && equal({text.data, prefix.size}, prefix);
 }
 
 bool parseBytes(Text text, std::uint64_t* out) noexcept {
@@ -138,27 +141,6 @@ bool parseFlag(Text text, bool* out) noexcept {
   return false;
 }
 
-bool parseTriggers(Text text, DumpTriggers* out) noexcept {
-  if (text.size == 0 || text.data[text.size - 1] == '+') return false;
-  DumpTriggers triggers;
-  const bool none = equal(text, textOf("none"));
-  while (text.size != 0 && !none) {
-    Text trigger = cut(&text, '+');
-    if (equal(trigger, textOf("exit"))) {
-      triggers.atExit = true;
-    } else if (equal(trigger, textOf("term"))) {
-      triggers.atTermination = true;
-    } else {
-      const Text kind = cut(&trigger, ':');
-      if (!equal(kind, textOf("signal"))) return false;
-      triggers.signal = signalNumber(trigger);
-      if (triggers.signal == 0) return false;
-    }
-  }
-  *out = triggers;
-  return true;
-}
-
 bool parsePurge(Text text, PurgeRule* out) noexcept {
   if (equal(text, textOf("auto"))) return *out = {PurgeMode::kAuto, 0}, true;
   if (equal(text, textOf("eager"))) return *out = {PurgeMode::kEager, 0}, true;
@@ -175,6 +157,18 @@ bool parseThp(Text text, ThpMode* out) noexcept {
   if (equal(text, textOf("never"))) return *out = ThpMode::kNever, true;
   if (equal(text, textOf("always"))) return *out = ThpMode::kAlways, true;
   return false;
+}
+
+bool parseControl(Text text, Control* out) noexcept {
+  Control control;
+  if (!parseFlag(text, &control.on)) {
+    const bool isPath = contains(text, '/') && text.data[text.size - 1] != '/';
+    if (!isPath || text.size >= sizeof control.path) return false;
+    std::memcpy(control.path, text.data, text.size);
+    control.on = true;
+  }
+  *out = control;
+  return true;
 }
 
 bool parseUnwinder(Text text, Unwinder* out) noexcept {

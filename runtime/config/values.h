@@ -20,15 +20,19 @@ struct Text {
 Text textOf(const char* terminated) noexcept;
 bool equal(Text a, Text b) noexcept;  // letters in either case
 bool contains(Text text, char wanted) noexcept;
+bool startsWith(Text text, Text prefix) noexcept;  // letters in either case
+// The part of `text` before the next `separator`, which is taken off both.
+Text cut(Text* text, char separator) noexcept;
 
 // Decimal digits, then nothing or k, m, g, t, each also as kb or kib: powers of 1024. "b" alone is taken too.
 bool parseBytes(Text text, std::uint64_t* out) noexcept;
+bool parseDigits(Text text, std::uint64_t* out) noexcept;
 // Decimal digits, or 0x and hexadecimal ones.
 bool parseNumber(Text text, std::uint64_t* out) noexcept;
-bool parseFlag(Text text, bool* out) noexcept;  // 1, 0, on, off, yes, no, true, false
-bool parseTriggers(Text text, DumpTriggers* out) noexcept;
+bool parseFlag(Text text, bool* out) noexcept;        // 1, 0, on, off, yes, no, true, false
 bool parsePurge(Text text, PurgeRule* out) noexcept;  // auto, eager, never, seconds from 1 to 3600
 bool parseThp(Text text, ThpMode* out) noexcept;      // auto, never, always
+bool parseControl(Text text, Control* out) noexcept;  // a flag, or a path
 bool parseUnwinder(Text text, Unwinder* out) noexcept;
 
 // "USR2", "SIGUSR2" or "12"; 0 where unknown or one that cannot be caught.
@@ -57,5 +61,9 @@ class Line {
   char data_[kCapacity + 2];
   std::size_t size_ = 0;
 };
+
+// dump=, both ways (triggers.cpp).
+bool parseTriggers(Text text, DumpTriggers* out) noexcept;
+void formatTriggers(const DumpTriggers& dump, Line* out) noexcept;
 
 }  // namespace heapprof::config

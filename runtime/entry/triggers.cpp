@@ -20,6 +20,7 @@ constinit std::atomic<bool> started{false};
 void afterForkInChild() noexcept {
   introspect::childAfterFork();
   signalTriggersInChild();
+  timedTriggersInChild();
   helperInChild();  // last: duties run at once
 }
 
@@ -64,6 +65,7 @@ void startRecording() noexcept {
       sampling::setIntervalBytes(options.sampleBytes);
     }
     installSignalTriggers();
+    installTimedTriggers();
   }
   errno = savedErrno;
 }

@@ -1,9 +1,9 @@
-// When dumps happen: at exit, at a signal, at SIGINT and SIGTERM. And the start of it all, from the library's
-// constructor.
+// When dumps happen: at exit, at a signal, at SIGINT and SIGTERM, on a clock. And the start of it all, from
+// the library's constructor.
 //
 // Invariant: with HEAPPROF unset, empty or 0 nothing here does more than note the process: no thread, no
 // handler, no file. Signal handlers only set a word and wake the helper thread, which writes the dump; it is
-// made at start (and again in a forked child), blocks every signal, and is the only thread of ours. Children
+// made at start (and again in a forked child) and blocks every signal. Children
 // that share their parent's memory (vfork) never dump, and never wake their parent's helper.
 #pragma once
 
@@ -19,5 +19,8 @@ bool hasSomethingToDump() noexcept;
 // triggers_signal.cpp
 void installSignalTriggers() noexcept;
 void signalTriggersInChild() noexcept;
+// triggers_timed.cpp
+void installTimedTriggers() noexcept;
+void timedTriggersInChild() noexcept;
 
 }  // namespace heapprof::entry

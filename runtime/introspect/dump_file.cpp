@@ -3,6 +3,7 @@
 #include <atomic>
 #include <cerrno>
 #include <cstring>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "runtime/base/fatal.h"
@@ -86,6 +87,36 @@ void finishFile(const char* temporary, int error) noexcept {
   inProgress.store(false, std::memory_order_release);
 }
 
+// keep=N: what this process wrote under the template and has not deleted, oldest first.
+struct Kept {
+  std::uint64_t number, seconds;  // the name, with the template
+  std::uint64_t device, inode;    // a name may be another's file by now
+};
+constinit Kept kept[config::kMostKept + 1];  // guarded by the dump lock
+constinit std::size_t keptCount = 0;
+
+// Deletes the oldest file where it is still ours; one that was renamed or replaced is let be.
+void dropOldest(const NameParts& parts, char* name) noexcept {
+  const Kept oldest = kept[0];
+  std::memmove(kept, kept + 1, --keptCount * sizeof kept[0]);
+  NameParts then = parts;
+  then.seconds = oldest.seconds;
+  Text text(name, kNameBytes);
+  struct stat info;
+  if (expandName(config::options().path, then, oldest.number, &text) && lstat(name, &info) == 0 &&
+      S_ISREG(info.st_mode) && info.st_dev == oldest.device && info.st_ino == oldest.inode)
+    os::calls().unlink(name);
+}
+
+// `names` holds the file just written; its temporary name is used up.
+void keepNewest(const NameParts& parts, std::uint64_t number, Names& names) noexcept {
+  const std::uint32_t keep = config::options().keep;
+  struct stat info;
+  if (keep == 0 || lstat(names.finalName, &info) != 0) return;
+  kept[keptCount++] = {number, parts.seconds, info.st_dev, info.st_ino};
+  while (keptCount > keep) dropOldest(parts, names.temporary);
+}
+
 // Preserves errno for API callers and for programs interrupted at their exit.
 class ErrnoKeeper {
  public:
@@ -132,6 +163,7 @@ int dumpUnderTemplate(DumpLock& lock, Reason reason, Names& names) noexcept {
     error = giveName(names, temporary);
     if (error != EEXIST) {
       finishFile(temporary, error);
+      if (error == 0) keepNewest(parts, number, names);
       return error;
     }
   }
@@ -219,6 +251,7 @@ void abandonFile() noexcept {
 }
 
 void forgetFileInProgress() noexcept {
+  keptCount = 0;  // the parent's
   inProgress.store(false, std::memory_order_release);
 }
 

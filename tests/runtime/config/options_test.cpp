@@ -76,6 +76,20 @@ TEST(Options, EveryKeyIsTaken) {
   EXPECT_FALSE(p.options.log);
 }
 
+TEST(Options, TriggersOnAClockAreTaken) {
+  const Parsed p = parsed("dump=interval:5m+growth:64m+peak+near-limit:85%,keep=3");
+  EXPECT_EQ(p.complaints, 0) << p.lines;
+  EXPECT_EQ(p.options.dump.intervalSeconds, 300u);
+  EXPECT_EQ(p.options.dump.growthBytes, 64u << 20);
+  EXPECT_TRUE(p.options.dump.atPeak);
+  EXPECT_EQ(p.options.dump.nearLimitPercent, 85u);
+  EXPECT_EQ(p.options.keep, 3u);
+  EXPECT_FALSE(p.options.dump.atExit);
+  EXPECT_EQ(parsed("dump=near-limit").options.dump.nearLimitPercent, 90u);
+  EXPECT_EQ(parsed("dump=interval:2h").options.dump.intervalSeconds, 7200u);
+  EXPECT_EQ(parsed("dump=interval:7").options.dump.intervalSeconds, 7u);
+}
+
 TEST(Options, SampleWithoutDumpDumpsAtExit) {
   EXPECT_TRUE(parsed("sample=1").options.dump.atExit);
   EXPECT_FALSE(parsed("sample=1,dump=none").options.dump.atExit);
@@ -103,10 +117,30 @@ TEST(Options, AWrongKeyIsNamedWithTheNearest) {
 
 TEST(Options, AWrongValueIsNamedAndTheDefaultStands) {
   const std::map<std::string, std::string> cases = {
-      {"sample=12q", "sample=12q"}, {"dump=later", "dump=later"},        {"seed=abc", "seed=abc"},
-      {"depth=0", "depth=0"},       {"depth=129", "depth=129"},          {"unwind=magic", "unwind=magic"},
-      {"records=", "records="},     {"background=maybe", "background="}, {"log=2", "log=2"},
-      {"path=", "path="},           {"dump=signal:SEGV", "signal:SEGV"}, {"sample", "sample="},
+      {"sample=12q", "sample=12q"},
+      {"dump=later", "dump=later"},
+      {"seed=abc", "seed=abc"},
+      {"depth=0", "depth=0"},
+      {"depth=129", "depth=129"},
+      {"unwind=magic", "unwind=magic"},
+      {"records=", "records="},
+      {"background=maybe", "background="},
+      {"log=2", "log=2"},
+      {"path=", "path="},
+      {"dump=signal:SEGV", "signal:SEGV"},
+      {"sample", "sample="},
+      {"dump=interval", "dump=interval"},
+      {"dump=interval:0s", "interval:0s"},
+      {"dump=interval:9w", "interval:9w"},
+      {"dump=interval:800000", "interval:800000"},
+      {"dump=growth", "dump=growth"},
+      {"dump=growth:1k", "growth:1k"},
+      {"dump=near-limit:100%", "limit:100%"},
+      {"dump=near-limit:%", "limit:%"},
+      {"dump=peak:8m", "dump=peak:8m"},
+      {"dump=exit+interval:", "exit+interval:"},
+      {"keep=1001", "keep=1001"},
+      {"keep=-1", "keep=-1"},
   };
   Options defaults;
   parse("1", "program", &defaults);
@@ -170,7 +204,7 @@ TEST(Options, HelpPrintsTheTableAndSamplesNothing) {
   EXPECT_FALSE(p.options.active);
   EXPECT_EQ(p.complaints, 0);
   for (const char* key : {"sample", "dump", "path", "only", "seed", "depth", "unwind", "records", "reserve",
-                          "background", "log", "help"}) {
+                          "background", "keep", "log", "help"}) {
     EXPECT_THAT(p.lines, HasSubstr(std::string("\n  ") + key + " ")) << key;
   }
 }
@@ -188,7 +222,8 @@ TEST(Options, ValuesInForceReadBackAsTheyWereWritten) {
     return all;
   };
   for (const char* text :
-       {"1", "sample=1,dump=none", "dump=exit+term+signal:40,seed=7,only=a|b*,unwind=libunwind",
+       {"1", "sample=1,dump=none", "dump=exit+interval:60s+growth:64m+peak+near-limit:90%,keep=7",
+        "dump=exit+term+signal:40,seed=7,only=a|b*,unwind=libunwind",
         "sample=3000,records=5g,reserve=1t,background=0,log=0,depth=1,unwind=fp"}) {
     Options first;
     Options second;

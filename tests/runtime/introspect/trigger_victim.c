@@ -26,6 +26,27 @@ static void* churnForEver(void* unused) {
   return unused;
 }
 
+/* A letter of stdin at a time: a: 16 MiB more, of both kinds; f: frees them; o: one small object. */
+static void obey(void) {
+  enum { kPieces = 512, kBytes = 32 << 10, kMost = 64 };
+  static void* pieces[kMost][kPieces];
+  int steps = 0;
+  char letter;
+  say("ready\n");
+  while (read(0, &letter, 1) == 1) {
+    if (letter == 'a' && steps < kMost) {
+      for (int i = 0; i < kPieces; ++i) memset(pieces[steps][i] = malloc(kBytes), 1, kBytes);
+      ++steps;
+    }
+    while (letter == 'f' && steps > 0) {
+      --steps;
+      for (int i = 0; i < kPieces; ++i) free(pieces[steps][i]);
+    }
+    if (letter == 'o') kept[0] = malloc(5000);
+    say("ready\n");
+  }
+}
+
 static void* endSoon(void* unused) {
   usleep(20000);
   return unused;
@@ -42,6 +63,7 @@ int main(int argc, char** argv) {
   if (strcmp(how, "atexit") == 0) return atexit(exitOfLibraryUsers);
   if (strcmp(how, "_exit") == 0) _exit(5);
   if (strcmp(how, "wait") == 0) waitForSignals();
+  if (strcmp(how, "obeys") == 0) obey();
   if (strcmp(how, "own handler") == 0) {
     signal(SIGTERM, exit); /* the program's own way to end: exit(SIGTERM) */
     waitForSignals();
