@@ -3,21 +3,14 @@
 
 #include "heapprof/heapprof.h"
 
-#include "runtime/config/options.h"
+#include "runtime/entry/commands.h"
 #include "runtime/entry/triggers.h"
 #include "runtime/heap/allocator.h"
-#include "runtime/heap/inspect.h"
-#include "runtime/heap/samples.h"
 #include "runtime/introspect/dump.h"
-#include "runtime/meta/meta_memory.h"
-#include "runtime/os/os.h"
 #include "runtime/sampling/read.h"
 #include "runtime/sampling/sampler.h"
 
 namespace {
-
-constexpr std::uint64_t kDefaultInterval = std::uint64_t{512} << 10;
-constexpr std::uint64_t kLargestInterval = std::uint64_t{1} << 40;
 
 // Every function of the API keeps errno and works before our constructor has run.
 class ApiCall {
@@ -30,15 +23,6 @@ class ApiCall {
  private:
   int saved_;
 };
-
-int changeInterval(std::uint64_t interval) noexcept {
-  if (interval > kLargestInterval) {
-    return EINVAL;
-  }
-  heapprof::sampling::initialise();  // here, not inside the next malloc
-  heapprof::sampling::setIntervalBytes(interval);
-  return 0;
-}
 
 }  // namespace
 
@@ -57,12 +41,7 @@ int heapprof_dump_fd(int fd) {
 
 int heapprof_start(uint64_t interval_bytes) {
   const ApiCall call;
-  std::uint64_t interval = interval_bytes;
-  if (interval == 0) {
-    const std::uint64_t option = heapprof::config::options().sampleBytes;
-    interval = option != 0 ? option : kDefaultInterval;
-  }
-  return changeInterval(interval);
+  return heapprof::entry::changeInterval(heapprof::entry::startInterval(interval_bytes));
 }
 
 int heapprof_stop(void) {
@@ -73,7 +52,7 @@ int heapprof_stop(void) {
 
 int heapprof_set_interval(uint64_t interval_bytes) {
   const ApiCall call;
-  return changeInterval(interval_bytes);
+  return heapprof::entry::changeInterval(interval_bytes);
 }
 
 int heapprof_reset(void) {
@@ -91,26 +70,17 @@ int heapprof_get_stats(struct heapprof_stats* out, size_t size) {
   if (out == nullptr || size < sizeof out->live_bytes) {
     return EINVAL;
   }
-  heapprof::heap::settleSamples();
-  const heapprof::heap::Totals totals = heapprof::heap::totals();
-  const heapprof::sampling::Statistics sampler = heapprof::sampling::statistics();
-  heapprof_stats stats{};
-  stats.live_bytes = totals.outstandingBytes;
-  stats.live_objects = totals.outstandingObjects;
-  stats.cached_bytes = totals.cachedBytes;
-  stats.allocated_bytes = totals.allocatedBytes;
-  stats.allocated_objects = totals.allocatedObjects;
-  stats.region_bytes = heapprof::heap::region().usedBytes;
-  stats.metadata_bytes = heapprof::meta::mappedBytes(heapprof::meta::Purpose::kAllocator) +
-                         heapprof::meta::mappedBytes(heapprof::meta::Purpose::kDump);
-  stats.sampler_bytes = heapprof::meta::mappedBytes(heapprof::meta::Purpose::kSampler);
-  stats.live_samples = sampler.liveRecords;
-  stats.lost_samples = sampler.lostRecords;
-  stats.interval_bytes = heapprof::sampling::intervalBytes();
+  heapprof_stats stats;
+  heapprof::entry::readStats(&stats);
   // A caller of a later version has a longer struct: what we do not know is zero.
   std::memset(out, 0, size);
   std::memcpy(out, &stats, size < sizeof stats ? size : sizeof stats);
   return 0;
+}
+
+int heapprof_stats_json(char* out, size_t size) {
+  const ApiCall call;
+  return out == nullptr || size == 0 ? EINVAL : heapprof::entry::writeStatsJson(out, size);
 }
 
 int heapprof_purge(uint64_t* returned) {
@@ -123,6 +93,6 @@ int heapprof_purge(uint64_t* returned) {
 }
 
 const char* heapprof_version(void) {
-  return "0.1.0";
+  return heapprof::entry::kVersion;
 }
 }

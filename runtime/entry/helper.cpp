@@ -10,6 +10,7 @@
 
 #include "runtime/base/fatal.h"
 #include "runtime/config/options.h"
+#include "runtime/entry/control.h"
 #include "runtime/heap/upkeep.h"
 #include "runtime/introspect/dump.h"
 #include "runtime/introspect/text.h"
@@ -28,9 +29,10 @@ constexpr std::uint64_t kEndCheckNanos = 1000000000;
 // Filled in order by addDuty(); a hole is the end.
 constinit std::atomic<Duty> duties[kMaxDuties];
 constinit std::atomic<bool> neededFromTheStart{false};
+constinit std::atomic<bool> wantedSoon{false};
 
 // The C library ends a process when its last thread does, and counts ours. So when the main thread has ended
-// and nobody but it (a zombie) and this thread is left, this thread does what the last one would have done.
+// and nobody but it (a zombie) and ours is left, this thread does what the last one would have done.
 bool nobodyElseIsLeft() noexcept {
   char text[512];
   const int fd = os::calls().openRead("/proc/self/stat");
@@ -45,7 +47,7 @@ bool nobodyElseIsLeft() noexcept {
   for (int field = 3; field < 20 && at != nullptr; ++field) at = std::strchr(at + 1, ' ');
   if (at == nullptr) return false;
   introspect::skipSpaces(&at);
-  return introspect::takeDecimal(&at) <= 2;
+  return introspect::takeDecimal(&at) <= (controlThreadRuns() ? 3 : 2);
 }
 
 std::uint64_t sooner(std::uint64_t a, std::uint64_t b) noexcept {
@@ -151,6 +153,15 @@ bool startHelper() noexcept {
   return makeThread();
 }
 
+void wantHelperSoon() noexcept {
+  wantedSoon.store(true, std::memory_order_relaxed);
+  os::wantHelper();
+}
+
+bool helperIsAllowed() noexcept {
+  return os::helperState.load(std::memory_order_acquire) != HelperState::kForbidden;
+}
+
 bool helperRuns() noexcept {
   return os::helperState.load(std::memory_order_acquire) == HelperState::kRunning;
 }
@@ -160,7 +171,11 @@ void helperInChild() noexcept {
   os::sleepsForGood.store(false, std::memory_order_relaxed);
   if (os::helperState.load(std::memory_order_relaxed) == HelperState::kForbidden) return;
   os::helperState.store(HelperState::kUnborn, std::memory_order_relaxed);
-  if (neededFromTheStart.load(std::memory_order_relaxed)) startHelper();
+  if (neededFromTheStart.load(std::memory_order_relaxed)) {
+    startHelper();
+  } else if (wantedSoon.load(std::memory_order_relaxed)) {
+    os::wantHelper();
+  }
 }
 
 }  // namespace heapprof::entry

@@ -1,4 +1,5 @@
-// The one thread of ours: runs duties (dumps, triggers), and keeps the heap up (purges, trims).
+// The helper thread, the one of ours that works unasked: runs duties (dumps, triggers), and keeps the heap up
+// (purges, trims).
 //
 // Invariant: started at the beginning where a duty needs it, else when the heap has passed 8 MiB, from inside
 // a slow allocation of the program's own code (never from libc's, ld.so's or an unfinished fork), without a
@@ -30,6 +31,10 @@ void allowHelper() noexcept;
 bool addDuty(Duty duty) noexcept;
 // Now, and at once in each forked child. False: refused.
 bool startHelper() noexcept;
+// At the next suitable call of the program, in each forked child too: what a process that execs at once never
+// makes.
+void wantHelperSoon() noexcept;
+bool helperIsAllowed() noexcept;
 bool helperRuns() noexcept;
 void helperInChild() noexcept;
 

@@ -6,6 +6,8 @@
 #include <pthread.h>
 
 #include "runtime/config/options.h"
+#include "runtime/entry/control.h"
+#include "runtime/entry/control_socket.h"
 #include "runtime/entry/helper.h"
 #include "runtime/introspect/dump.h"
 #include "runtime/sampling/read.h"
@@ -21,6 +23,7 @@ void afterForkInChild() noexcept {
   introspect::childAfterFork();
   signalTriggersInChild();
   timedTriggersInChild();
+  controlInChild();
   helperInChild();  // last: duties run at once
 }
 
@@ -34,6 +37,7 @@ __attribute__((constructor(102))) void atLoad() noexcept {
 // free.
 __attribute__((destructor(101))) void atExit() noexcept {
   const config::Options& options = config::options();
+  if (introspect::isOwnProcess()) removeControlSocket();
   // The helper thread dies with the process: what it is writing is either finished or taken away.
   if (introspect::isOwnProcess() && !introspect::waitForDumpInProgress(kPatienceNanos)) {
     introspect::abandonFile();
@@ -64,6 +68,7 @@ void startRecording() noexcept {
       sampling::initialise();
       sampling::setIntervalBytes(options.sampleBytes);
     }
+    installControl();  // first: its duty must be there when a trigger starts the helper
     installSignalTriggers();
     installTimedTriggers();
   }

@@ -10,6 +10,7 @@
 
 #include "runtime/base/fatal.h"
 #include "runtime/config/options.h"
+#include "runtime/entry/control_socket.h"
 #include "runtime/entry/helper.h"
 #include "runtime/entry/triggers.h"
 #include "runtime/introspect/dump.h"
@@ -36,6 +37,7 @@ void futexWait(std::atomic<std::uint32_t>* word, std::uint32_t seen, std::uint64
 
 // As if we had never been there: the exit status says which signal it was.
 void dieOf(int signalNumber) noexcept {
+  if (introspect::isOwnProcess()) removeControlSocket();
   struct sigaction standard;
   std::memset(&standard, 0, sizeof standard);
   standard.sa_handler = SIG_DFL;

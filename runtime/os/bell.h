@@ -15,6 +15,7 @@ namespace heapprof::os {
 inline constexpr std::uint32_t kRingDump = 1;
 inline constexpr std::uint32_t kRingWork = 2;
 inline constexpr std::uint32_t kRingThreadEnded = 4;
+inline constexpr std::uint32_t kRingControl = 8;
 inline constexpr unsigned kRingDeathShift = 8;  // bits 8..: the signal to die of
 
 enum class HelperState : std::uint8_t {

@@ -120,6 +120,15 @@ constinit const Calls fakeCalls = {
           return !fails(CallKind::kRename) && kernel().renameNoReplace(from, to);
         },
     .unlink = [](const char* path) { return !fails(CallKind::kUnlink) && kernel().unlink(path); },
+    .takeEmptyDescriptorTable =
+        [] { return !fails(CallKind::kDescriptorTable) && kernel().takeEmptyDescriptorTable(); },
+    .listenUnix =
+        [](const char* path, std::uint32_t mode) {
+          return fails(CallKind::kListen) ? -1 : kernel().listenUnix(path, mode);
+        },
+    .connectUnix =
+        [](const char* path) { return fails(CallKind::kConnect) ? -1 : kernel().connectUnix(path); },
+    .acceptUnix = [](int socket) { return fails(CallKind::kAccept) ? -1 : kernel().acceptUnix(socket); },
     .pagemapScan =
         [](int fd, void* arguments) {
           return fails(CallKind::kPagemapScan) ? -1L : kernel().pagemapScan(fd, arguments);

@@ -31,6 +31,10 @@ enum class CallKind : std::uint8_t {
   kClose,
   kRename,
   kUnlink,
+  kDescriptorTable,
+  kListen,
+  kConnect,
+  kAccept,
   kPagemapScan,
   kCount
 };

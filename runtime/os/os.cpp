@@ -13,6 +13,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "runtime/os/sockets.h"
+
 // Older headers lack some of these; the numbers are the kernel's interface and do not change.
 #ifndef MADV_COLLAPSE
 #define MADV_COLLAPSE 25
@@ -197,6 +199,10 @@ constinit const Calls kernelCalls = {
     .close = closeFile,
     .renameNoReplace = renameNoReplace,
     .unlink = unlinkFile,
+    .takeEmptyDescriptorTable = takeEmptyDescriptorTable,
+    .listenUnix = listenUnix,
+    .connectUnix = connectUnix,
+    .acceptUnix = acceptUnix,
     .pagemapScan = pagemapScan,
     .monotonicNanos = monotonicNanos,
     .realtimeNanos = realtimeNanos,

@@ -47,6 +47,12 @@ struct Calls {
   bool (*close)(int fd);
   bool (*renameNoReplace)(const char* from, const char* to);  // false with EEXIST when `to` exists
   bool (*unlink)(const char* path);
+  // For the control socket (os/sockets.h). From now on the calling thread's descriptors are its own, and none
+  // is open (close_range, Linux 5.9): it sees none of the program's, and the program none of its.
+  bool (*takeEmptyDescriptorTable)();
+  int (*listenUnix)(const char* path, std::uint32_t mode);  // -1: EADDRINUSE, ...; not blocking, CLOEXEC
+  int (*connectUnix)(const char* path);
+  int (*acceptUnix)(int socket);
   // PAGEMAP_SCAN; number of regions written, negative: not available
   long (*pagemapScan)(int fd, void* scanArguments);
   std::uint64_t (*monotonicNanos)();

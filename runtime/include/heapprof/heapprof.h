@@ -58,6 +58,10 @@ struct heapprof_stats {
 };
 HEAPPROF_API int heapprof_get_stats(struct heapprof_stats* out, size_t size);
 
+/* The same and a few more (RSS, pages in use and free, purges) as one line of JSON, NUL-terminated. 2 KiB are
+ * enough. ENOSPC: does not fit, and what was written is cut off. Later versions only add keys. */
+HEAPPROF_API int heapprof_stats_json(char* out, size_t size);
+
 /* Gives free memory back to the kernel now; the number of bytes given back is stored where `returned` is not
  * NULL. */
 HEAPPROF_API int heapprof_purge(uint64_t* returned);

@@ -90,6 +90,17 @@ TEST(Options, TriggersOnAClockAreTaken) {
   EXPECT_EQ(parsed("dump=interval:7").options.dump.intervalSeconds, 7u);
 }
 
+TEST(Options, ControlIsOnByDefaultOrAPath) {
+  EXPECT_TRUE(parsed("1").options.control.on);
+  EXPECT_STREQ(parsed("1").options.control.path, "");
+  EXPECT_FALSE(parsed("control=off").options.control.on);
+  EXPECT_STREQ(parsed("control=/run/x.sock").options.control.path, "/run/x.sock");
+  EXPECT_FALSE(parsed("sample=1,only=others").options.control.on);
+  const std::string longest = "control=/" + std::string(kControlBytes - 2, 'x');
+  EXPECT_EQ(parsed(longest.c_str()).complaints, 0);
+  EXPECT_EQ(parsed((longest + "x").c_str()).complaints, 1);
+}
+
 TEST(Options, SampleWithoutDumpDumpsAtExit) {
   EXPECT_TRUE(parsed("sample=1").options.dump.atExit);
   EXPECT_FALSE(parsed("sample=1,dump=none").options.dump.atExit);
@@ -141,6 +152,8 @@ TEST(Options, AWrongValueIsNamedAndTheDefaultStands) {
       {"dump=exit+interval:", "exit+interval:"},
       {"keep=1001", "keep=1001"},
       {"keep=-1", "keep=-1"},
+      {"control=maybe", "control=maybe"},
+      {"control=/run/", "control=/run/"},
   };
   Options defaults;
   parse("1", "program", &defaults);
@@ -204,7 +217,7 @@ TEST(Options, HelpPrintsTheTableAndSamplesNothing) {
   EXPECT_FALSE(p.options.active);
   EXPECT_EQ(p.complaints, 0);
   for (const char* key : {"sample", "dump", "path", "only", "seed", "depth", "unwind", "records", "reserve",
-                          "background", "keep", "log", "help"}) {
+                          "background", "keep", "control", "log", "help"}) {
     EXPECT_THAT(p.lines, HasSubstr(std::string("\n  ") + key + " ")) << key;
   }
 }
@@ -223,7 +236,7 @@ TEST(Options, ValuesInForceReadBackAsTheyWereWritten) {
   };
   for (const char* text :
        {"1", "sample=1,dump=none", "dump=exit+interval:60s+growth:64m+peak+near-limit:90%,keep=7",
-        "dump=exit+term+signal:40,seed=7,only=a|b*,unwind=libunwind",
+        "control=/run/x.sock", "control=0", "dump=exit+term+signal:40,seed=7,only=a|b*,unwind=libunwind",
         "sample=3000,records=5g,reserve=1t,background=0,log=0,depth=1,unwind=fp"}) {
     Options first;
     Options second;

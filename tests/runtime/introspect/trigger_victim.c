@@ -1,5 +1,6 @@
 /* A program with a heap, for the tests of when dumps happen: usage: trigger_victim HOW. */
 #define _GNU_SOURCE
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -26,11 +27,14 @@ static void* churnForEver(void* unused) {
   return unused;
 }
 
-/* A letter of stdin at a time: a: 16 MiB more, of both kinds; f: frees them; o: one small object. */
+/* A letter of stdin at a time: a: 16 MiB more, of both kinds; f: frees them; o: one small object;
+   c: closes every descriptor but the first three, as daemons do, and opens files of its own there; w: writes
+   to these; k: forks a child, which does the same. */
 static void obey(void) {
   enum { kPieces = 512, kBytes = 32 << 10, kMost = 64 };
   static void* pieces[kMost][kPieces];
   int steps = 0;
+  int own[8] = {0};
   char letter;
   say("ready\n");
   while (read(0, &letter, 1) == 1) {
@@ -42,6 +46,14 @@ static void obey(void) {
       --steps;
       for (int i = 0; i < kPieces; ++i) free(pieces[steps][i]);
     }
+    if (letter == 'c') {
+      for (int i = 3; i < 1024; ++i) close(i);
+      for (int i = 0; i < 8; ++i) own[i] = dup(0);
+    }
+    for (int i = 0; letter == 'w' && i < 8; ++i) {
+      if (own[i] != 3 + i || fcntl(own[i], F_GETFD) < 0) _Exit(8);
+    }
+    if (letter == 'k' && fork() > 0) pause();
     if (letter == 'o') kept[0] = malloc(5000);
     say("ready\n");
   }

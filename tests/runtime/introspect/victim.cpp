@@ -10,7 +10,7 @@
 namespace heapprof::tests {
 
 Victim::Victim(const Scratch& scratch, const std::string& how, const std::string& options,
-               const std::string& name) {
+               const std::string& name, void (*beforeExec)()) {
   int in[2], out[2], err[2];
   EXPECT_EQ(pipe2(in, O_CLOEXEC), 0);
   EXPECT_EQ(pipe2(out, O_CLOEXEC), 0);
@@ -21,8 +21,11 @@ Victim::Victim(const Scratch& scratch, const std::string& how, const std::string
     dup2(out[1], 1);
     dup2(err[1], 2);
     setenv("LD_PRELOAD", VICTIM_LIBRARY, 1);
-    const std::string where = options == "0" ? "" : ",path=" + scratch.path(name);
+    const bool hasControl = options.find("control=") != std::string::npos;
+    const std::string where =
+        options == "0" ? "" : ",path=" + scratch.path(name) + (hasControl ? "" : ",control=0");
     if (!options.empty()) setenv("HEAPPROF", (options + where).c_str(), 1);
+    if (beforeExec != nullptr) beforeExec();
     execl(VICTIM_PROGRAM, "victim", how.c_str(), nullptr);
     _exit(127);
   }
@@ -39,7 +42,7 @@ Victim::~Victim() {
     kill(pid_, SIGKILL);
     waitpid(pid_, nullptr, 0);
   }
-  close(in_);
+  closeInput();
   close(out_);
   close(err_);
 }
@@ -64,6 +67,11 @@ int Victim::end() {
   EXPECT_EQ(waitpid(pid_, &status, 0), pid_);
   ended_ = true;
   return status;
+}
+
+void Victim::closeInput() {
+  if (in_ >= 0) close(in_);
+  in_ = -1;
 }
 
 std::string Victim::errors() {

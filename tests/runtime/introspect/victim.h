@@ -8,11 +8,12 @@
 
 namespace heapprof::tests {
 
-// Started with HEAPPROF=OPTIONS,path=SCRATCH/d.%n; its stdin, stdout and stderr are pipes.
+// Started with HEAPPROF=OPTIONS,path=SCRATCH/d.%n, without a control socket unless OPTIONS name one; its
+// stdin, stdout and stderr are pipes.
 class Victim {
  public:
   Victim(const Scratch& scratch, const std::string& how, const std::string& options,
-         const std::string& name = "d.%n");
+         const std::string& name = "d.%n", void (*beforeExec)() = nullptr);
   ~Victim();
   Victim(const Victim&) = delete;
   Victim& operator=(const Victim&) = delete;
@@ -21,7 +22,8 @@ class Victim {
   void waitReady();
   void command(char letter);  // of "obeys"; waits until it is done
   void send(const std::string& letters);
-  int end();                  // waits; its status
+  int end();          // waits; its status
+  void closeInput();  // "obeys" ends
   std::string errors();
 
  private:
