@@ -26,8 +26,7 @@ struct MergeInput {
 // snapshot refers to them. The time is the earliest, the duration the sum, the period the largest, the
 // preferred type the first that an input names; comments are joined. One heap snapshot cannot be added to
 // another: that of the last input with a positive scale is kept, its stacks pointing to the merged samples,
-// and a stack's variance is the sum over all inputs, its raw counts likewise where nothing is subtracted
-// (stack_sums.h).
+// each with the sum of all inputs' variances and without raw counts (stack_sums.h).
 absl::StatusOr<ProfileColumns> mergeProfiles(absl::Span<const MergeInput> inputs);
 
 }  // namespace heapprof::formats

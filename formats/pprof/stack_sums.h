@@ -1,12 +1,11 @@
-// What is known of the errors of a merge: variances and raw counts of its samples, added up over the inputs.
+// What is known of the errors of a merge: the variances of its samples, added up over the inputs.
 //
 // Invariant: variances of independent estimates add, each times the square of its input's scale; where one
-// input says nothing of a sample that it holds, the sum's variance is NaN (unknown). Raw counts, lifetimes
-// and times are of sums only: a subtraction has none, and neither has a sum with a part that has none (absent
-// is unknown). A stack's own peaks are not added: they were at different moments. One row a merged sample.
+// input says nothing of a sample that it holds, the sum's variance is NaN (unknown). Raw counts, lifetimes,
+// times and peaks are left out of sums (absent is unknown): they are read beside the ages of live samples,
+// and these are one input's. One row a merged sample.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <vector>
 
@@ -26,23 +25,16 @@ class StackSums {
   void putInto(const std::vector<bool>& isZero, heapprof::HeapSnapshot* kept) const;
 
  private:
-  static constexpr std::size_t kBuckets = 48;  // of lifetimes, as in Stacks.lifetime_buckets
-
   struct Site {
     bool isKnown = false;  // some input has a row of it
     bool hasUnknownVariance = false;
     double inuse = 0, alloc = 0;  // variances
-    std::uint64_t allocations = 0, frees = 0, live = 0;
-    std::uint64_t allocatedBytes = 0, firstSeen = 0, lastSeen = 0;
+    std::uint64_t allocatedBytes = 0;
     std::uint32_t kind = 0;
   };
 
-  void addRow(const heapprof::Stacks& stacks, int row, double squared, Site* site);
-  void append(std::uint64_t id, Row sample, const Site& site, heapprof::Stacks* out) const;
-
-  std::vector<Site> sites_;                                     // by merged row
-  std::vector<std::array<std::uint32_t, kBuckets>> lifetimes_;  // by merged row, while hasCounts_
-  bool hasVariances_ = false, hasCounts_ = true;
+  std::vector<Site> sites_;  // by merged row
+  bool hasVariances_ = false;
 };
 
 }  // namespace heapprof::formats

@@ -287,10 +287,13 @@ class Judge {
       return say(LeakVerdict::kLevelledOff, absl::StrCat(changed(), ", but lately at ",
                                                          percentText(std::max(0.0, pace)), " of that pace"));
     }
+    if (stack_.ages.empty()) {  // nothing is known of when what lives was born
+      return say(LeakVerdict::kSteady, absl::StrCat(percentText(freed), " of its objects were freed"));
+    }
     double end = 0;
     const double dense = densestFifth(&end);
     const double uptime = dumps_.back().uptime;
-    const bool quiet = uptime > 0 && (stack_.ages.empty() || stack_.ages.back().seconds > 0.2 * uptime);
+    const bool quiet = uptime > 0 && stack_.ages.back().seconds > 0.2 * uptime;
     if (dense >= limits_.oneGo && quiet) {
       return say(LeakVerdict::kOneOff,
                  absl::StrCat(percentText(dense), " was allocated by ", timeText(end),

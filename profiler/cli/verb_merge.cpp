@@ -37,7 +37,9 @@ int runMerge() {
   absl::StatusOr<formats::ProfileColumns> merged = formats::mergeFiles(files, options);
   if (!merged.ok()) return fail(merged.status());
   if (merged->hasHeapSnapshot && files.size() - left > 1) {
-    note("one heap map cannot be added to another: of pages and totals the last dump's are kept");
+    note(
+        "one heap map cannot be added to another: of pages and totals the last dump's are kept, and no "
+        "errors");
   }
   absl::Status written = formats::writeProfile(*merged, outputFile, compressionOf(compression));
   if (!written.ok()) return fail(written);

@@ -143,8 +143,14 @@ def check_snapshot(tools):
               for file in ("both.pb.gz", "dump1.pb.gz")]
     for both, last in zip(*totals):
         assert both["bytes"] == last["bytes"], (both, last)
-    rows = json.loads(tools.ours("top", "--format", "json", "both.pb.gz"))["tables"]["top"]["rows"]
-    assert rows and not any("cum_stderr" in row for row in rows), "a sum of two dumps has no error of one"
+    # Errors of independent dumps add as squares: of a function that both hold, and of one that only one does.
+    errors = [{row["name"]: row.get("cum_stderr") for row in json.loads(tools.ours(
+        "top", "--nodefraction", "0", "--format", "json", file))["tables"]["top"]["rows"]}
+        for file in ("both.pb.gz", "dump1.pb.gz", "dump2.pb.gz")]
+    assert len(errors[0]) > 100 and all(error is not None for error in errors[0].values())
+    for name, error in errors[0].items():
+        expected = sum((part.get(name) or 0) ** 2 for part in errors[1:]) ** 0.5
+        assert abs(error - expected) <= 1e-6 * expected, (name, error, expected)
     # Nothing is half written, and what stands there stays when reading fails.
     with open(f"{tools.scratch}/kept.pb.gz", "rb") as file:
         before = file.read()
