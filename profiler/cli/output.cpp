@@ -1,63 +1,28 @@
 #include "profiler/cli/output.h"
 
 #include <cerrno>
-#include <chrono>
 #include <cstdio>
 #include <system_error>
-#include <unistd.h>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
 
 #include "formats/pprof/output_file.h"
+#include "profiler/cli/dump_files.h"
+#include "profiler/cli/progress.h"
 #include "profiler/model/load_snapshots.h"
 #include "profiler/model/units.h"
 
 namespace heapprof::cli {
-namespace {
-
-// Drawn a few times a second, and only once loading has taken half a second; wiped when done.
-class Progress {
- public:
-  bool operator()(absl::string_view phase, double fraction) {
-    using Clock = std::chrono::steady_clock;
-    const Clock::time_point now = Clock::now();
-    if (!terminal_ || now < next_) return true;
-    next_ = now + std::chrono::milliseconds(150);
-    const double seconds = std::chrono::duration<double>(now - start_).count();
-    constexpr int kWidth = 30;
-    const int filled = static_cast<int>(fraction * kWidth);
-    std::string left;
-    if (fraction > 0.02) left = absl::StrFormat(", %.0f s left", seconds * (1 - fraction) / fraction);
-    std::fputs(
-        absl::StrFormat("\r\x1b[K%-8s [%s%s] %3.0f%%, %.1f s%s", std::string(phase), std::string(filled, '#'),
-                        std::string(kWidth - filled, ' '), fraction * 100, seconds, left)
-            .c_str(),
-        stderr);
-    drawn_ = true;
-    return true;
-  }
-  ~Progress() {
-    if (drawn_) std::fputs("\r\x1b[K", stderr);
-  }
-
- private:
-  bool terminal_ = isatty(STDERR_FILENO) == 1;
-  bool drawn_ = false;
-  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
-  std::chrono::steady_clock::time_point next_ = start_ + std::chrono::milliseconds(500);
-};
-
-}  // namespace
-
 absl::StatusOr<model::SnapshotPtr> load(const std::string& path, bool symbolize, const std::string& thread) {
   return load(std::vector<std::string>{path}, symbolize, thread);
 }
 
 absl::StatusOr<model::SnapshotPtr> load(const std::vector<std::string>& paths, bool symbolize,
                                         const std::string& thread) {
+  const absl::StatusOr<std::vector<std::string>> files = dumpPaths(paths);
+  if (!files.ok()) return files.status();
   Progress progress;
   model::LoadOptions options;
   options.symbolize = symbolize;
@@ -65,7 +30,7 @@ absl::StatusOr<model::SnapshotPtr> load(const std::vector<std::string>& paths, b
   options.progress = [&progress](absl::string_view phase, double fraction) {
     return progress(phase, fraction);
   };
-  return model::loadSnapshots(paths, options);
+  return model::loadSnapshots(*files, options);
 }
 
 void addFormatFlag(FlagSet& app, Format* format) {

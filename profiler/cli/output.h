@@ -20,7 +20,8 @@ namespace heapprof::cli {
 absl::StatusOr<model::SnapshotPtr> load(const std::string& path, bool symbolize = true,
                                         const std::string& thread = "");
 
-// Several as one, merged as pprof merges them.
+// Several as one, merged as pprof merges them; folders and @LIST stand for the dumps they name
+// (dump_files.h).
 absl::StatusOr<model::SnapshotPtr> load(const std::vector<std::string>& paths, bool symbolize,
                                         const std::string& thread);
 

@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 
 #include "profiler/analysis/leaks.h"
+#include "profiler/cli/dump_files.h"
 #include "profiler/cli/output.h"
 #include "profiler/cli/query_flags.h"
 #include "profiler/cli/verbs.h"
@@ -45,7 +46,9 @@ int runLeaks() {
   absl::StatusOr<std::vector<analysis::Suppression>> suppressed = suppressions();
   if (!suppressed.ok()) return fail(suppressed.status());
   analysis::Histories histories;
-  for (const std::string& file : files) {
+  const absl::StatusOr<std::vector<std::string>> dumps = dumpPaths(files);
+  if (!dumps.ok()) return fail(dumps.status());
+  for (const std::string& file : *dumps) {
     absl::StatusOr<model::Query> query = flags.toQuery(file);
     absl::Status status = query.ok() ? histories.add(*query) : query.status();
     if (!status.ok()) return fail(status);

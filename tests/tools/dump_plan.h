@@ -14,6 +14,8 @@ struct DumpPlan {
   std::uint64_t extents = 1000;   // rows of HeapSnapshot.extents, at most
   std::uint64_t hugePages = 128;  // placement units of 2 MiB
   std::uint64_t seed = 1;
+  std::uint64_t second = 0;  // so much later than others of the same seed
+  std::string host = "example";
   bool plain = false;  // no gzip around the message
   std::string output;
 };

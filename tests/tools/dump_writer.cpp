@@ -199,8 +199,8 @@ void DumpWriter::write() {
   writeSamples();
   writeSymbols();
   out_.uint64(7, strings_.index("^(malloc|calloc|realloc|operator new).*$"));
-  out_.uint64(9, kStartNanos + kRunNanos);
-  out_.uint64(10, kRunNanos);
+  out_.uint64(9, kStartNanos + kRunNanos + plan_.second * 1000000000);
+  out_.uint64(10, kRunNanos + plan_.second * 1000000000);
   Message period;
   period.number(1, strings_.index("space")).number(2, strings_.index("bytes"));
   out_.bytes(11, period.content().data(), period.content().size());

@@ -17,13 +17,15 @@ using heapprof::tools::DumpPlan;
 
 constexpr char kUsage[] =
     "usage: make_dump [--samples N] [--stacks N] [--live N] [--extents N] [--huge-pages N] [--seed N] "
-    "[--plain] -o FILE\n"
+    "[--second N] [--host NAME] [--plain] -o FILE\n"
     "  --samples N     sampled sites: rows of pprof's samples (2000)\n"
     "  --stacks N      distinct call stacks (500)\n"
     "  --live N        live sampled objects with addresses (as many as sites)\n"
     "  --extents N     rows of the heap map (1000)\n"
     "  --huge-pages N  2 MiB units; a terabyte is 524288 (128)\n"
     "  --seed N        the same seed and flags give the same bytes (1)\n"
+    "  --second N      the same heap, dumped so many seconds later (0)\n"
+    "  --host NAME     where it was taken (example)\n"
     "  --plain         protobuf without gzip around it\n";
 
 bool parseNumber(const char* text, std::uint64_t* value) {
@@ -40,6 +42,8 @@ bool parsePlan(int argc, char** argv, DumpPlan* plan) {
                             {"extents", required_argument, nullptr, 'e'},
                             {"huge-pages", required_argument, nullptr, 'h'},
                             {"seed", required_argument, nullptr, 'r'},
+                            {"second", required_argument, nullptr, 'c'},
+                            {"host", required_argument, nullptr, 'n'},
                             {"plain", no_argument, nullptr, 'p'},
                             {nullptr, 0, nullptr, 0}};
   for (int flag = 0; (flag = getopt_long(argc, argv, "o:", options, nullptr)) != -1;) {
@@ -49,6 +53,7 @@ bool parsePlan(int argc, char** argv, DumpPlan* plan) {
                             : flag == 'e' ? &plan->extents
                             : flag == 'h' ? &plan->hugePages
                             : flag == 'r' ? &plan->seed
+                            : flag == 'c' ? &plan->second
                                           : nullptr;
     if (number != nullptr && !parseNumber(optarg, number)) {
       std::fprintf(stderr, "make_dump: %s is not a number\n", optarg);
@@ -56,6 +61,8 @@ bool parsePlan(int argc, char** argv, DumpPlan* plan) {
     }
     if (flag == 'o') {
       plan->output = optarg;
+    } else if (flag == 'n') {
+      plan->host = optarg;
     } else if (flag == 'p') {
       plan->plain = true;
     } else if (number == nullptr) {

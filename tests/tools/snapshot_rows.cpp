@@ -53,8 +53,11 @@ void DumpWriter::writeHeader() {
   const auto text = [this](const char* words) { return snapshotStrings_.index(words); };
   Message header, geometry;
   header.number(1, 1).number(2, text("heapprof make_dump")).number(3, text("/usr/sbin/example-server"));
-  header.number(4, 4711).number(5, text("example")).number(6, text("6.1.0")).number(7, text("x86_64"));
-  header.number(8, kEnd - 3600 * kSecond).number(9, kEnd).number(10, kGenerated);
+  header.number(4, 4711)
+      .number(5, text(plan_.host.c_str()))
+      .number(6, text("6.1.0"))
+      .number(7, text("x86_64"));
+  header.number(8, kEnd - 3600 * kSecond).number(9, kEnd + plan_.second * kSecond).number(10, kGenerated);
   header.packed(11, {text("sample"), text("dump")});
   header.packed(12, {text("512k"), text("exit")});
   const struct {
