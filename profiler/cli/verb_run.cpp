@@ -214,6 +214,7 @@ int runRun() {
   launch.arguments = command;
   launch.library = *library;
   launch.options = optionsOf(given, *output, only);
+  if (!given.quiet) say("while it runs: heapprof watch, dump and ctl take its PID");
   const absl::StatusOr<capture::Ended> ended = capture::run(launch);
   if (!ended.ok()) {
     say(std::string(ended.status().message()));

@@ -7,6 +7,12 @@ namespace heapprof::cli {
 
 void addRunFlags(FlagSet& app);
 int runRun();
+void addDumpFlags(FlagSet& app);
+int runDump();
+void addCtlFlags(FlagSet& app);
+int runCtl();
+void addWatchFlags(FlagSet& app);
+int runWatch();
 void addInfoFlags(FlagSet& app);
 int runInfo();
 void addSummaryFlags(FlagSet& app);

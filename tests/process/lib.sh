@@ -29,7 +29,8 @@ same() {
 
 # The command prefix that runs a program on libheapprof, by default with sampling at 64 KiB; its dumps go to
 # $scratch/dumps. A prefix and not a function, so that `"${with_library[@]}" server &` makes $! the server itself.
-mkdir -p "$scratch/dumps"
+mkdir -p "$scratch/dumps" "$scratch/run"
+export XDG_RUNTIME_DIR=$scratch/run # control sockets of programs that are killed go with the scratch folder
 options() { with_library=(env "HEAPPROF=$1,path=$scratch/dumps/%e.%p.%n.pb.gz" "LD_PRELOAD=$HEAPPROF_LIBRARY"); }
 options sample=64k
 
