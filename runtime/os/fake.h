@@ -31,11 +31,11 @@ enum class CallKind : std::uint8_t {
   kClose,
   kRename,
   kUnlink,
+  kPagemapScan,
   kDescriptorTable,
   kListen,
   kConnect,
   kAccept,
-  kPagemapScan,
   kCount
 };
 
