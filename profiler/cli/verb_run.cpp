@@ -174,7 +174,9 @@ void addRunFlags(FlagSet& app) {
                 "mean bytes between samples; 1: every allocation, 0: a dump without stacks")
       .showDefault();
   app.addOption("-o,--output", given.output, "folder for dumps, or a template with %e %h %p %t %n");
-  app.addOption("--dump", given.dump, "when: exit, term, signal:USR2, joined by +").showDefault();
+  app.addOption("--dump", given.dump,
+                "when: exit, term, signal:USR2, interval:60s, growth:64m, peak, near-limit:90%, joined by +")
+      .showDefault();
   app.addOption("--only", given.only, "executables to sample, a|b*; all: children of every name as well");
   app.addOption("--seed", given.seed, "makes the sampler's draws repeatable");
   app.addOption("--set", given.settings,

@@ -138,7 +138,7 @@ case_users() {
   is_dump others.pb.gz
   (cd open && "${nobody[@]}" ./heapprof dump "$other" -o own.pb.gz) >said || fail "nobody cannot dump its own"
   is_dump open/own.pb.gz
-  rm -f /tmp/heapprof.65534.*.sock # of the copies that were killed
+  rm -f "/tmp/heapprof.65534.$other.sock"
 }
 
 case_refusals() {

@@ -231,6 +231,15 @@ TEST(Control, GoesWithTheProcess) {
   EXPECT_EQ(listener.victim().errors(), "");
 }
 
+TEST(Control, DoesNotKeepAProgramAliveWhoseThreadsHaveEnded) {
+  const Scratch scratch;
+  const std::string path = scratch.path("s");
+  Victim victim(scratch, "main thread ends later", "sample=4k,dump=none,control=" + path);
+  waitForSocket(path);
+  EXPECT_EQ(WEXITSTATUS(victim.end()), 0);
+  EXPECT_NE(access(path.c_str(), F_OK), 0);
+}
+
 TEST(Control, GoesWithAProcessThatATerminationSignalEnds) {
   Listener listener("sample=4k,dump=term");
   waitForSocket(listener.path());

@@ -162,5 +162,22 @@ TEST(DumpFile, ClosedFilesAndMemoryAreGivenBackAfterEachDump) {
   EXPECT_EQ(after.metadata_bytes, before.metadata_bytes);
 }
 
+TEST(Stats, AsJsonSayTheSameAndAreCutOffWithAnError) {
+  char text[2048];
+  heapprof_stats stats = {};
+  ASSERT_EQ(heapprof_stats_json(text, sizeof text), 0);
+  ASSERT_EQ(heapprof_get_stats(&stats, sizeof stats), 0);
+  const std::string json = text;
+  EXPECT_EQ(json.front(), '{');
+  EXPECT_EQ(json.back(), '}');
+  EXPECT_EQ(json.find('\n'), std::string::npos);
+  EXPECT_NE(json.find("\"live_bytes\":" + std::to_string(stats.live_bytes)), std::string::npos) << json;
+  EXPECT_NE(json.find("\"version\":\"" + std::string(heapprof_version()) + "\""), std::string::npos);
+  EXPECT_EQ(heapprof_stats_json(text, 20), ENOSPC);
+  EXPECT_EQ(std::strlen(text), 19u);
+  EXPECT_EQ(heapprof_stats_json(nullptr, 20), EINVAL);
+  EXPECT_EQ(heapprof_stats_json(text, 0), EINVAL);
+}
+
 }  // namespace
 }  // namespace heapprof::tests

@@ -64,6 +64,11 @@ static void* endSoon(void* unused) {
   return unused;
 }
 
+static void* endLater(void* unused) {
+  usleep(1000000);
+  return unused;
+}
+
 static void exitOfLibraryUsers(void) {
   kept[0] = malloc(100000);
 }
@@ -93,6 +98,11 @@ int main(int argc, char** argv) {
   if (strcmp(how, "main thread ends") == 0) {
     pthread_t thread;
     pthread_create(&thread, NULL, endSoon, NULL);
+    pthread_exit(NULL);
+  }
+  if (strcmp(how, "main thread ends later") == 0) {
+    pthread_t thread;
+    pthread_create(&thread, NULL, endLater, NULL);
     pthread_exit(NULL);
   }
   if (strcmp(how, "fork") == 0) {
