@@ -5,6 +5,7 @@
 #include "runtime/heap/pool.h"
 #include "runtime/heap/slab_map.h"
 #include "runtime/heap/trim.h"
+#include "runtime/pages/huge.h"
 #include "runtime/pages/pages.h"
 
 namespace heapprof::heap {
@@ -216,7 +217,7 @@ void forEachHugePage(void (*visit)(void* context, const HugePageRow& row), void*
       visit(context,
             {(region.start - pages::regionAt(0).start) / pages::kUnitBytes + u, &used, &backed, 1,
              unit.bornNanos.load(std::memory_order_relaxed), unit.purges.load(std::memory_order_relaxed),
-             unit.refaults.load(std::memory_order_relaxed)});
+             unit.refaults.load(std::memory_order_relaxed), pages::isHuge(unit)});
     }
   }
 }

@@ -54,6 +54,7 @@ struct HugePageRow {
   std::size_t words;
   std::uint64_t bornNanos;  // monotonic, 0: unknown
   std::uint32_t purges, refaults;
+  bool formed;  // made one huge page by us, and no part of it given back since
 };
 void forEachHugePage(void (*visit)(void* context, const HugePageRow& row), void* context) noexcept;
 

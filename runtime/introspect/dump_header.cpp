@@ -13,6 +13,7 @@
 #include "runtime/introspect/proc_self.h"
 #include "runtime/introspect/text.h"
 #include "runtime/os/os.h"
+#include "runtime/pages/huge.h"
 #include "runtime/sampling/read.h"
 
 namespace heapprof::introspect {
@@ -59,6 +60,7 @@ class HeaderWriter {
   void capability(const char* name, Availability state, const char* detail) noexcept;
   void capabilities() noexcept;
   void thpCapability() noexcept;
+  void formingCapability() noexcept;
   void geometry() noexcept;
   void sampler() noexcept;
 
@@ -142,6 +144,23 @@ void HeaderWriter::thpCapability() noexcept {
   capability("thp", never ? Availability::kOff : Availability::kWorks, open + 1);
 }
 
+void HeaderWriter::formingCapability() noexcept {
+  const pages::HugeTotals totals = pages::hugeTotals();
+  switch (totals.forming) {
+    case pages::Forming::kUntried:
+      return capability("madv_collapse", Availability::kUnknown,
+                        "not tried: no unit was dense for long enough");
+    case pages::Forming::kWorks:
+      return capability("madv_collapse", Availability::kWorks, totals.detail);
+    case pages::Forming::kAbsent:
+      return capability("madv_collapse", Availability::kAbsent, totals.detail);
+    case pages::Forming::kRefused:
+      return capability("madv_collapse", Availability::kRefused, totals.detail);
+    case pages::Forming::kOff:
+      return capability("madv_collapse", Availability::kOff, totals.detail);
+  }
+}
+
 void HeaderWriter::capabilities() noexcept {
   const KernelTruth& truth = dump_.truth;
   capability(
@@ -162,6 +181,7 @@ void HeaderWriter::capabilities() noexcept {
   capability("cgroup", cgroup.charge.known ? Availability::kWorks : Availability::kAbsent,
              cgroup.charge.known ? cgroup.version : "no readable memory controller");
   thpCapability();
+  formingCapability();
   const sampling::Statistics statistics = sampling::statistics();
   const bool libunwind = std::strcmp(statistics.unwinder, "libunwind") == 0;
   const bool on = sampling::intervalBytes() != 0 || statistics.recordsEver != 0;

@@ -71,6 +71,7 @@ struct RowWriter {
         columns.put(11, words[i]);
       }
     }
+    columns.put(12, row.formed ? 1 : 0);
     columns.endRow();
   }
 };
@@ -106,7 +107,8 @@ bool writeHugePages(DumpContext& dump) noexcept {
                               {8, Coding::kVarint},
                               {9, Coding::kVarint},
                               {10, Coding::kVarint, 1, dump.placement.liveBytes != nullptr},
-                              {11, Coding::kFixed64, pageWords, truth}};
+                              {11, Coding::kFixed64, pageWords, truth},
+                              {12, Coding::kVarint}};
   Columns columns(dump.writer, dump.memory, 5, specs, sizeof specs / sizeof specs[0], kRowsPerChunk);
   if (!columns.valid()) {
     return false;

@@ -1,6 +1,7 @@
 // What purging achieved: the totals, and the last passes.
 #include "runtime/introspect/dump_context.h"
 #include "runtime/introspect/message.h"
+#include "runtime/pages/huge.h"
 #include "runtime/pages/scores.h"
 
 namespace heapprof::introspect {
@@ -35,12 +36,28 @@ struct Writing {
       pass.uint64(5, row.returnedBytes);
     }
     pass.uint64(6, row.durationNanos);
+    pass.uint64(7, row.hugePagesBroken);
     for (std::uint32_t i = 0; i < pages::kAges; ++i) pass.uint64Always(8 + i, row.refaultedBytes[i]);
     pass.uint64(11, row.keptBytes);
     pass.uint64(12, static_cast<std::uint64_t>(verdictOf(row, age)));
     purges.message(17, pass);
   }
 };
+
+// What forming achieved, and each cause for which the kernel refused (errno 0: any other).
+void addForming(Message& purges) noexcept {
+  const pages::HugeTotals totals = pages::hugeTotals();
+  purges.uint64Always(6, totals.broken);
+  purges.uint64Always(10, totals.formed);
+  std::uint64_t refused = 0;
+  for (const std::uint64_t count : totals.refusals) refused += count;
+  purges.uint64Always(11, refused);
+  for (unsigned cause = 0; cause < static_cast<unsigned>(pages::Cause::kCount); ++cause) {
+    if (totals.refusals[cause] == 0) continue;
+    purges.uint64Always(12, static_cast<std::uint64_t>(pages::errorOf(static_cast<pages::Cause>(cause))));
+    purges.uint64Always(13, totals.refusals[cause]);
+  }
+}
 
 }  // namespace
 
@@ -59,6 +76,7 @@ bool writePurges(DumpContext& dump) noexcept {
   }
   purges.uint64Always(5, totals.nanos);
   for (std::uint32_t i = 0; i < pages::kAges; ++i) purges.uint64Always(7 + i, totals.refaultedBytes[i]);
+  addForming(purges);
   Writing writing{dump, purges};
   pages::forEachPass(
       [](void* context, const pages::PurgeRow& row) { static_cast<Writing*>(context)->add(row); }, &writing);

@@ -30,11 +30,11 @@ constexpr std::uint64_t kSettingsNanos = 10 * kSecond;
 // Processor time of all collapses together: this at first, then a part of the time that passes.
 constexpr std::uint64_t kCreditNanos = kSecond + kSecond / 2;
 constexpr std::uint64_t kShare = 20;
-// Refusals in a row: each doubles the pause; so many with nothing formed in between, and it is left alone
-// until units change.
+// Refusals in a row: each doubles the pause.
 constexpr std::uint64_t kLeastBackOff = kSecond;
 constexpr std::uint64_t kMostBackOff = 64 * kSecond;
 constexpr std::uint32_t kMostRefusals = 8;
+constexpr std::uint64_t kHopelessNanos = 600 * kSecond;  // a unit that was refused so often
 constexpr std::size_t kMostUnitPages = kUnitBytes / 4096;
 
 constexpr std::uint64_t kPresent = std::uint64_t{1} << 63;
@@ -52,6 +52,7 @@ struct Pace {
   std::uint64_t notBefore = 0;
   std::uint64_t backOff = kLeastBackOff;
   std::uint32_t refusalsInARow = 0;
+  bool everFormed = false;
   bool hopeless = false;  // it will never work in this process
   bool flagsNeeded =
       false;  // the setting is `always`: our regions are NOHUGEPAGE but for the moment of a collapse
@@ -141,8 +142,8 @@ std::uint32_t millisOf(std::uint64_t nanos) noexcept {
   return static_cast<std::uint32_t>(nanos / kMillisecond);
 }
 
-bool isRecent(std::uint32_t stamp, std::uint64_t now) noexcept {
-  return stamp != 0 && millisOf(now) - stamp < kDwellNanos / kMillisecond;
+bool isRecent(std::uint32_t stamp, std::uint64_t now, std::uint64_t nanos = kDwellNanos) noexcept {
+  return stamp != 0 && millisOf(now) - stamp < nanos / kMillisecond;
 }
 
 // The kernel will not, and why.
@@ -156,8 +157,7 @@ void backOff(Unit& unit, int error, std::uint64_t now) noexcept {
     setForming(Forming::kRefused, "MADV_COLLAPSE is denied");
     return;
   }
-  const bool never = hugeTotals().formed == 0;
-  if (never && error == EINVAL && pace.refusalsInARow >= kMostRefusals) {
+  if (!pace.everFormed && error == EINVAL && pace.refusalsInARow >= kMostRefusals) {
     pace.hopeless = true;
     isOn.store(false, std::memory_order_relaxed);
     setForming(Forming::kAbsent, "MADV_COLLAPSE, Linux 6.1");
@@ -203,6 +203,7 @@ Outcome collapse(std::uint32_t number, std::uint64_t now) noexcept {
   unit.refusals = 0;
   pace.refusalsInARow = 0;
   pace.backOff = kLeastBackOff;
+  pace.everFormed = true;
   setForming(Forming::kWorks, "");
   fileFormed(number);
   return Outcome::kFormed;
@@ -212,7 +213,10 @@ Outcome consider(std::uint32_t number, Pagemap& pagemap, std::uint64_t now) noex
   Unit& unit = unitByNumber(number);
   if (isHuge(unit)) return Outcome::kNotNow;
   if (base::bitCount(unit.used.load(std::memory_order_relaxed)) < kDenseGranules) return Outcome::kNotNow;
-  if (unit.refusals >= kMostRefusals) return Outcome::kNotNow;
+  if (unit.refusals >= kMostRefusals) {
+    if (isRecent(unit.triedMillis, now, kHopelessNanos)) return Outcome::kNotNow;
+    unit.refusals = 0;
+  }
   if (now - unit.bornNanos.load(std::memory_order_relaxed) < kLeastAgeNanos) return Outcome::kWaits;
   if (isRecent(unit.purgedMillis.load(std::memory_order_relaxed), now)) return Outcome::kWaits;
   if (isRecent(unit.triedMillis, now)) return unit.refusals != 0 ? Outcome::kWaits : Outcome::kNotNow;
@@ -277,6 +281,10 @@ bool formingIsOn() noexcept {
 
 void noteFork() noexcept {
   hasForked.store(true, std::memory_order_relaxed);
+}
+
+void restartForming() noexcept {
+  pace = Pace();
 }
 
 }  // namespace heapprof::pages

@@ -28,5 +28,7 @@ bool formingIsOn() noexcept;
 
 // fork: in both, pages may be shared from now on.
 void noteFork() noexcept;
+// A forked child: its budget, and what it learns of the kernel, begin anew.
+void restartForming() noexcept;
 
 }  // namespace heapprof::pages

@@ -472,6 +472,7 @@ void parentAfterFork() noexcept {
 }
 void childAfterFork() noexcept {
   noteFork();
+  restartForming();
   // Whoever had a batch out is not here. Its granules are free again, as backed: they may read as anything.
   if (book.out.count != 0) book.putBack(0);
   book.lock.reset();

@@ -2,6 +2,7 @@
 // always.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <iterator>
 #include <unistd.h>
 
 #include "heapprof/heapprof.h"
