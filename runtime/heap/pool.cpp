@@ -16,6 +16,9 @@
 
 extern char** environ;
 
+// ld.so's: where the kernel put the arguments of the program.
+extern "C" [[gnu::weak]] void* __libc_stack_end;
+
 namespace heapprof::heap {
 
 constinit thread_local HeapFront* self = const_cast<HeapFront*>(&emptyHeap);
@@ -121,10 +124,13 @@ void park(Heap* heap) noexcept {
 }
 
 // Above all frames of the thread that has its `self` there: thread-local memory lies at the upper end of a
-// thread's stack; the main thread's ends below what the kernel put there.
+// thread's stack; the main thread's ends below what the kernel put there, the address of the vDSO for one,
+// which would look as if a signal handler were to return to it.
 std::uintptr_t stackEndOf(const Heap& heap) noexcept {
   const bool isMain = heap.threadId.load(std::memory_order_relaxed) == static_cast<std::uint64_t>(getpid());
-  return isMain ? getauxval(AT_RANDOM) : reinterpret_cast<std::uintptr_t>(heap.slot);
+  if (!isMain) return reinterpret_cast<std::uintptr_t>(heap.slot);
+  return &__libc_stack_end != nullptr ? reinterpret_cast<std::uintptr_t>(__libc_stack_end)
+                                      : getauxval(AT_RANDOM);
 }
 
 // Pool lock held. True: the heap is ours, and its thread, when it wakes, has none.

@@ -26,7 +26,9 @@ constinit std::uint64_t formingCpuNanos = 0;  // the helper's own; forming has a
 // Nanoseconds until the time spent is within bounds again.
 std::uint64_t overspent(std::uint64_t now) noexcept {
   const std::uint64_t allowed = kCreditNanos + (now - startedNanos) / kShare;
-  const std::uint64_t spent = os::threadCpuNanos() - formingCpuNanos;
+  const std::uint64_t cpu = os::threadCpuNanos();
+  if (cpu < formingCpuNanos) formingCpuNanos = 0;  // a forked child's helper: its clock began anew
+  const std::uint64_t spent = cpu - formingCpuNanos;
   return spent <= allowed ? 0 : (spent - allowed) * kShare;
 }
 

@@ -1,0 +1,140 @@
+// Programs whose huge pages a test wants to see, by the kernel's word. Each exits with 0 when it saw what it
+// should.
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stddef.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+namespace {
+
+constexpr std::size_t kMiB = std::size_t{1} << 20;
+constexpr std::size_t kBlock = 1000;
+constexpr std::size_t kBlocks = 48 * kMiB / kBlock;
+constexpr int kCollapse = 25;
+char* blocks[kBlocks];
+
+// In KiB. Without allocating.
+long figureOf(const char* path, const char* key) {
+  static char text[8192];
+  const int fd = open(path, O_RDONLY);
+  if (fd < 0) return -1;
+  const ssize_t size = read(fd, text, sizeof text - 1);
+  close(fd);
+  text[size > 0 ? size : 0] = '\0';
+  const char* at = std::strstr(text, key);
+  return at == nullptr ? -1 : std::atol(at + std::strlen(key) + 1);
+}
+long hugeMiB() {
+  return figureOf("/proc/self/smaps_rollup", "AnonHugePages") / 1024;
+}
+long rssMiB() {
+  return figureOf("/proc/self/status", "VmRSS") / 1024;
+}
+
+template <typename Condition>
+bool within(double seconds, Condition condition) {
+  for (int i = 0; i < seconds * 50; ++i) {
+    if (condition()) return true;
+    usleep(20000);
+  }
+  return condition();
+}
+
+void grow() {
+  for (char*& block : blocks) {
+    block = static_cast<char*>(std::malloc(kBlock));
+    std::memset(block, 1, kBlock);
+  }
+}
+bool isUnharmed(std::size_t every) {
+  for (std::size_t i = 0; i < kBlocks; i += every) {
+    for (std::size_t at = 0; at < kBlock; ++at) {
+      if (blocks[i][at] != 1) return false;
+    }
+  }
+  return true;
+}
+void keepEvery(std::size_t every) {
+  for (std::size_t i = 0; i < kBlocks; ++i) {
+    if (i % every != 0) std::free(blocks[i]);
+  }
+}
+
+// Huge within seconds; then nearly everything goes, and with it the huge pages and the memory.
+int dense() {
+  grow();
+  if (!within(20, [] { return hugeMiB() >= 44; })) return 1;
+  if (rssMiB() > 60) return 2;
+  if (!isUnharmed(1)) return 3;
+  keepEvery(100);
+  if (!within(10, [] { return hugeMiB() == 0 && rssMiB() < 16; })) return 4;
+  return isUnharmed(100) ? 0 : 5;
+}
+
+int never() {
+  grow();
+  usleep(3500000);
+  if (hugeMiB() != 0) return 1;
+  keepEvery(100);
+  return within(10, [] { return rssMiB() < 16; }) && isUnharmed(100) ? 0 : 2;
+}
+
+// What was never dense never takes more than it needs: one page in eight of a long span.
+int sparse() {
+  auto* span = static_cast<char*>(std::malloc(64 * kMiB));
+  for (std::size_t at = 0; at < 64 * kMiB; at += 8 * 4096) span[at] = 1;
+  std::free(std::malloc(100));
+  usleep(3000000);
+  return hugeMiB() <= 2 && rssMiB() <= 20 ? 0 : 1;
+}
+
+// Prints what 6 MiB of blocks take.
+int small() {
+  for (std::size_t i = 0; i < 6 * kMiB / kBlock; ++i) {
+    blocks[i] = static_cast<char*>(std::malloc(kBlock));
+    std::memset(blocks[i], 1, kBlock);
+  }
+  usleep(100000);
+  std::printf("%ld\n", figureOf("/proc/self/status", "VmRSS"));
+  return 0;
+}
+
+int disabled() {
+  if (prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0) != 0) return 9;
+  return never();
+}
+
+// A sandbox that knows madvise, but not this advice.
+int denied() {
+  sock_filter filter[] = {
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_madvise, 0, 3),
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, args[2])),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, kCollapse, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | 1),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+  };
+  const sock_fprog program = {sizeof filter / sizeof filter[0], filter};
+  if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return 8;
+  if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0) return 9;
+  return never();
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const char* name = argc > 1 ? argv[1] : "";
+  if (std::strcmp(name, "dense") == 0) return dense();
+  if (std::strcmp(name, "never") == 0) return never();
+  if (std::strcmp(name, "sparse") == 0) return sparse();
+  if (std::strcmp(name, "small") == 0) return small();
+  if (std::strcmp(name, "disabled") == 0) return disabled();
+  if (std::strcmp(name, "denied") == 0) return denied();
+  return 99;
+}
