@@ -66,7 +66,8 @@ struct Options {
   std::uint64_t reserveBytes = 0;                        // 0: chosen from RAM and RLIMIT_AS
   PurgeRule purge;
   ThpMode thp = ThpMode::kAuto;
-  std::uint32_t keep = 0;  // dumps of this process that stay; 0: all
+  std::uint64_t limitBytes = 0;  // of granules in use; 0: none
+  std::uint32_t keep = 0;        // dumps of this process that stay; 0: all
   Control control;
   bool background = true;  // the helper thread
   bool log = true;

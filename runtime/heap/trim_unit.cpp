@@ -5,6 +5,7 @@
 #include "runtime/os/os.h"
 #include "runtime/pages/forming.h"
 #include "runtime/pages/huge.h"
+#include "runtime/pages/pressure.h"
 
 namespace heapprof::heap {
 namespace {
@@ -29,6 +30,7 @@ void forEachTrimmable(pages::Granule first, Visit visit) noexcept {
 std::uint32_t sparedFrom(const pages::Unit& unit, bool asked) noexcept {
   const auto pages = static_cast<std::uint32_t>(pages::kUnitBytes / os::pageBytes());
   const std::uint32_t dense = pages - pages / 10;
+  if (pages::pressure() != pages::Pressure::kNone) return pages + 1;
   if (!pages::isHuge(unit)) return asked || !pages::formingIsOn() ? pages + 1 : dense;
   return asked ? dense : pages * 6 / 10 + 1;
 }

@@ -9,6 +9,7 @@
 #include "runtime/os/os.h"
 #include "runtime/pages/forming.h"
 #include "runtime/pages/pages.h"
+#include "runtime/pages/pressure.h"
 
 namespace heapprof::heap {
 namespace {
@@ -115,7 +116,7 @@ bool trimIsDue(std::uint64_t now) noexcept {
   static constinit std::uint64_t lastNanos = 0;  // the helper's own
   const config::PurgeRule rule = config::options().purge;
   if (rule.mode == config::PurgeMode::kNever) return false;
-  if (rule.mode == config::PurgeMode::kAfter &&
+  if (rule.mode == config::PurgeMode::kAfter && pages::pressure() == pages::Pressure::kNone &&
       now - lastNanos < rule.seconds * std::uint64_t{1'000'000'000}) {
     return false;
   }

@@ -7,15 +7,12 @@
 #include "runtime/config/options.h"
 #include "runtime/os/os.h"
 #include "runtime/os/thp.h"
-#include "runtime/pages/book.h"
 #include "runtime/pages/huge.h"
+#include "runtime/pages/purging.h"
 
 extern char** environ;
 
 namespace heapprof::pages {
-
-extern constinit Book book;
-extern constinit base::Mutex purgeLock;
 
 namespace {
 

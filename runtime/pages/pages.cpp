@@ -9,33 +9,19 @@
 #include "runtime/os/os.h"
 #include "runtime/pages/book.h"
 #include "runtime/pages/forming.h"
-#include "runtime/pages/huge.h"
-#include "runtime/pages/scores.h"
+#include "runtime/pages/pressure.h"
+#include "runtime/pages/purging.h"
 
 extern char** environ;
 
 namespace heapprof::pages {
 
 constinit Book book;
-// Held by whoever has a batch out, across its system calls, so always taken before the page lock; and around
-// the collapse of a unit.
-constinit base::Mutex purgeLock;
 
 namespace {
 
 // The clock is read for long spans and for every kQuietCalls-th other call.
 constexpr std::uint32_t kQuietCalls = 16;
-
-class ErrnoKeeper {
- public:
-  ErrnoKeeper() noexcept : saved_(errno) {}
-  ~ErrnoKeeper() { errno = saved_; }
-  ErrnoKeeper(const ErrnoKeeper&) = delete;
-  ErrnoKeeper& operator=(const ErrnoKeeper&) = delete;
-
- private:
-  int saved_;
-};
 
 bool ready() noexcept {
   if (regionCount() != 0) return true;
@@ -127,26 +113,14 @@ Span takeHole(std::uint32_t granules, std::uint32_t alignment) noexcept {
   return {};
 }
 
-constexpr std::uint64_t kNothingDue = ~std::uint64_t{0};
 // The helper thread is wanted from here on.
 constexpr std::uint64_t kHelperGranules = (std::uint64_t{8} << 20) >> kGranuleShift;
-// Not worth a call to the kernel.
-constexpr std::uint64_t kLittle = (std::uint64_t{1} << 20) >> kGranuleShift;
-
-constexpr std::uint64_t kSecond = 1'000'000'000;
-
-// Page lock held: the books must look back as far as the rule says.
-config::PurgeRule purgeRule() noexcept {
-  if (environ == nullptr) return {};
-  const config::PurgeRule rule = config::options().purge;
-  if (rule.mode == config::PurgeMode::kAfter) book.demand.cover(rule.seconds * kSecond);
-  return rule;
-}
 
 // How many free, backed granules may stay; kNothingDue: as many as there are.
 std::uint64_t settle(std::uint32_t granules) noexcept {
   os::noteWork();
   ++book.calls;
+  if (const std::uint64_t keep = keepForLimit(); keep != kNothingDue) return keep;
   if (granules < kQuietCalls && ++book.quietCalls < kQuietCalls) return kNothingDue;
   book.quietCalls = 0;
   book.nowNanos = os::calls().monotonicNanos();
@@ -154,7 +128,8 @@ std::uint64_t settle(std::uint32_t granules) noexcept {
   book.demand.note(book.nowNanos, book.usedGranules);
   if (book.usedGranules + book.freeBackedGranules >= kHelperGranules) os::wantHelper();
   if (mode == config::PurgeMode::kNever) return kNothingDue;
-  if (mode == config::PurgeMode::kEager) return book.freeBackedGranules > kLittle ? kLittle : kNothingDue;
+  if (mode == config::PurgeMode::kEager || pressure() != Pressure::kNone)
+    return book.freeBackedGranules > kLittle ? kLittle : kNothingDue;
   const std::uint64_t target = book.demand.target();
   if (book.sparedGranules > book.freeBackedGranules) book.sparedGranules = book.freeBackedGranules;
   if (book.usedGranules + book.freeBackedGranules <= target) return kNothingDue;
@@ -168,109 +143,10 @@ void giveBack(Granule first, std::uint32_t granules) noexcept {
   book.fileFree(first, granules);
 }
 
-// Adds what of the range is resident; a batch is at most 16 MiB, so the calls are few.
-void countResident(std::uintptr_t start, std::size_t bytes, PurgePass* pass,
-                   std::uint64_t* resident) noexcept {
-  unsigned char pages[1024];
-  const std::size_t page = os::pageBytes();
-  while (bytes != 0 && pass->residencyKnown) {
-    const std::size_t part = bytes < sizeof pages * page ? bytes : sizeof pages * page;
-    if (!os::calls().residentPages(reinterpret_cast<void*>(start), part, pages)) {
-      pass->residencyKnown = false;
-      return;
-    }
-    for (std::size_t i = 0; i < part / page; ++i) *resident += (pages[i] & 1) * page;
-    start += part;
-    bytes -= part;
-  }
-}
-
-// A part of a huge page frees nothing unless it is split first.
-void breakEnds(const Batch::Run& run, PurgePass* pass) noexcept {
-  const Granule last = run.first + run.granules - 1;
-  for (Granule at = run.first; at <= last;) {
-    const Granule next = (at | (kUnitGranules - 1)) + 1;
-    Unit& unit = unitOf(at);
-    if (at % kUnitGranules == 0 && next - 1 <= last) {
-      forgetHuge(unit);
-    } else if (breakUnit(unit, addressOf(at))) {
-      ++pass->hugePagesBroken;
-    }
-    at = next;
-  }
-}
-
-std::uint64_t discardOut(PurgePass* pass) noexcept {
-  std::uint64_t discarded = 0;
-  for (std::uint32_t i = 0; i < book.out.count; ++i) {
-    const Batch::Run& run = book.out.runs[i];
-    const std::uintptr_t start = addressOf(run.first);
-    const std::size_t bytes = std::size_t{run.granules} << kGranuleShift;
-    std::uint64_t resident = 0;
-    countResident(start, bytes, pass, &resident);
-    pass->advisedBytes += bytes;
-    pass->residentBytes += resident;
-    breakEnds(run, pass);
-    if (!os::calls().discard(reinterpret_cast<void*>(start), bytes)) continue;
-    pass->returnedBytes += resident;
-    discarded |= std::uint64_t{1} << i;
-  }
-  return discarded;
-}
-static_assert(Batch::kMostRuns <= 64, "one bit a run");
-
-// Discards free, backed granules, a batch at a time, until at most `keep` are left. Purge lock held, page
-// lock not.
-std::uint64_t purgeDownTo(std::uint64_t keep, Reach reach, PurgeReason reason,
-                          bool* exhausted = nullptr) noexcept {
-  std::uint64_t returned = 0;
-  PurgePass pass;
-  pass.startNanos = os::calls().monotonicNanos();
-  pass.reason = reason;
-  pass.keptBytes = keep << kGranuleShift;
-  for (;;) {
-    {
-      base::MutexGuard guard(book.lock);
-      book.nowNanos = os::calls().monotonicNanos();
-      if (book.freeBackedGranules <= keep) break;
-      if (!book.takeOut(book.freeBackedGranules - keep, reach)) {
-        if (reach == Reach::kSparing) book.sparedGranules = book.freeBackedGranules;
-        if (exhausted != nullptr) *exhausted = true;
-        break;
-      }
-    }
-    // `out` is read without the page lock: only who holds the purge lock writes it.
-    const std::uint64_t discarded = discardOut(&pass);
-    base::MutexGuard guard(book.lock);
-    const bool all = discarded == bitRun(0, book.out.count);
-    returned += book.putBack(discarded);
-    if (!all) break;  // the kernel refuses
-  }
-  notePass(pass);
-  return returned;
-}
-
-// After a call that found more free memory than is worth keeping. Somebody else may be at it already.
-void purgeDue(std::uint64_t keep) noexcept {
-  if (keep == kNothingDue || !purgeLock.tryLock()) return;
-  const ErrnoKeeper keeper;
-  purgeDownTo(keep, Reach::kSparing, PurgeReason::kDemand);
-  purgeLock.unlock();
-}
-
-// Out of memory while a batch is out: what is in it may be what is missing. True: worth another try.
-bool waitForBatch() noexcept {
-  {
-    base::MutexGuard guard(book.lock);
-    if (book.outGranules == 0) return false;
-  }
-  base::MutexGuard wait(purgeLock);
-  return true;
-}
-
 std::uint32_t takeSmall(Granule* out, std::uint32_t wanted, std::uint64_t* keep) noexcept {
   base::MutexGuard guard(book.lock);
-  if (!ready()) return 0;
+  if (!ready() || !limitAllows(1)) return 0;
+  while (wanted > 1 && !limitAllows(wanted)) --wanted;
   std::uint32_t number = book.lists.fullestSmall();
   if (number == 0) number = openUnit(Use::kSmall);
   if (number == 0) {
@@ -296,7 +172,7 @@ std::uint32_t takeSmall(Granule* out, std::uint32_t wanted, std::uint64_t* keep)
 
 Span takeSpan(std::uint32_t granules, std::uint32_t alignment, std::uint64_t* keep) noexcept {
   base::MutexGuard guard(book.lock);
-  if (!ready()) return {};
+  if (!ready() || !limitAllows(granules)) return {};
   if (granules <= kLargestMedium && alignment == 1) {
     std::uint32_t number = book.lists.bestMedium(granules);
     if (number == 0) number = openUnit(Use::kMedium);
@@ -318,6 +194,7 @@ bool growSpan(Granule first, std::uint32_t granules, std::uint32_t wanted, bool*
   base::MutexGuard guard(book.lock);
   const Granule end = first + granules;
   const std::uint32_t more = wanted - granules;
+  if (!limitAllows(more)) return false;
   Unit& unit = unitOf(first);
   if (unit.use == Use::kNone) {
     if (!book.extents.takeAt(end, more)) return false;
@@ -391,63 +268,9 @@ void shrinkInPlace(Granule first, std::uint32_t granules, std::uint32_t kept) no
   release(first + kept, granules - kept);
 }
 
-std::uint64_t purge(std::uint64_t keepBytes) noexcept {
-  const ErrnoKeeper keeper;
-  base::MutexGuard guard(purgeLock);
-  return purgeDownTo(keepBytes >> kGranuleShift, Reach::kAll, PurgeReason::kApi);
-}
-
 std::uint64_t activity() noexcept {
   base::MutexGuard guard(book.lock);
   return book.calls;
-}
-
-namespace {
-
-// Half of it back within a second: the pause was shorter than the program's rhythm. Page lock held.
-void adaptPatience() noexcept {
-  if (book.nowNanos - book.patienceNanos < Demand::kWindowNanos * 4) return;
-  bool wrong = false;
-  const bool known = recentlyWrong(book.nowNanos, &wrong);
-  book.patienceNanos = book.nowNanos;
-  if (known && wrong) {
-    book.patience = book.patience * 2 < Demand::kWindows ? book.patience * 2 : Demand::kWindows;
-  } else if (book.patience > Book::kLeastPatience) {
-    --book.patience;
-  }
-}
-
-}  // namespace
-
-bool keepUp() noexcept {
-  const ErrnoKeeper keeper;
-  std::uint64_t keep = 0;
-  bool excess = false;
-  {
-    base::MutexGuard guard(book.lock);
-    if (!ready()) return false;
-    const config::PurgeRule rule = purgeRule();
-    if (rule.mode == config::PurgeMode::kNever) return false;
-    book.nowNanos = os::calls().monotonicNanos();
-    book.demand.note(book.nowNanos, book.usedGranules);
-    const std::uint64_t windows = rule.mode == config::PurgeMode::kEager ? 1
-                                  : rule.mode == config::PurgeMode::kAfter
-                                      ? book.demand.windowsFor(rule.seconds * kSecond)
-                                      : book.patience;
-    const bool still = book.takes == book.takesSeen;
-    book.takesSeen = book.takes;
-    // As long as granules are asked for, no less is kept than the page layer itself would keep.
-    const std::uint64_t most =
-        still || rule.mode != config::PurgeMode::kAuto ? book.demand.highest(windows) : book.demand.target();
-    keep = most - book.usedGranules + kLittle;
-    adaptPatience();
-    excess = book.freeBackedGranules > kLittle;
-  }
-  if (!excess) return false;
-  base::MutexGuard guard(purgeLock);
-  bool exhausted = false;
-  purgeDownTo(keep, Reach::kIdle, PurgeReason::kDemand, &exhausted);
-  return !exhausted;  // what is left lies in huge pages that stay whole
 }
 
 Totals totals() noexcept {

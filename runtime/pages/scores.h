@@ -20,7 +20,9 @@ enum class PurgeReason : std::uint8_t {
   kUnknown,
   kDemand,
   kApi,
-  kTrim
+  kTrim,
+  kLimit,
+  kPressure
 };  // = PurgeReason in heap_snapshot.proto
 
 struct PurgePass {

@@ -1,7 +1,11 @@
 // Huge pages in processes of their own with the real library (huge_victim.cpp), as this system is set.
 #include "tests/runtime/pages/huge_process.h"
 
+#include <filesystem>
+#include <fstream>
 #include <gtest/gtest.h>
+#include <string>
+#include <unistd.h>
 
 #include "runtime/os/os.h"
 #include "runtime/os/thp.h"
@@ -11,6 +15,7 @@ namespace {
 
 using tests::leastPrinted;
 using tests::runVictim;
+using tests::victimCommand;
 
 class HugeProcess : public testing::Test {
  protected:
@@ -48,6 +53,42 @@ TEST_F(HugeProcess, UnderEightMebibytesNothingIsSpentOnThem) {
   const long without = leastPrinted("small", "thp=never,sample=0,dump=none");
   ASSERT_GT(with, 0);
   EXPECT_LE(static_cast<double>(with), static_cast<double>(without) * 1.03);
+}
+
+TEST(MemoryLimit, IsWhatTheHeapHandsOutAtMost) {
+  EXPECT_EQ(runVictim("limited", "limit=32m,sample=0,dump=none"), 0);
+}
+
+// A memory cgroup (v1) of its own below that of this process.
+class LimitedGroup : public testing::Test {
+ protected:
+  void SetUp() override {
+    std::ifstream groups("/proc/self/cgroup");
+    for (std::string line; std::getline(groups, line);) {
+      const std::size_t at = line.find(":memory:");
+      if (at != std::string::npos) {
+        group_ = "/sys/fs/cgroup/memory" + line.substr(at + 8) + "/heapprof-" + std::to_string(getpid());
+      }
+    }
+    std::error_code error;
+    if (group_.empty() || !std::filesystem::create_directory(group_, error))
+      GTEST_SKIP() << "no memory cgroup (v1) can be made here";
+    std::ofstream(group_ + "/memory.limit_in_bytes") << (std::size_t{54} << 20) << std::flush;
+  }
+  void TearDown() override {
+    std::error_code error;
+    std::filesystem::remove(group_, error);
+  }
+  std::string group_;
+};
+
+TEST_F(LimitedGroup, NearItWhatIsFreeGoesBackAtOnce) {
+  constexpr const char* kPatient = "purge=60,sample=0,dump=none";
+  EXPECT_EQ(runVictim("pressed", kPatient), 1) << "nothing presses, so it waits for a minute";
+  const std::string inGroup =
+      "sh -c 'echo $$ > " + group_ + "/tasks; exec " + victimCommand("pressed", kPatient) + "'";
+  const int status = std::system(inGroup.c_str());
+  EXPECT_EQ(WEXITSTATUS(status), 0);
 }
 
 }  // namespace

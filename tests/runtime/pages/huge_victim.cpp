@@ -1,5 +1,6 @@
 // Programs whose huge pages a test wants to see, by the kernel's word. Each exits with 0 when it saw what it
 // should.
+#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -110,6 +111,30 @@ int disabled() {
   return never();
 }
 
+// limit=32m: what may be had, and that it may be had again.
+int limited() {
+  for (int round = 0; round < 3; ++round) {
+    std::size_t count = 0;
+    errno = 0;
+    while (count < kBlocks && (blocks[count] = static_cast<char*>(std::malloc(kBlock))) != nullptr) {
+      std::memset(blocks[count++], 1, kBlock);
+    }
+    if (count == kBlocks || errno != ENOMEM) return 1;
+    if (count * kBlock > 32 * kMiB || count * kBlock < 28 * kMiB) return 2;
+    if (rssMiB() > 40) return 3;
+    if (std::malloc(8 * kMiB) != nullptr) return 4;
+    for (std::size_t i = 0; i < count; ++i) std::free(blocks[i]);
+  }
+  return 0;
+}
+
+// With purge=60: what falls comes back within seconds only where something presses.
+int pressed() {
+  grow();
+  keepEvery(100);
+  return within(6, [] { return rssMiB() < 16; }) ? 0 : 1;
+}
+
 // A sandbox that knows madvise, but not this advice.
 int denied() {
   sock_filter filter[] = {
@@ -136,5 +161,7 @@ int main(int argc, char** argv) {
   if (std::strcmp(name, "small") == 0) return small();
   if (std::strcmp(name, "disabled") == 0) return disabled();
   if (std::strcmp(name, "denied") == 0) return denied();
+  if (std::strcmp(name, "limited") == 0) return limited();
+  if (std::strcmp(name, "pressed") == 0) return pressed();
   return 99;
 }

@@ -1,0 +1,82 @@
+// When memory is short outside: what the files of a cgroup say, and what follows.
+#include "runtime/pages/pressure.h"
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <gtest/gtest.h>
+#include <string>
+
+namespace heapprof::pages {
+namespace {
+
+constexpr std::uint64_t kSecond = 1'000'000'000;
+
+class PressureTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    char name[] = "/tmp/heapprof-pressure-XXXXXX";
+    ASSERT_NE(mkdtemp(name), nullptr);
+    root_ = name;
+    std::filesystem::create_directories(root_ + "/v2/job");
+    write("/own", "0::/job\n");
+    write("/v2/job/memory.max", "max\n");
+    write("/v2/job/memory.high", "1000\n");
+    write("/v2/job/memory.stat", "anon 1\ninactive_file 100\n");
+    own_ = root_ + "/own";
+    v2_ = root_ + "/v2";
+    none_ = root_ + "/none";
+    wait(0);
+  }
+  void TearDown() override {
+    use(0);
+    look();
+    std::filesystem::remove_all(root_);
+  }
+  void write(const std::string& file, const std::string& text) const { std::ofstream(root_ + file) << text; }
+  void use(int bytes) const { write("/v2/job/memory.current", std::to_string(bytes) + "\n"); }
+  void wait(int micros) const {
+    write("/v2/job/memory.pressure",
+          "some avg10=0.00 avg60=0.00 avg300=0.00 total=" + std::to_string(micros) + "\n");
+  }
+  Pressure look(std::uint64_t later = kSecond) {
+    now_ += later;
+    watchPressure(now_, {own_.c_str(), none_.c_str(), v2_.c_str(), none_.c_str(), none_.c_str()});
+    return pressure();
+  }
+  std::string root_, own_, v2_, none_;
+  static inline std::uint64_t now_ = 1000 * kSecond;
+};
+
+TEST_F(PressureTest, BeginsAtNineTenthsAndEndsBelowSeventeenTwentieths) {
+  use(999);  // 899 without what the kernel drops first
+  EXPECT_EQ(look(), Pressure::kNone);
+  use(1000);
+  EXPECT_EQ(look(), Pressure::kLimit);
+  use(951);
+  EXPECT_EQ(look(), Pressure::kLimit);
+  use(949);
+  EXPECT_EQ(look(), Pressure::kNone);
+}
+
+TEST_F(PressureTest, IsLookedAtOnceASecondAtMost) {
+  use(2000);
+  EXPECT_EQ(look(), Pressure::kLimit);
+  use(0);
+  EXPECT_EQ(look(kSecond / 2), Pressure::kLimit);
+  EXPECT_EQ(look(kSecond / 2), Pressure::kNone);
+}
+
+TEST_F(PressureTest, ATenthOfASecondWaitedIsPressureToo) {
+  use(0);
+  wait(0);
+  EXPECT_EQ(look(), Pressure::kNone);
+  wait(50'000);
+  EXPECT_EQ(look(), Pressure::kNone);
+  wait(151'000);
+  EXPECT_EQ(look(), Pressure::kStalls);
+  EXPECT_EQ(look(), Pressure::kNone);
+}
+
+}  // namespace
+}  // namespace heapprof::pages
