@@ -76,6 +76,17 @@ TEST(Options, EveryKeyIsTaken) {
   EXPECT_FALSE(p.options.log);
 }
 
+TEST(Options, HugePagesAndTheLimitAreTaken) {
+  EXPECT_EQ(parsed("1").options.thp, ThpMode::kAuto);
+  EXPECT_EQ(parsed("1").options.limitBytes, 0u);
+  EXPECT_EQ(parsed("thp=never,limit=3g").options.thp, ThpMode::kNever);
+  EXPECT_EQ(parsed("thp=never,limit=3g").options.limitBytes, std::uint64_t{3} << 30);
+  EXPECT_EQ(parsed("thp=always").options.thp, ThpMode::kAlways);
+  const Parsed wrong = parsed("thp=sometimes");
+  EXPECT_EQ(wrong.complaints, 1);
+  EXPECT_THAT(wrong.lines, HasSubstr("thp=sometimes is not auto, never or always; using auto"));
+}
+
 TEST(Options, TriggersOnAClockAreTaken) {
   const Parsed p = parsed("dump=interval:5m+growth:64m+peak+near-limit:85%,keep=3");
   EXPECT_EQ(p.complaints, 0) << p.lines;

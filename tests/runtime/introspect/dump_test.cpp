@@ -1,4 +1,5 @@
 // What a dump says, against what this process knows of itself.
+#include <cerrno>
 #include <cstring>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -14,7 +15,10 @@
 #include "runtime/heap/allocator.h"
 #include "runtime/heap/inspect.h"
 #include "runtime/heap/samples.h"
+#include "runtime/os/fake.h"
 #include "runtime/os/os.h"
+#include "runtime/pages/forming.h"
+#include "runtime/pages/huge.h"
 #include "runtime/sampling/read.h"
 #include "tests/runtime/introspect/support.h"
 #include "tests/sanitizers.h"
@@ -274,6 +278,50 @@ TEST(Dump, TheHeaderKnowsTheProcess) {
   EXPECT_GT(heap.header().option_keys_size(), 0);
   EXPECT_EQ(heap.string_table(static_cast<int>(heap.header().runtime_version())), heapprof_version());
   EXPECT_GE(heap.header().dump_time_nanos(), heap.header().start_time_nanos());
+}
+
+TEST(Dump, SaysWhichUnitsWereFormedAndWhyOthersWereNot) {
+  const Scratch scratch;
+  Objects objects;
+  objects.add(16, 1 << 20);  // whole units of it, every page touched
+  {
+    constexpr std::uint64_t kSecond = 1'000'000'000;
+    os::Fake fake;
+    fake.setClock(500'000 * kSecond, 500'000 * kSecond);
+    fake.failNth(os::CallKind::kCollapse, 2, 0, EBUSY);
+    pages::restartForming();
+    for (int i = 0; i < 30; ++i) {
+      fake.advanceClock(kSecond / 10);
+      pages::formHugePages(true);
+    }
+  }
+  if (pages::hugeUnits() == 0) GTEST_SKIP() << "this kernel, as it is set, forms no huge page of 2 MiB";
+  const auto profile = dumpNow(scratch);
+  const auto& purges = profile.heapSnapshot.purges();
+  EXPECT_GE(purges.collapses(), 1u);
+  ASSERT_EQ(purges.collapse_failure_errno_size(), 1);
+  EXPECT_EQ(purges.collapse_failure_errno(0), static_cast<std::uint64_t>(EBUSY));
+  EXPECT_EQ(purges.collapse_failure_count(0), 1u);
+  EXPECT_EQ(purges.collapse_failures(), 1u);
+  EXPECT_TRUE(purges.has_huge_pages_broken());
+  const auto& units = profile.heapSnapshot.huge_pages();
+  ASSERT_EQ(units.formed_size(), units.index_delta_size());
+  std::uint64_t formed = 0;
+  for (int i = 0; i < units.formed_size(); ++i) {
+    formed += units.formed(i);
+    if (units.formed(i) != 0 && units.kernel_state_size() != 0) {
+      EXPECT_EQ(units.kernel_state(i), static_cast<std::uint32_t>(heapprof::KERNEL_HUGE));
+    }
+  }
+  EXPECT_EQ(formed, pages::hugeUnits());
+  const auto& heap = profile.heapSnapshot;
+  bool said = false;
+  for (const auto& row : heap.header().capabilities()) {
+    if (heap.string_table(static_cast<int>(row.name())) != "madv_collapse") continue;
+    said = true;
+    EXPECT_EQ(row.state(), heapprof::WORKS);
+  }
+  EXPECT_TRUE(said);
 }
 
 TEST(Dump, SaysWhatPurgingReturned) {
