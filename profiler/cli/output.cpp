@@ -15,17 +15,17 @@
 #include "profiler/model/units.h"
 
 namespace heapprof::cli {
-absl::StatusOr<model::SnapshotPtr> load(const std::string& path, bool symbolize, const std::string& thread) {
-  return load(std::vector<std::string>{path}, symbolize, thread);
+absl::StatusOr<model::SnapshotPtr> load(const std::string& path) {
+  return load(std::vector<std::string>{path}, SymbolFlags(), "");
 }
 
-absl::StatusOr<model::SnapshotPtr> load(const std::vector<std::string>& paths, bool symbolize,
+absl::StatusOr<model::SnapshotPtr> load(const std::vector<std::string>& paths, const SymbolFlags& symbols,
                                         const std::string& thread) {
   const absl::StatusOr<std::vector<std::string>> files = dumpPaths(paths);
   if (!files.ok()) return files.status();
   Progress progress;
   model::LoadOptions options;
-  options.symbolize = symbolize;
+  symbols.putInto(&options);
   options.thread = thread;
   options.progress = [&progress](absl::string_view phase, double fraction) {
     return progress(phase, fraction);

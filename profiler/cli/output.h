@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 
 #include "formats/pprof/write_profile.h"
+#include "profiler/cli/symbol_flags.h"
 #include "profiler/cli/verb.h"
 #include "profiler/model/snapshot.h"
 #include "profiler/report/document.h"
@@ -17,12 +18,11 @@
 namespace heapprof::cli {
 
 // A bar on stderr where that is a terminal and the file is large enough to take a while.
-absl::StatusOr<model::SnapshotPtr> load(const std::string& path, bool symbolize = true,
-                                        const std::string& thread = "");
+absl::StatusOr<model::SnapshotPtr> load(const std::string& path);
 
 // Several as one, merged as pprof merges them; folders and @LIST stand for the dumps they name
 // (dump_files.h).
-absl::StatusOr<model::SnapshotPtr> load(const std::vector<std::string>& paths, bool symbolize,
+absl::StatusOr<model::SnapshotPtr> load(const std::vector<std::string>& paths, const SymbolFlags& symbols,
                                         const std::string& thread);
 
 // --format and --table. Text is a layout of the verb's own; all others are made of its tables.

@@ -61,9 +61,8 @@ void QueryFlags::addStackFilters(FlagSet& app) {
   grain("--lines", lines, "by source line");
   grain("--addresses", addresses, "by address");
   grain("--noinlines", noInlines, "count inlined functions to their callers");
-  app.addOption("--symbolize", symbolize,
-                "local: names from binaries on this machine; none: only those in the file")
-      .oneOf({"local", "none"});
+  symbols.addSource(app);
+  symbols.addDetails(app);
 }
 
 void QueryFlags::addSorting(FlagSet& app) {
@@ -147,11 +146,11 @@ absl::StatusOr<model::Query> QueryFlags::toQuery(const std::vector<std::string>&
   if (normalize && baseline.empty()) {
     return absl::InvalidArgumentError("-normalize needs a dump to normalize by: give -base or -diff_base");
   }
-  absl::StatusOr<model::SnapshotPtr> snapshot = load(paths, wantsSymbols(), thread);
+  absl::StatusOr<model::SnapshotPtr> snapshot = load(paths, symbols, thread);
   if (!snapshot.ok()) return snapshot.status();
   query.snapshot = *std::move(snapshot);
   if (!baseline.empty()) {
-    absl::StatusOr<model::SnapshotPtr> other = load(baseline, wantsSymbols(), thread);
+    absl::StatusOr<model::SnapshotPtr> other = load(baseline, symbols, thread);
     if (!other.ok()) return other.status();
     query.baseline = *std::move(other);
     query.baselineMode = base.empty() ? model::BaselineMode::kDiffBase : model::BaselineMode::kBase;

@@ -30,7 +30,7 @@ struct QueryFlags {
   double divideBy = 1;
   std::vector<std::string> base, diffBase;  // several are merged
   bool normalize = false;
-  std::string symbolize = "local";
+  SymbolFlags symbols;
   Format format;
 
   void addFilters(FlagSet& app);       // metric, filters, granularity, symbols
@@ -48,7 +48,6 @@ struct QueryFlags {
   bool filtersAnything() const;
   // Of tables with figures of their own, where --nodecount 0 means all.
   std::size_t rowLimit() const;
-  bool wantsSymbols() const { return symbolize != "none" && symbolize != "no"; }
 };
 
 // -divide_by is a matter of printing in pprof; a program that reads the figures wants them divided, too.

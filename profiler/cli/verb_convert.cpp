@@ -81,7 +81,7 @@ int writePprof() {
         absl::InvalidArgumentError("convert --to pprof keeps every sample and takes no filter and no base; "
                                    "give them to pprof or to top"));
   }
-  absl::StatusOr<model::SnapshotPtr> snapshot = load(files, flags.wantsSymbols(), flags.thread);
+  absl::StatusOr<model::SnapshotPtr> snapshot = load(files, flags.symbols, flags.thread);
   if (!snapshot.ok()) return fail(snapshot.status());
   for (const std::string& line : (*snapshot)->symbolNotes()) note(line);
   absl::Status written =

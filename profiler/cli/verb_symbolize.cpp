@@ -9,23 +9,16 @@
 #include "formats/pprof/read_profile.h"
 #include "formats/pprof/write_profile.h"
 #include "profiler/cli/output.h"
+#include "profiler/cli/symbol_flags.h"
 #include "profiler/cli/verbs.h"
+#include "profiler/symbols/symbol_cache.h"
 #include "profiler/symbols/symbolizer.h"
 
 namespace heapprof::cli {
 namespace {
 
 std::string file, outputFile, compression = "gzip";
-std::string sysroot, level = "readable";
-
-constexpr struct {
-  const char* name;
-  symbols::NameLevel level;
-} kNameLevels[] = {{"readable", symbols::NameLevel::kReadable},
-                   {"full", symbols::NameLevel::kFull},
-                   {"templates", symbols::NameLevel::kNoTemplates},
-                   {"short", symbols::NameLevel::kShort},
-                   {"none", symbols::NameLevel::kLinker}};
+SymbolFlags flags;
 
 std::string defaultOutput(absl::string_view path) {
   const bool zipped = absl::ConsumeSuffix(&path, ".gz");
@@ -39,13 +32,7 @@ void addSymbolizeFlags(FlagSet& app) {
   app.addOption("FILE", file, "a dump, or any pprof profile").required();
   app.addOption("-o,--output", outputFile, "where to write (default: FILE with .symbolized before .pb)");
   addCompressionFlag(app, &compression);
-  app.addOption("--sysroot", sysroot, "look for binaries below this folder (a dump of another machine)");
-  std::vector<std::string> levels;
-  for (const auto& row : kNameLevels) levels.emplace_back(row.name);
-  app.addOption("--demangle", level,
-                "C++ names: readable, full with parameters, templates: without their arguments, short: the "
-                "last two parts, none: the linker's")
-      .oneOf(levels);
+  flags.addDetails(app);
 }
 
 int runSymbolize() {
@@ -53,10 +40,9 @@ int runSymbolize() {
   if (!profile.ok()) return fail(profile.status());
   std::vector<std::string> notes;
   symbols::ResolveOptions options;
-  options.sysroot = sysroot;
-  for (const auto& row : kNameLevels) {
-    if (level == row.name) options.names = row.level;
-  }
+  options.sysroot = flags.sysroot;
+  options.names = flags.level();
+  if (!flags.noCache) options.cacheFolder = symbols::symbolCacheFolder();
   symbols::rename(&*profile, options.names);  // what has names already
   absl::Status resolved = symbols::resolve(*profile, options, &notes);
   if (!resolved.ok()) return fail(resolved);

@@ -7,6 +7,7 @@
 #include "profiler/model/load_snapshots.h"
 #include "profiler/model/snapshot.h"
 #ifdef HEAPPROF_HAVE_SYMBOLS
+#include "profiler/symbols/symbol_cache.h"
 #include "profiler/symbols/symbolizer.h"
 #endif
 
@@ -51,10 +52,16 @@ absl::StatusOr<SnapshotPtr> finished(absl::StatusOr<formats::ProfileColumns> col
                                      const LoadOptions& options) {
   if (!columns.ok()) return columns.status();
   std::vector<std::string> notes;
+#ifdef HEAPPROF_HAVE_SYMBOLS
+  symbols::rename(&*columns, options.names);  // what has names already
+#endif
   if (options.symbolize && hasBareLocations(columns->locations)) {
     if (!report(options, "symbols", 0)) return absl::CancelledError("loading was cancelled");
 #ifdef HEAPPROF_HAVE_SYMBOLS
     symbols::ResolveOptions resolveOptions;
+    resolveOptions.sysroot = options.sysroot;
+    resolveOptions.names = options.names;
+    if (options.symbolCache) resolveOptions.cacheFolder = symbols::symbolCacheFolder();
     resolveOptions.progress = [&options](double fraction) { return report(options, "symbols", fraction); };
     absl::Status resolved = symbols::resolve(*columns, resolveOptions, &notes);
     if (!resolved.ok()) return resolved;

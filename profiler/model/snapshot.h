@@ -17,6 +17,7 @@
 #include "absl/types/optional.h"
 
 #include "formats/pprof/profile_columns.h"
+#include "profiler/symbols/name_level.h"
 
 namespace heapprof::model {
 
@@ -25,7 +26,10 @@ using SnapshotPtr = std::shared_ptr<const Snapshot>;
 
 struct LoadOptions {
   bool symbolize = true;  // resolve locations that carry no function, by the binaries on this machine
-  std::string thread;     // of a jemalloc profile, only this thread's rows
+  std::string sysroot;    // prefix for binaries of another host
+  symbols::NameLevel names = symbols::NameLevel::kReadable;  // of all functions
+  bool symbolCache = true;  // names found before are taken from disk, and new ones put there
+  std::string thread;       // of a jemalloc profile, only this thread's rows
   // Called on the loading thread with what is being done ("reading", "symbols") and the fraction done in [0,
   // 1]. Returning false cancels: absl::CancelledError.
   std::function<bool(absl::string_view phase, double fraction)> progress;

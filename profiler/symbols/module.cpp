@@ -60,15 +60,12 @@ absl::StatusOr<std::unique_ptr<Module>> Module::open(const ModuleRequest& reques
                         absl::StrCat(name, ": ", info.status().message(), "; its functions stay unnamed"));
   }
   if (absl::Status same = checkIdentity(request, path, name, *info); !same.ok()) return same;
-  std::unique_ptr<Module> module(new Module(*std::move(info), name));
-  if (absl::Status attached = module->attach(request, path); !attached.ok()) return attached;
-  return module;
+  return std::unique_ptr<Module>(new Module(*std::move(info), name, path, request.sysroot));
 }
 
-absl::Status Module::attach(const ModuleRequest& request, const std::string& path) {
-  debugPath_ = request.sysroot.empty()
-                   ? ":.debug:/usr/lib/debug"
-                   : absl::StrCat(":.debug:", request.sysroot, "/usr/lib/debug:/usr/lib/debug");
+absl::Status Module::attach() {
+  debugPath_ = sysroot_.empty() ? ":.debug:/usr/lib/debug"
+                                : absl::StrCat(":.debug:", sysroot_, "/usr/lib/debug:/usr/lib/debug");
   debugPathPointer_ = debugPath_.data();
   callbacks_.find_elf = dwfl_build_id_find_elf;
   callbacks_.find_debuginfo = dwfl_standard_find_debuginfo;
@@ -77,13 +74,13 @@ absl::Status Module::attach(const ModuleRequest& request, const std::string& pat
   session_ = dwfl_begin(&callbacks_);
   if (session_ != nullptr) {
     dwfl_report_begin(session_);
-    module_ = dwfl_report_offline(session_, path.c_str(), path.c_str(), -1);
+    module_ = dwfl_report_offline(session_, path_.c_str(), path_.c_str(), -1);
     dwfl_report_end(session_, nullptr, nullptr);
   }
   GElf_Addr bias = 0;
   if (module_ == nullptr || dwfl_module_getelf(module_, &bias) == nullptr) {
     return absl::InvalidArgumentError(
-        absl::StrCat(name_, ": ", dwfl_errmsg(-1), " (", path, "); its functions stay unnamed"));
+        absl::StrCat(name_, ": ", dwfl_errmsg(-1), " (", path_, "); its functions stay unnamed"));
   }
   elfBias_ = bias;
   symbols_ = std::make_unique<SymbolTable>(module_);
@@ -102,12 +99,13 @@ Module::~Module() {
   if (session_ != nullptr) dwfl_end(session_);
 }
 
-std::vector<Frame> Module::frames(std::uint64_t address, std::uint64_t start, std::uint64_t limit,
-                                  std::uint64_t fileOffset) {
+absl::StatusOr<std::uint64_t> Module::inFile(std::uint64_t address, const formats::Mapping& mapping) const {
+  return fileAddress(info_, address, mapping.start, mapping.limit, mapping.offset);
+}
+
+std::vector<Frame> Module::frames(std::uint64_t inFile) {
   std::vector<Frame> result;
-  const absl::StatusOr<std::uint64_t> inFile = fileAddress(info_, address, start, limit, fileOffset);
-  if (!inFile.ok()) return result;
-  const std::uint64_t inModule = *inFile + elfBias_;
+  const std::uint64_t inModule = inFile + elfBias_;
   const char* symbol = symbols_->find(inModule);
   const std::string linkerName = symbol == nullptr ? "" : symbol;
   if (dwarf_ != nullptr && dwarf_->frames(inModule - dwarfBias_, linkerName, &result)) return result;

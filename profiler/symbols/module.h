@@ -1,8 +1,9 @@
 // One binary of a dump, opened on this machine: is it still the one that ran, and what does it call an
 // address.
 //
-// Invariant: once open() says kReady the file's build id equals the dump's (or, where the dump has none, the
-// file is older than the dump); otherwise frames() is never asked. Own libdwfl session: modules are resolved
+// Invariant: once open() gave one the file's build id equals the dump's (or, where the dump has none, the
+// file is older than the dump); frames() is asked only after attach() was OK: only that reads more than
+// headers. Own libdwfl session: modules are resolved
 // in parallel. Owner: one worker thread.
 #pragma once
 
@@ -14,6 +15,7 @@
 
 #include "absl/status/statusor.h"
 
+#include "formats/pprof/profile_columns.h"
 #include "profiler/symbols/dwarf_index.h"
 #include "profiler/symbols/elf_info.h"
 #include "profiler/symbols/frame.h"
@@ -36,20 +38,30 @@ class Module {
   Module(const Module&) = delete;
   Module& operator=(const Module&) = delete;
 
-  // Innermost frame first; empty where nothing covers the address.
-  std::vector<Frame> frames(std::uint64_t address, std::uint64_t start, std::uint64_t limit,
-                            std::uint64_t fileOffset);
+  // Opens what names are read from; the error is a note, too.
+  absl::Status attach();
+
+  // The file's own address of a run-time one in a mapping (elf_info.h).
+  absl::StatusOr<std::uint64_t> inFile(std::uint64_t address, const formats::Mapping& mapping) const;
+  // Innermost frame first; empty where nothing covers the file's own address.
+  std::vector<Frame> frames(std::uint64_t inFile);
+
+  const std::string& path() const { return path_; }
 
   bool hasDwarf() const { return dwarf_ != nullptr; }
   // What a user should know of the quality of the names; empty when there is nothing to say.
   std::string note();
 
  private:
-  Module(ElfInfo info, std::string name) : info_(std::move(info)), name_(std::move(name)) {}
-  absl::Status attach(const ModuleRequest& request, const std::string& path);
+  Module(ElfInfo info, std::string name, std::string path, std::string sysroot)
+      : info_(std::move(info)),
+        name_(std::move(name)),
+        path_(std::move(path)),
+        sysroot_(std::move(sysroot)) {}
 
   ElfInfo info_;
   std::string name_;  // the file's own name, without folders
+  std::string path_, sysroot_;
   Dwfl_Callbacks callbacks_{};
   std::string debugPath_;
   char* debugPathPointer_ = nullptr;

@@ -15,6 +15,7 @@
 
 #include "profiler/symbols/merge.h"
 #include "profiler/symbols/module.h"
+#include "profiler/symbols/symbol_cache.h"
 
 namespace heapprof::symbols {
 namespace {
@@ -25,10 +26,11 @@ using formats::Row;
 // The locations of one binary, and what became of them. Filled by one worker, then read by the caller.
 struct Job {
   ModuleRequest request;
+  std::string cacheFolder;
   std::vector<Row> locations;
   std::vector<std::vector<Frame>> frames;  // parallel to `locations`
   std::string note;
-  bool opened = false, hasDwarf = false;
+  bool hasDwarf = false;
 };
 
 // What a mapping without a file behind it is called.
@@ -71,6 +73,7 @@ Work plan(const formats::ProfileColumns& profile, const ResolveOptions& options,
     if (isNew) {
       work.jobs.emplace_back();
       work.jobs.back().request = {file, buildId, options.sysroot, profile.timeNanos};
+      work.jobs.back().cacheFolder = options.cacheFolder;
     }
     work.jobs[entry->second].locations.push_back(static_cast<Row>(row));
     ++work.locations;
@@ -131,17 +134,34 @@ class Pool {
       done_.fetch_add(job->locations.size(), std::memory_order_relaxed);
       return;
     }
-    job->opened = true;
-    job->hasDwarf = (*module)->hasDwarf();
+    SymbolCache cache(job->cacheFolder, job->request.buildId, SymbolCache::stampOf((*module)->path()));
+    bool attached = false;
     for (std::size_t i = 0; i < job->locations.size(); ++i) {
       if (cancelled_.load(std::memory_order_relaxed)) return;
       const Row row = job->locations[i];
-      const formats::Mapping& mapping = profile_.mappings[profile_.locations.mapping[row]];
-      job->frames[i] =
-          (*module)->frames(profile_.locations.address[row], mapping.start, mapping.limit, mapping.offset);
+      const absl::StatusOr<std::uint64_t> inFile = (*module)->inFile(
+          profile_.locations.address[row], profile_.mappings[profile_.locations.mapping[row]]);
       done_.fetch_add(1, std::memory_order_relaxed);
+      if (!inFile.ok()) continue;
+      if (absl::optional<std::vector<Frame>> known = cache.find(*inFile)) {
+        job->frames[i] = *std::move(known);
+        job->hasDwarf = true;  // only such binaries are kept
+        continue;
+      }
+      if (!attached) {
+        if (absl::Status status = (*module)->attach(); !status.ok()) {
+          job->note = std::string(status.message());
+          done_.fetch_add(job->locations.size() - i - 1, std::memory_order_relaxed);
+          return;
+        }
+        attached = true;
+        job->hasDwarf = (*module)->hasDwarf();
+      }
+      job->frames[i] = (*module)->frames(*inFile);
+      if (job->hasDwarf) cache.add(*inFile, job->frames[i]);
     }
-    job->note = (*module)->note();
+    if (attached) job->note = (*module)->note();
+    cache.save();
   }
 
   const formats::ProfileColumns& profile_;

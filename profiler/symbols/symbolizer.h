@@ -20,6 +20,7 @@ namespace heapprof::symbols {
 
 struct ResolveOptions {
   std::string sysroot;                            // prefix for binaries of another host
+  std::string cacheFolder;                        // of names found before (symbol_cache.h); "": none
   NameLevel names = NameLevel::kReadable;         // of the functions that are added
   std::function<bool(double fraction)> progress;  // false cancels; may be empty
 };

@@ -10,9 +10,11 @@
 #include <gtest/gtest.h>
 #include <map>
 #include <sstream>
+#include <unistd.h>
 
 #include "formats/pprof/read_profile.h"
 #include "profiler/symbols/elf_info.h"
+#include "profiler/symbols/symbol_cache.h"
 
 namespace heapprof::symbols {
 namespace {
@@ -98,6 +100,65 @@ std::string outermostName(const std::string& expected) {
 }
 
 class EveryKindOfDebugInformation : public testing::TestWithParam<std::string> {};
+
+// A folder for names that goes with the test.
+class ScratchFolder {
+ public:
+  ~ScratchFolder() { std::filesystem::remove_all(path_); }
+  std::string path() const { return path_.string(); }
+
+ private:
+  const std::filesystem::path path_ =
+      std::filesystem::temp_directory_path() / ("heapprof-symbols." + std::to_string(::getpid()));
+};
+
+TEST_P(EveryKindOfDebugInformation, SaysTheSameFromTheCacheOnDisk) {
+  const std::string path = kFixtures + "/" + GetParam();
+  if (!std::filesystem::exists(path)) GTEST_SKIP() << "not built: its compiler is not installed";
+  const ScratchFolder folder;
+  const auto info = readElfInfo(path);
+  ASSERT_TRUE(info.ok());
+  for (const char* state : {"cold", "warm"}) {
+    Recorded recorded = record(path);
+    ResolveOptions options;
+    options.cacheFolder = folder.path();
+    std::vector<std::string> notes;
+    ASSERT_TRUE(resolve(recorded.profile, options, &notes).ok());
+    EXPECT_TRUE(notes.empty()) << notes.front();
+    EXPECT_TRUE(recorded.profile.mappings[0].hasInlineFrames);
+    for (std::size_t row = 0; row < recorded.expected.size(); ++row) {
+      EXPECT_EQ(said(recorded.profile, row), recorded.expected[row]) << state;
+    }
+    EXPECT_EQ(std::filesystem::exists(folder.path() + "/" + info->buildId + ".pb.zst"),
+              !info->buildId.empty());
+  }
+}
+
+TEST(Cache, IsWhatIsAskedFirstAndOnlyForTheVeryFile) {
+  const std::string path = kFixtures + "/fixture_dwarf5";
+  const ScratchFolder folder;
+  Recorded recorded = record(path);
+  const auto info = readElfInfo(path);
+  ASSERT_TRUE(info.ok());
+  const formats::Mapping& mapping = recorded.profile.mappings[0];
+  const auto inFile =
+      fileAddress(*info, recorded.profile.locations.address[0], mapping.start, mapping.limit, mapping.offset);
+  ASSERT_TRUE(inFile.ok());
+  Frame planted;
+  planted.name = planted.systemName = "from the cache";
+  for (const bool sameFile : {false, true}) {
+    SymbolCache cache(folder.path(), info->buildId, SymbolCache::stampOf(path) + (sameFile ? "" : "0"));
+    cache.add(*inFile, {planted});
+    cache.save();
+    ProfileColumns profile = recorded.profile;
+    ResolveOptions options;
+    options.cacheFolder = folder.path();
+    ASSERT_TRUE(resolve(profile, options, nullptr).ok());
+    EXPECT_EQ(said(profile, 0, false) == "from_the_cache", sameFile);
+    EXPECT_EQ(said(profile, 1), recorded.expected[1]);
+    std::filesystem::remove_all(folder.path());
+  }
+}
 
 TEST_P(EveryKindOfDebugInformation, NamesInlinedFramesAndLinesAsTheProgramKnowsThem) {
   const std::string path = kFixtures + "/" + GetParam();
