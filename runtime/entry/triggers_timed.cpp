@@ -9,8 +9,9 @@
 #include "runtime/entry/triggers.h"
 #include "runtime/heap/inspect.h"
 #include "runtime/introspect/dump.h"
-#include "runtime/introspect/memory_limit.h"
+#include "runtime/introspect/line_reader.h"
 #include "runtime/os/bell.h"
+#include "runtime/os/cgroup.h"
 #include "runtime/os/os.h"
 #include "runtime/pages/pages.h"
 
@@ -36,12 +37,12 @@ struct Clockwork {
   std::uint64_t intervalAt;
   std::uint64_t activityDumped;
   std::uint64_t heapAt, heapBytes, grownTo, peakDumped;
-  std::uint64_t limitAt, limitsReadAt;
+  std::uint64_t limitAt, limitsReadAt, limit;
   bool aboveMark;
   bool saidNoLimit;
 };
 constinit Clockwork clockwork = {};
-constinit introspect::MemoryLimit memoryLimit;
+constinit os::CgroupFile usageFile;  // of the level whose limit is nearest
 
 std::uint64_t larger(std::uint64_t a, std::uint64_t b) noexcept {
   return a < b ? b : a;
@@ -93,24 +94,42 @@ Reason heapReason(std::uint64_t now) noexcept {
   return stopped || bytes >= 2 * clockwork.peakDumped + kLeastPeakStep ? Reason::kPeak : Reason::kUnknown;
 }
 
+double percentOf(std::uint64_t bytes, std::uint64_t limit) noexcept {
+  return static_cast<double>(bytes) / static_cast<double>(limit) * 100;
+}
+
+// Which level binds, and its limit: now and then, and before a dump.
+os::CgroupMemory readLimits(std::uint64_t now) noexcept {
+  const os::CgroupMemory memory = os::readCgroupMemory({}, &usageFile);
+  clockwork.limitsReadAt = now;
+  clockwork.limit = memory.known ? memory.nearestBytes() : os::kNoLimit;
+  if (clockwork.limit == os::kNoLimit && !clockwork.saidNoLimit) {
+    base::logLine(
+        "dump=near-limit: no memory limit is set for this process's cgroup; looking again every 2 s");
+    clockwork.saidNoLimit = true;
+  }
+  return memory;
+}
+
+// One small file each time; what the kernel can drop is asked for only where the whole charge is above the
+// mark, because memory.stat makes the kernel sum up all processors' counts.
 bool isNearLimit(std::uint64_t now) noexcept {
   const std::uint32_t percent = config::options().dump.nearLimitPercent;
   if (percent == 0 || now < clockwork.limitAt) return false;
-  if (clockwork.limitsReadAt == 0 || now - clockwork.limitsReadAt >= kLimitsAreReadEvery) {
-    memoryLimit.find();
-    clockwork.limitsReadAt = now;
-    if (!memoryLimit.known() && !clockwork.saidNoLimit) {
-      base::logLine(
-          "dump=near-limit: no memory limit is set for this process's cgroup; looking again every 2 s");
-      clockwork.saidNoLimit = true;
-    }
+  if (clockwork.limitsReadAt == 0 || now - clockwork.limitsReadAt >= kLimitsAreReadEvery) readLimits(now);
+  if (clockwork.limit == os::kNoLimit) {
+    clockwork.limitAt = clockwork.limitsReadAt + kLimitsAreReadEvery;
+    return false;
   }
-  clockwork.limitAt =
-      memoryLimit.known() ? now + kFarFromLimitPollNanos : clockwork.limitsReadAt + kLimitsAreReadEvery;
   std::uint64_t used = 0;
-  std::uint64_t limit = 0;
-  if (!memoryLimit.read(percent, &used, &limit)) return false;
-  const double share = static_cast<double>(used) / static_cast<double>(limit) * 100;
+  clockwork.limitAt = now + kFarFromLimitPollNanos;
+  if (!introspect::readNumberFile(usageFile.path, &used)) return false;
+  double share = percentOf(used, clockwork.limit);
+  if (share >= percent) {
+    const os::CgroupMemory memory = readLimits(now);
+    if (clockwork.limit == os::kNoLimit) return false;
+    share = percentOf(memory.unreclaimableBytes(), clockwork.limit);
+  }
   if (share * 2 >= percent) clockwork.limitAt = now + kLimitPollNanos;
   if (share < percent - kRearmPercent) clockwork.aboveMark = false;
   if (share < percent || clockwork.aboveMark) return false;

@@ -4,7 +4,6 @@
 #include <cstring>
 
 #include "runtime/introspect/line_reader.h"
-#include "runtime/introspect/memory_limit.h"
 #include "runtime/introspect/proc_self.h"
 #include "runtime/introspect/text.h"
 
@@ -36,6 +35,30 @@ void readKeys(const char* path, char* buffer, const Key* keys, std::size_t count
     }
   }
   *error = lines.error();
+}
+
+// Of a line "0::/path" (v2) or "7:memory:/path" (v1); empty when the line is neither.
+const char* memoryPathOf(const char* line, bool* v2) noexcept {
+  const char* at = line;
+  takeDecimal(&at);
+  if (startsWith(at, "::")) {
+    *v2 = true;
+    return at + 2;
+  }
+  if (*at != ':') {
+    return "";
+  }
+  const char* path = std::strchr(at + 1, ':');
+  for (const char* word = at + 1; path != nullptr && word < path;) {
+    if (startsWith(word, "memory") && (word[6] == ',' || word[6] == ':')) {
+      *v2 = false;
+      return path + 1;
+    }
+    const char* comma =
+        static_cast<const char*>(std::memchr(word, ',', static_cast<std::size_t>(path - word)));
+    word = comma != nullptr ? comma + 1 : path;
+  }
+  return "";
 }
 
 // Alone in the cgroup: its charge is ours.
@@ -108,7 +131,7 @@ CgroupFigures readCgroupFigures(char* buffer, const Figure& anonymousRss) noexce
     LineReader lines(ProcSelf("cgroup"), buffer, kFiguresBufferBytes);
     while (const char* line = lines.next()) {
       bool thisV2 = false;
-      const char* path = memoryCgroupOf(line, &thisV2);
+      const char* path = memoryPathOf(line, &thisV2);
       // On mixed machines the memory controller of v1 is the one that charges.
       if (*path != '\0' && (own[0] == '\0' || !thisV2)) {
         Text(own, sizeof own).add(path);

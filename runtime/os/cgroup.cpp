@@ -3,6 +3,7 @@
 #include <cstring>
 #include <initializer_list>
 
+#include "runtime/os/cgroup_mount.h"
 #include "runtime/os/os.h"
 
 namespace heapprof::os {
@@ -122,27 +123,40 @@ std::uint64_t readLimit(Path& directory, const char* name, std::uint64_t unlimit
   return good && takeNumber(text, &value) && value < unlimited ? value : kNoLimit;
 }
 
-// memory.stat is read in pieces of a bounded buffer, whole lines at a time.
-std::uint64_t readInactiveFile(Path& directory, int version) noexcept {
-  const char* key = version == 1 ? "total_inactive_file " : "inactive_file ";
-  const std::size_t size = directory.size();
-  std::uint64_t value = 0;
-  const int fd = directory.add("/memory.stat").fits() ? calls().openRead(directory.text()) : -1;
-  directory.cutTo(size);
-  if (fd < 0) return 0;
+// In pieces of a bounded buffer; a line that does not fit ends it, and so does `visit` with true.
+template <typename Visit>
+void eachLine(const char* path, Visit visit) noexcept {
+  const int fd = calls().openRead(path);
+  if (fd < 0) return;
   char text[kFileBytes];
   std::size_t kept = 0;
-  for (long got = 0; (got = calls().read(fd, text + kept, sizeof text - 1 - kept)) > 0;) {
-    const std::size_t filled = kept + static_cast<std::size_t>(got);
-    text[filled] = '\0';
-    const char* last = std::strrchr(text, '\n');
-    if (last == nullptr) break;  // no file of numbers has such lines
-    if (numberBehind(text, key, &value)) break;
-    kept = filled - static_cast<std::size_t>(last + 1 - text);
-    std::memmove(text, last + 1, kept);
+  bool done = false;
+  for (long got = 0; !done && (got = calls().read(fd, text + kept, sizeof text - 1 - kept)) > 0;) {
+    text[kept + static_cast<std::size_t>(got)] = '\0';
+    char* line = text;
+    for (char* end = nullptr; !done && (end = std::strchr(line, '\n')) != nullptr; line = end + 1) {
+      *end = '\0';
+      done = visit(static_cast<const char*>(line));
+    }
+    kept = std::strlen(line);
+    std::memmove(text, line, kept);
   }
   calls().close(fd);
-  return value;
+}
+
+void readFileCache(Path& directory, int version, CgroupMemory* out) noexcept {
+  const char* inactive = version == 1 ? "total_inactive_file " : "inactive_file ";
+  const char* active = version == 1 ? "total_active_file " : "active_file ";
+  const std::size_t size = directory.size();
+  if (directory.add("/memory.stat").fits()) {
+    int found = 0;
+    eachLine(directory.text(), [&](const char* line) {
+      found += numberBehind(line, inactive, &out->inactiveFileBytes) ? 1 : 0;
+      found += numberBehind(line, active, &out->activeFileBytes) ? 1 : 0;
+      return found == 2;
+    });
+  }
+  directory.cutTo(size);
 }
 
 bool readLevel(Path& directory, int version, CgroupMemory* out) noexcept {
@@ -161,7 +175,7 @@ bool readLevel(Path& directory, int version, CgroupMemory* out) noexcept {
     out->limitBytes = readLimit(directory, "/memory.max", kNoLimit);
     out->throttleBytes = readLimit(directory, "/memory.high", kNoLimit);
   }
-  if (out->nearestBytes() != kNoLimit) out->inactiveFileBytes = readInactiveFile(directory, version);
+  if (out->nearestBytes() != kNoLimit) readFileCache(directory, version, out);
   return true;
 }
 
@@ -172,16 +186,17 @@ std::uint64_t roomOf(const CgroupMemory& level) noexcept {
   return limit > level.workingBytes() ? limit - level.workingBytes() : 0;
 }
 
-// From the own group up to the mount.
-CgroupMemory readBelow(const char* mount, const Group& group) noexcept {
+// From the group at `below` up to the mount.
+CgroupMemory readBelow(const char* mount, const char* below, int version, CgroupFile* usage) noexcept {
   CgroupMemory best;
   Path directory(mount);
   const std::size_t root = directory.size();
-  directory.add(group.path);
+  directory.add(below);
   while (directory.fits()) {
     CgroupMemory level;
-    if (readLevel(directory, group.version, &level) && (!best.known || roomOf(level) < roomOf(best))) {
+    if (readLevel(directory, version, &level) && (!best.known || roomOf(level) < roomOf(best))) {
       best = level;
+      if (usage != nullptr) std::strcpy(usage->path, directory.text());
     }
     std::size_t size = directory.size();
     if (size <= root) break;
@@ -191,14 +206,37 @@ CgroupMemory readBelow(const char* mount, const Group& group) noexcept {
   return best;
 }
 
+CgroupMemory readAtUsualPlaces(const CgroupPlaces& places, const Group& group, CgroupFile* usage) noexcept {
+  if (group.version == 1) return readBelow(places.mountV1, group.path, 1, usage);
+  const CgroupMemory found = readBelow(places.mountV2, group.path, 2, usage);
+  return found.known ? found : readBelow(places.mountV2Beside, group.path, 2, usage);
+}
+
+CgroupMemory readWhereMounted(const CgroupPlaces& places, const Group& group, CgroupFile* usage) noexcept {
+  CgroupMemory found;
+  eachLine(places.mounts, [&](const char* line) {
+    char mount[kPathBytes];
+    const char* below = nullptr;
+    if (cgroupMountOf(line, group.version, group.path, mount, sizeof mount, &below))
+      found = readBelow(mount, below, group.version, usage);
+    return found.known;
+  });
+  return found;
+}
+
 }  // namespace
 
-CgroupMemory readCgroupMemory(const CgroupPlaces& places) noexcept {
+CgroupMemory readCgroupMemory(const CgroupPlaces& places, CgroupFile* usage) noexcept {
   const Group group = ownGroup(places);
-  if (group.version == 1) return readBelow(places.mountV1, group);
   if (group.version == 0) return {};
-  const CgroupMemory found = readBelow(places.mountV2, group);
-  return found.known ? found : readBelow(places.mountV2Beside, group);
+  CgroupMemory found = readAtUsualPlaces(places, group, usage);
+  if (!found.known) found = readWhereMounted(places, group, usage);
+  if (usage != nullptr && found.known) {
+    Path file(usage->path);
+    file.add(found.version == 1 ? "/memory.usage_in_bytes" : "/memory.current");
+    std::strcpy(usage->path, file.fits() ? file.text() : "");
+  }
+  return found;
 }
 
 bool readMemoryStallMicros(std::uint64_t* out, const CgroupPlaces& places) noexcept {

@@ -23,12 +23,16 @@ struct CgroupMemory {
   // Of the level with the least room; of the own group where no level is limited.
   std::uint64_t usageBytes = 0;
   std::uint64_t inactiveFileBytes = 0;  // of these, what the kernel drops before anything hurts; 0: unknown
+  std::uint64_t activeFileBytes = 0;    // what it drops next, before it kills
   std::uint64_t limitBytes = kNoLimit;  // memory.max (v1: memory.limit_in_bytes): beyond it the killer comes
   std::uint64_t throttleBytes =
       kNoLimit;  // memory.high (v1: kNoLimit): beyond it allocations are slowed down
 
   std::uint64_t workingBytes() const noexcept {
     return usageBytes > inactiveFileBytes ? usageBytes - inactiveFileBytes : 0;
+  }
+  std::uint64_t unreclaimableBytes() const noexcept {
+    return workingBytes() > activeFileBytes ? workingBytes() - activeFileBytes : 0;
   }
   std::uint64_t nearestBytes() const noexcept {
     return limitBytes < throttleBytes ? limitBytes : throttleBytes;
@@ -41,9 +45,14 @@ struct CgroupPlaces {
   const char* mountV2 = "/sys/fs/cgroup";
   const char* mountV2Beside = "/sys/fs/cgroup/unified";  // where both versions are mounted
   const char* pressure = "/proc/pressure/memory";
+  const char* mounts = "/proc/self/mountinfo";  // asked where none of the above is there
 };
 
-CgroupMemory readCgroupMemory(const CgroupPlaces& places = {}) noexcept;
+struct CgroupFile {
+  char path[1024] = {};
+};
+// `usage`: the file of that level's charge alone, for who looks at it often.
+CgroupMemory readCgroupMemory(const CgroupPlaces& places = {}, CgroupFile* usage = nullptr) noexcept;
 
 // Microseconds so far in which some task waited for memory (PSI, "some"): of the own cgroup where it is a v2
 // one, else of the machine. False: the kernel does not say.

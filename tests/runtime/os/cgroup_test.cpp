@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 #include <string>
 
+#include "runtime/os/cgroup_mount.h"
 #include "runtime/os/fake.h"
 
 namespace heapprof::os {
@@ -25,6 +26,7 @@ class Cgroup : public testing::Test {
     v2_ = root_ + "/v2";
     beside_ = root_ + "/unified";
     pressure_ = root_ + "/pressure";
+    mounts_ = root_ + "/mountinfo";
   }
   void TearDown() override { std::filesystem::remove_all(root_); }
   void write(const std::string& path, const std::string& text) const {
@@ -32,9 +34,9 @@ class Cgroup : public testing::Test {
     std::ofstream(path) << text;
   }
   CgroupPlaces places() const {
-    return {own_.c_str(), v1_.c_str(), v2_.c_str(), beside_.c_str(), pressure_.c_str()};
+    return {own_.c_str(), v1_.c_str(), v2_.c_str(), beside_.c_str(), pressure_.c_str(), mounts_.c_str()};
   }
-  std::string root_, own_, v1_, v2_, beside_, pressure_;
+  std::string root_, own_, v1_, v2_, beside_, pressure_, mounts_;
 };
 
 TEST_F(Cgroup, OfVersion2TheLevelWithTheLeastRoomCounts) {
@@ -78,6 +80,50 @@ TEST_F(Cgroup, NoLimitIsNoNumberAndAContainerSeesItsOwnGroupAtTheMount) {
   ASSERT_TRUE(memory.known);
   EXPECT_EQ(memory.usageBytes, 4096u);
   EXPECT_EQ(memory.nearestBytes(), kNoLimit);
+}
+
+TEST_F(Cgroup, AMountInAnUnusualPlaceIsFoundAndItsChargeCanBeReadAlone) {
+  const std::string mount = root_ + "/m";
+  write(own_, "0::/docker/1/inner\n");
+  write(mount + "/inner/memory.current", std::to_string(90 * kMiB));
+  write(mount + "/inner/memory.max", std::to_string(100 * kMiB));
+  write(mount + "/inner/memory.stat", "anon 1\ninactive_file " + std::to_string(20 * kMiB) +
+                                          "\nactive_file " + std::to_string(30 * kMiB) + "\nslab 7\n");
+  write(mounts_,
+        "1 0 0:1 / / rw - ext4 none rw\n41 31 0:38 /docker/1 " + mount + " rw - cgroup2 cgroup2 rw\n");
+  CgroupFile usage;
+  const CgroupMemory memory = readCgroupMemory(places(), &usage);
+  ASSERT_TRUE(memory.known);
+  EXPECT_EQ(memory.limitBytes, 100 * kMiB);
+  EXPECT_EQ(memory.workingBytes(), 70 * kMiB);
+  EXPECT_EQ(memory.unreclaimableBytes(), 40 * kMiB);
+  EXPECT_EQ(usage.path, mount + "/inner/memory.current");
+}
+
+std::string mountOf(const char* line, int version, const char* own) {
+  char mount[256];
+  const char* below = "";
+  if (!cgroupMountOf(line, version, own, mount, sizeof mount, &below)) return "(none)";
+  return std::string(mount) + "|" + below;
+}
+
+TEST(CgroupMount, IsReadOutOfTheLinesOfMountinfo) {
+  const char* v1 = "35 31 0:32 / /sys/fs/cgroup/memory rw,relatime - cgroup cgroup rw,memory";
+  EXPECT_EQ(mountOf(v1, 1, "/a/b"), "/sys/fs/cgroup/memory|/a/b");
+  EXPECT_EQ(mountOf(v1, 1, ""), "/sys/fs/cgroup/memory|");
+  EXPECT_EQ(mountOf(v1, 2, "/a/b"), "(none)");
+  EXPECT_EQ(mountOf("33 31 0:30 / /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu", 1, "/a"), "(none)");
+  EXPECT_EQ(mountOf("41 31 0:38 / /sys/fs/cg\\040roup rw shared:4 - cgroup2 cgroup2 rw", 2, "/a"),
+            "/sys/fs/cg roup|/a");
+}
+
+TEST(CgroupMount, AContainerSeesItsOwnPartOfTheTree) {
+  const char* line = "35 31 0:32 /docker/1 /sys/fs/cgroup/memory ro - cgroup cgroup rw,memory";
+  EXPECT_EQ(mountOf(line, 1, "/docker/1"), "/sys/fs/cgroup/memory|");
+  EXPECT_EQ(mountOf(line, 1, "/docker/1/inner"), "/sys/fs/cgroup/memory|/inner");
+  EXPECT_EQ(mountOf(line, 1, "/docker/12"), "(none)");
+  EXPECT_EQ(mountOf("35 31 0:32 / /m ro - cgroup2 none rw", 2, "/../other"), "(none)") << "not in view";
+  EXPECT_EQ(mountOf("35 31 0:32", 2, "/a"), "(none)");
 }
 
 TEST_F(Cgroup, WhatCannotBeReadIsUnknownWhicheverReadFails) {
