@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <ctime>
 #include <fcntl.h>
 #include <filesystem>
 #include <sys/socket.h>
@@ -38,6 +39,8 @@ class Descriptor {
  private:
   int number_;
 };
+
+constexpr std::time_t kYoungSeconds = 2;  // a socket that is being made does not listen yet
 
 std::string errorText(int error) {
   return std::generic_category().message(error);
@@ -235,6 +238,7 @@ void removeStaleSockets() {
       struct stat info {};
       if (lstat(entry.path().c_str(), &info) != 0 || !S_ISSOCK(info.st_mode) || info.st_uid != geteuid())
         continue;
+      if (info.st_ctim.tv_sec + kYoungSeconds > std::time(nullptr)) continue;
       const Descriptor socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
       if (connectTo(socket.get(), entry.path().string()) == ECONNREFUSED) unlink(entry.path().c_str());
     }

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "runtime/entry/control_sweep.h"
 #include "runtime/introspect/text.h"
 #include "runtime/os/os.h"
 
@@ -20,7 +21,15 @@ constinit bool isWholePath = false;                 // both written by the const
 constinit char path[config::kControlBytes] = "";
 constinit std::uint64_t device = 0;
 constinit std::uint64_t inode = 0;
-constinit std::atomic<bool> made{false};  // release: path, device and inode are set
+// kMade by release: path, device and inode are set. kOver: the process ends, and nobody would remove a new
+// one.
+enum class File : std::uint8_t { kNone, kMade, kOver };
+constinit std::atomic<File> file{File::kNone};
+
+void removeIfOurs() noexcept {
+  struct stat info;
+  if (lstat(path, &info) == 0 && info.st_dev == device && info.st_ino == inode) os::calls().unlink(path);
+}
 
 const char* runtimeFolder() noexcept {
   constexpr const char* kKey = "XDG_RUNTIME_DIR=";
@@ -77,6 +86,7 @@ bool chooseControlPlace(const config::Control& wanted) noexcept {
 
 int openControlSocket() noexcept {
   int socket = -1;
+  if (file.load(std::memory_order_acquire) == File::kOver) return -1;
   for (std::uint64_t number = 1; socket < 0 && number <= (isWholePath ? 1 : kMostNames); ++number) {
     if (!setPath(number)) return -1;
     socket = listenHere();
@@ -86,23 +96,23 @@ int openControlSocket() noexcept {
   if (socket < 0 || lstat(path, &info) != 0) return socket;
   device = info.st_dev;
   inode = info.st_ino;
-  made.store(true, std::memory_order_release);
+  File none = File::kNone;
+  if (!file.compare_exchange_strong(none, File::kMade, std::memory_order_acq_rel)) removeIfOurs();
+  if (!isWholePath) sweepControlSockets(folder);
   return socket;
 }
 
 const char* controlSocketPath() noexcept {
-  return made.load(std::memory_order_acquire) ? path : "";
+  return file.load(std::memory_order_acquire) == File::kMade ? path : "";
 }
 
 void removeControlSocket() noexcept {
-  struct stat info;
-  if (made.exchange(false, std::memory_order_acquire) && lstat(path, &info) == 0 && info.st_dev == device &&
-      info.st_ino == inode)
-    os::calls().unlink(path);
+  // acquire: pairs with openControlSocket()
+  if (file.exchange(File::kOver, std::memory_order_acq_rel) == File::kMade) removeIfOurs();
 }
 
 void forgetControlSocket() noexcept {
-  made.store(false, std::memory_order_relaxed);
+  file.store(File::kNone, std::memory_order_relaxed);
 }
 
 }  // namespace heapprof::entry

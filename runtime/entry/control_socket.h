@@ -16,7 +16,7 @@ bool chooseControlPlace(const config::Control& wanted) noexcept;
 // A descriptor of the calling thread's table; -1 with errno.
 int openControlSocket() noexcept;
 const char* controlSocketPath() noexcept;  // "" where there is none
-// Also in a signal handler that ends the process.
+// At the end, for good; also in a signal handler that ends the process.
 void removeControlSocket() noexcept;
 // In a forked child: the file is the parent's.
 void forgetControlSocket() noexcept;

@@ -179,6 +179,7 @@ s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[1]); s.listen(5); print(flush
   "$HEAPPROF_CLI" ctl "$pid" stats >/dev/null
   local killed=$pid
   kill -KILL "$pid"
+  sleep 2.2 # younger ones are let be: they may not listen yet
   grows
   : >"$XDG_RUNTIME_DIR/heapprof.$(id -u).7.sock"
   "$HEAPPROF_CLI" ctl "$pid" stats >/dev/null

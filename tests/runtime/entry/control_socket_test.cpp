@@ -9,6 +9,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "runtime/entry/control_sweep.h"
 #include "runtime/os/fake.h"
 #include "tests/runtime/introspect/support.h"
 
@@ -25,7 +26,10 @@ class ControlSocket : public testing::Test {
     name_.copy(wanted.path, name_.size());
     ASSERT_TRUE(chooseControlPlace(wanted));
   }
-  void TearDown() override { removeControlSocket(); }
+  void TearDown() override {
+    removeControlSocket();
+    forgetControlSocket();
+  }
 
   // A socket at the name; `live`: somebody listens.
   int putSocket(bool live) {
@@ -61,6 +65,7 @@ TEST_F(ControlSocket, AStaleOneIsReplacedALiveOneIsNot) {
   const int listener = openControlSocket();
   EXPECT_GE(listener, 0);
   removeControlSocket();
+  forgetControlSocket();
   close(listener);
 
   const int other = putSocket(true);
@@ -92,6 +97,12 @@ TEST_F(ControlSocket, WhatTookItsPlaceIsNotRemoved) {
   close(listener);
 }
 
+TEST_F(ControlSocket, IsNotMadeAnyMoreOnceTheProcessEnds) {
+  removeControlSocket();
+  EXPECT_EQ(openControlSocket(), -1);
+  EXPECT_NE(access(name_.c_str(), F_OK), 0);
+}
+
 TEST_F(ControlSocket, AForkedChildDoesNotRemoveItsParents) {
   const int listener = openControlSocket();
   ASSERT_GE(listener, 0);
@@ -116,6 +127,41 @@ TEST_F(ControlSocket, ARefusingKernelMeansNoSocketAndNothingElse) {
     EXPECT_EQ(access(name_.c_str(), F_OK), 0);
   }
   EXPECT_EQ(fake.failures(), 3u);
+}
+
+// A name of our user's with a number that no process has (pid_max is below it).
+std::string nameOf(const tests::Scratch& scratch, int number) {
+  return scratch.path("heapprof." + std::to_string(geteuid()) + "." + std::to_string(number) + ".sock");
+}
+
+TEST(ControlSweep, TakesOnlyDeadSocketsOfProcessesThatAreGone) {
+  const tests::Scratch scratch;
+  constexpr int kNobody = 5000000;
+  const auto put = [](const std::string& name, bool live) {
+    sockaddr_un address = {};
+    address.sun_family = AF_UNIX;
+    name.copy(address.sun_path, sizeof address.sun_path - 1);
+    const int other = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    EXPECT_EQ(bind(other, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+    EXPECT_EQ(listen(other, 1), 0);
+    if (!live) close(other);
+    return other;
+  };
+  put(nameOf(scratch, kNobody), false);
+  put(nameOf(scratch, getpid()), false);
+  const int live = put(nameOf(scratch, kNobody + 1), true);
+  std::ofstream(nameOf(scratch, kNobody + 2)) << "a file";
+  put(scratch.path("heapprof.x.sock"), false);
+  sweepControlSockets(scratch.path("").c_str());
+  EXPECT_EQ(access(nameOf(scratch, kNobody).c_str(), F_OK), 0) << "too young to be told from one being made";
+  sleep(3);
+  put(nameOf(scratch, kNobody + 3), false);
+  sweepControlSockets(scratch.path("").c_str());
+  EXPECT_NE(access(nameOf(scratch, kNobody).c_str(), F_OK), 0);
+  for (const int number : {static_cast<int>(getpid()), kNobody + 1, kNobody + 2, kNobody + 3})
+    EXPECT_EQ(access(nameOf(scratch, number).c_str(), F_OK), 0) << number;
+  EXPECT_EQ(access(scratch.path("heapprof.x.sock").c_str(), F_OK), 0);
+  close(live);
 }
 
 }  // namespace
