@@ -7,6 +7,7 @@
 #include <csignal>
 #include <cstdio>
 #include <ctime>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "absl/strings/str_cat.h"
@@ -109,9 +110,11 @@ int show(const report::Watch& watch, bool onTerminal) {
     document.tables = watch.tables();
     return write(format, std::move(document));
   }
-  // Home, the picture, and away with what is left of the last one: no flicker.
   const std::string text = report::watchText(watch);
-  return writeText("", onTerminal ? report::overdrawn(text) : text);
+  if (!onTerminal) return writeText("", text);
+  winsize size{};
+  if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0) size = {};
+  return writeText("", report::overdrawn(text, size.ws_row, size.ws_col));
 }
 
 }  // namespace

@@ -7,6 +7,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_replace.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
 
 #include "profiler/model/units.h"
 #include "profiler/report/text.h"
@@ -90,12 +92,21 @@ std::string waterfallText(const model::Table& table) {
   return absl::StrCat("\nwhere RSS is\n", aligned(rows, {Align::kLeft, Align::kRight, Align::kRight}, "  "));
 }
 
+// Whole characters of UTF-8.
+absl::string_view firstCharacters(absl::string_view text, std::size_t most) {
+  std::size_t at = 0;
+  for (; at < text.size(); ++at) {
+    const bool starts = (static_cast<unsigned char>(text[at]) & 0xc0) != 0x80;
+    if (starts && most-- == 0) break;
+  }
+  return text.substr(0, at);
+}
+
 // The lines of a stack, leaf first, in one.
 std::string oneLine(const std::string& stack) {
   constexpr std::size_t kMost = 100;
-  std::string text = absl::StrReplaceAll(stack, {{"\n", " < "}});
-  if (text.size() > kMost) text = absl::StrCat(text.substr(0, kMost), "...");
-  return text;
+  const std::string text = absl::StrReplaceAll(stack, {{"\n", " < "}});
+  return characters(text) > kMost ? absl::StrCat(firstCharacters(text, kMost), "...") : text;
 }
 
 std::string stacksText(const Watch& watch) {
@@ -132,8 +143,14 @@ std::string watchText(const Watch& watch) {
   return absl::StrCat(text, "\n");
 }
 
-std::string overdrawn(const std::string& text) {
-  return absl::StrCat("\x1b[H", absl::StrReplaceAll(text, {{"\n", "\x1b[K\n"}}), "\x1b[J");
+std::string overdrawn(const std::string& text, std::size_t rows, std::size_t columns) {
+  std::string out = "\x1b[H";
+  std::size_t row = 0;
+  for (const absl::string_view line : absl::StrSplit(absl::StripSuffix(text, "\n"), '\n')) {
+    if (rows != 0 && ++row >= rows) break;
+    absl::StrAppend(&out, columns == 0 ? line : firstCharacters(line, columns), "\x1b[K\n");
+  }
+  return absl::StrCat(out, "\x1b[J");
 }
 
 }  // namespace heapprof::report

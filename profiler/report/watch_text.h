@@ -25,7 +25,8 @@ struct Watch {
 
 std::string watchText(const Watch& watch);
 
-// For a terminal: drawn over what is there, line by line, without wiping it first.
-std::string overdrawn(const std::string& text);
+// For a terminal of so many rows and columns: drawn over what is there without wiping it first; what does not
+// fit is cut off, because a terminal that scrolls cannot be drawn over. 0: unknown.
+std::string overdrawn(const std::string& text, std::size_t rows, std::size_t columns);
 
 }  // namespace heapprof::report

@@ -42,8 +42,12 @@ bool isRegularFile(int descriptor) noexcept {
   return fstat(descriptor, &info) == 0 && S_ISREG(info.st_mode);
 }
 
+// A trigger's dump, or another thread's, is most likely over soon.
+constexpr std::uint64_t kDumpPatienceNanos = 5'000'000'000;
+
 void dump(const Request& request, Text* answer) noexcept {
   using introspect::Reason;
+  introspect::waitForDumpInProgress(kDumpPatienceNanos);
   if (request.passed >= 0) {
     if (!isRegularFile(request.passed)) {
       answer->add("error the descriptor is not a regular file");

@@ -80,6 +80,26 @@ assert len(looks) == 2, len(looks)
 assert looks[1]["facts"]["allocated_bytes"] > looks[0]["facts"]["allocated_bytes"]
 assert set(looks[1]["tables"]) == {"waterfall", "diff"}, looks[1]["tables"].keys()'
   "$HEAPPROF_CLI" watch "$pid" -n 1 --no-dumps | grep -q "where RSS is" && fail "--no-dumps took a dump"
+  # On a terminal of 12 rows and 40 columns it draws over itself and never scrolls.
+  python3 - "$HEAPPROF_CLI" "$pid" <<'P'
+import fcntl, os, pty, re, struct, sys, termios
+child, terminal = pty.fork()
+if child == 0:
+    fcntl.ioctl(1, termios.TIOCSWINSZ, struct.pack("HHHH", 12, 40, 0, 0))
+    os.execv(sys.argv[1], [sys.argv[1], "watch", sys.argv[2], "-n", "2", "-i", "0.2"])
+text = b""
+try:
+    while piece := os.read(terminal, 65536):
+        text += piece
+except OSError:
+    pass  # the end, as a pty says it
+assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+looks = text.decode().split("\x1b[H")[1:]
+assert len(looks) == 2, text
+for look in looks:
+    lines = re.sub(r"\x1b\[[KJ]", "", look).split("\r\n")
+    assert len(lines) <= 12 and max(map(len, lines)) <= 40, lines
+P
   # Ctrl-C ends it at once, with 0. A job in the background has SIGINT ignored unless it is set back.
   python3 - "$HEAPPROF_CLI" "$pid" <<'P'
 import signal, subprocess, sys, time

@@ -9,6 +9,7 @@
 #include <gtest/gtest.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <poll.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -318,6 +319,21 @@ TEST(Control, WhereTheKernelRefusesThereIsOneLineAndNoSocket) {
                 MatchesRegex("heapprof: no control socket at [^\n]*not permitted\n"));
     EXPECT_THAT(listener.scratch().files(), testing::Contains("d.1")) << "the rest goes on";
   }
+}
+
+TEST(Control, WhereConnectionsCannotBeTakenTheProgramRunsOn) {
+  Listener listener("sample=4k,dump=exit", [] { forbid(SYS_accept4); });
+  usleep(400000);
+  const int socket = connectTo(listener.path());
+  ASSERT_GE(socket, 0);
+  sendAll(socket, "version\n");
+  pollfd waiting = {socket, POLLIN, 0};
+  EXPECT_EQ(poll(&waiting, 1, 500), 0) << "nobody answers";
+  listener.victim().command('a');
+  close(socket);
+  listener.victim().closeInput();
+  EXPECT_EQ(WEXITSTATUS(listener.victim().end()), 2);
+  EXPECT_THAT(listener.scratch().files(), testing::Contains("d.1"));
 }
 
 TEST(Control, WithoutAHelperThreadThereIsOneLineOnlyWhereItWasAskedFor) {
