@@ -69,6 +69,11 @@ bool isFree(const Shape& shape, const Objects& freeObjects, std::uint32_t page) 
   return true;
 }
 
+// No object of it was ever handed out, of any that touches the page.
+bool isUncarved(const Shape& shape, std::uint32_t page) noexcept {
+  return std::uint64_t{page} * shape.page >= std::uint64_t{shape.carved} * shape.size;
+}
+
 // Freed since the last look.
 std::uint32_t freedObjects(const Slab& slab) noexcept {
   const std::uint32_t pushed = RemoteWord::unpack(slab.remote.load(std::memory_order_relaxed)).count;
@@ -254,7 +259,12 @@ void trim(Heap& heap, Slab& slab, Discards& discards) noexcept {
   unsigned char resident[kMostPages];
   const bool known = discards.residentPages(start, std::size_t{shape.pages} * shape.page, resident);
   for (std::uint32_t page = 0; page < shape.pages; ++page) {
-    if (!isFree(shape, objects, page)) continue;
+    if (!isFree(shape, objects, page)) {
+      // Never carved, and yet resident: a huge page filled it. It reads as zero, now and afterwards.
+      if (known && (resident[page] & 1) != 0 && isUncarved(shape, page))
+        discards.add(start + std::uintptr_t{page} * shape.page, shape.page);
+      continue;
+    }
     any = true;
     gone.set(page);
     if (!known || (resident[page] & 1) != 0)

@@ -14,6 +14,8 @@ constinit base::Mutex purgeLock;
 
 namespace {
 
+// What the helper leaves: it comes by anyway, and what was part of a huge page is resident to the last byte.
+constexpr std::uint64_t kCrumbs = kLittle / 4;
 constexpr std::uint64_t kSecond = 1'000'000'000;
 
 // limit=: so many granules are handed out at most; 0: there is none.
@@ -213,9 +215,9 @@ bool keepUp() noexcept {
     // As long as granules are asked for, no less is kept than the page layer itself would keep.
     const std::uint64_t most =
         still || rule.mode != config::PurgeMode::kAuto ? book.demand.highest(windows) : book.demand.target();
-    keep = pressed != Pressure::kNone ? kLittle : most - book.usedGranules + kLittle;
+    keep = pressed != Pressure::kNone ? kCrumbs : most - book.usedGranules + kCrumbs;
     adaptPatience();
-    excess = book.freeBackedGranules > kLittle;
+    excess = book.freeBackedGranules > kCrumbs;
   }
   if (!excess) return false;
   base::MutexGuard guard(purgeLock);
