@@ -62,6 +62,8 @@ absl::Span<const Verb> verbs() {
       {"convert", Group::kConvert, "for other tools: pprof, flame graphs, KCachegrind, Graphviz",
        "heapprof convert service.1.pb.gz --to collapsed", "pprof,collapsed,callgrind,dot,csv,json", kUsual,
        addConvertFlags, runConvert},
+      {"export", Group::kConvert, "a fleet's dumps as tables for ClickHouse, PostgreSQL or sqlite3",
+       "heapprof export dumps/ --to clickhouse -o tables", "sql", kUsual, addExportFlags, runExport},
       {"merge", Group::kConvert, "many dumps as one: a fleet's, of one service",
        "heapprof merge host1.pb.gz host2.pb.gz -o fleet.pb.gz", "text", kUsual, addMergeFlags, runMerge},
       {"symbolize", Group::kConvert, "put names into a dump so that it can travel",

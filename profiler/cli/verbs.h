@@ -51,6 +51,8 @@ void addCheckFlags(FlagSet& app);
 int runCheck();
 void addConvertFlags(FlagSet& app);
 int runConvert();
+void addExportFlags(FlagSet& app);
+int runExport();
 void addFlameFlags(FlagSet& app);
 int runFlame();
 void addMergeFlags(FlagSet& app);
