@@ -17,6 +17,7 @@ test_packages=(
   libjemalloc2 libjemalloc-dev libmimalloc2.0 libtcmalloc-minimal4 libgoogle-perftools4
   googletest qemu-user g++-aarch64-linux-gnu libbenchmark-dev
   graphviz groff-base mandoc zsh fish
+  clickhouse-server clickhouse-client
 )
 
 packages=("${build_packages[@]}" "${sample_packages[@]}")
