@@ -30,6 +30,10 @@ std::string to, folder;
 class Export {
  public:
   absl::Status add(std::vector<model::Table> tables) {
+    if (files_.empty() && mkdir(folder.c_str(), 0777) != 0 && errno != EEXIST) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(folder, ": the folder cannot be made; -o takes one in a folder that is there"));
+    }
     for (model::Table& table : tables) {
       if (table.id == "stacks" || table.id == "frames") keepNewStacks(&table);
     }
@@ -139,10 +143,6 @@ int runExport() {
   if (fleet.quiet) silenceProgress();
   const absl::StatusOr<std::vector<DumpFile>> dumps = dumpFiles(files);
   if (!dumps.ok()) return fail(dumps.status());
-  if (mkdir(folder.c_str(), 0777) != 0 && errno != EEXIST) {
-    return fail(absl::InvalidArgumentError(
-        absl::StrCat(folder, ": the folder cannot be made; -o takes one in a folder that is there")));
-  }
   Export out;
   LeftOut left(fleet);
   absl::Status status = addAll(*dumps, &left, &out);

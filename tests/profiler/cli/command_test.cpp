@@ -86,6 +86,7 @@ std::string filesFor(const Verb& verb) {
       {"trend", "heap.pb.gz later.pb.gz"},
       {"flame", "a.pb.gz -o a.svg"},
       {"convert", "a.pb.gz --to collapsed"},
+      {"export", "a.pb.gz --to sql -o tables"},
       {"merge", "a.pb.gz b.pb.gz -o merged.pb.gz"},
       {"check", "later.pb.gz --base heap.pb.gz --fail-on inuse_space:+5%,+1MiB"}};
   const auto own = kOwn.find(verb.name);
@@ -258,6 +259,10 @@ TEST_F(Command, SymbolizeShowsAsMuchOfANameAsIsAskedFor) {
   EXPECT_THAT(run("top short.pb.gz").out, HasSubstr(" vector::push_back\n"));
   EXPECT_EQ(run("top -cum short.pb.gz").out.find("pair"), std::string::npos);
   expectRefused("symbolize names.pb.gz --demangle little", "--demangle");
+  // Stack verbs take the same, and leave the file as it is.
+  EXPECT_THAT(run("top --demangle templates names.pb.gz").out, HasSubstr(" std::vector::push_back\n"));
+  EXPECT_THAT(run("traces --demangle short names.pb.gz").out, HasSubstr(" vector::push_back\n"));
+  EXPECT_THAT(run("top names.pb.gz").out, HasSubstr("std::pair<int, char>"));
 }
 
 TEST_F(Command, ListShowsTheSourceThatIsFoundAndSaysWhatIsNot) {
