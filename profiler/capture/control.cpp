@@ -201,11 +201,21 @@ absl::StatusOr<int> Control::connect() const {
                                              "); has it executed another program?"));
 }
 
+// Ended, or stopped: it will not answer.
+absl::Status Control::checkRuns() const {
+  const absl::StatusOr<RunningProcess> now = inspectProcess(process_.pid);
+  if (!now.ok()) return absl::NotFoundError(absl::StrCat(who(), " ended before it answered"));
+  if (!now->stopped) return absl::OkStatus();
+  return absl::DeadlineExceededError(
+      absl::StrCat(who(), " is stopped: kill -CONT ", process_.pid, " lets it answer"));
+}
+
 absl::StatusOr<std::string> Control::ask(const std::string& line, int descriptor,
                                          std::chrono::seconds patience) const {
   const absl::StatusOr<int> connected = connect();
   if (!connected.ok()) return connected.status();
   const Descriptor socket(*connected);
+  if (absl::Status state = checkRuns(); !state.ok()) return state;
   setTimeout(socket.get(), SO_RCVTIMEO, patience);
   std::string answer;
   const bool inTime = sendLine(socket.get(), line + "\n", descriptor) && receiveAll(socket.get(), &answer);
@@ -215,11 +225,7 @@ absl::StatusOr<std::string> Control::ask(const std::string& line, int descriptor
   if (whole && absl::StartsWith(answer, "ok ")) return answer.substr(3);
   if (whole && absl::StartsWith(answer, "error "))
     return absl::FailedPreconditionError(absl::StrCat(who(), ": ", answer.substr(6)));
-  const absl::StatusOr<RunningProcess> now = inspectProcess(process_.pid);
-  if (!now.ok()) return absl::NotFoundError(absl::StrCat(who(), " ended before it answered"));
-  if (now->stopped)
-    return absl::DeadlineExceededError(
-        absl::StrCat(who(), " is stopped: kill -CONT ", process_.pid, " lets it answer"));
+  if (absl::Status state = checkRuns(); !state.ok()) return state;
   return absl::DeadlineExceededError(
       inTime ? absl::StrCat(who(), " closed the connection without an answer; try again")
              : absl::StrCat(who(), " did not answer within ", patience.count(), " s; try again"));

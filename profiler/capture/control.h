@@ -31,6 +31,7 @@ class Control {
  private:
   Control(RunningProcess process, std::string path) : process_(std::move(process)), path_(std::move(path)) {}
   absl::StatusOr<int> connect() const;
+  absl::Status checkRuns() const;
 
   RunningProcess process_;
   std::string path_;  // as seen from here

@@ -1,5 +1,6 @@
 // `heapprof dump PID`: a dump of a running program, in a file of the asker's.
 #include <cstdio>
+#include <sys/stat.h>
 
 #include "profiler/capture/live_dump.h"
 #include "profiler/cli/output.h"
@@ -35,7 +36,9 @@ int runDump() {
   if (!dump.ok()) return fail(dump.status());
   const absl::Status saved = dump->saveAs(file);
   if (!saved.ok()) return fail(saved);
-  std::printf("%s\n", file.c_str());
+  // Into a pipe the dump itself went, and nothing may follow it.
+  struct stat info {};
+  if (stat(file.c_str(), &info) == 0 && S_ISREG(info.st_mode)) std::printf("%s\n", file.c_str());
   return kClean;
 }
 

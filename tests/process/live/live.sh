@@ -43,6 +43,8 @@ case_redis() {
   [ "$(stat -c %a now.pb.gz)" = 600 ] || fail "the dump's mode is $(stat -c %a now.pb.gz)"
   "$HEAPPROF_CLI" dump "$pid" >name
   grep -q "^heapprof.redis-server.$pid.1.pb.gz$" name || fail "the name chosen is $(cat name)"
+  # Into a pipe goes the dump and nothing else.
+  "$HEAPPROF_CLI" dump "$pid" -o /dev/stdout | gzip -t || fail "dump into a pipe"
   # The runtime cannot compress: the command does.
   [ "$(stat -c %s now.pb.gz)" -lt "$(zcat now.pb.gz | wc -c)" ] || fail "not compressed"
   "$HEAPPROF_CLI" ctl "$pid" stop >said
@@ -180,6 +182,9 @@ case_refusals() {
   refused "takes no argument" "$HEAPPROF_CLI" ctl "$pid" stop 5
   refused "not a size such as 512k: lots" "$HEAPPROF_CLI" ctl "$pid" start lots
   refused "REQUEST" "$HEAPPROF_CLI" ctl "$pid" explode
+  kill -STOP "$pid"
+  refused "is stopped: kill -CONT $pid lets it answer" "$HEAPPROF_CLI" ctl "$pid" stats
+  kill -CONT "$pid"
   refused "no file can be made there.*-o FILE" "$HEAPPROF_CLI" dump "$pid" -o /no/such/folder/x.pb.gz
   [ ! -e /no/such/folder ] || fail "a folder was made"
   # The socket's file taken away: the command does not hang, and says so.
