@@ -40,7 +40,9 @@ class Descriptor {
   int number_;
 };
 
-constexpr std::time_t kYoungSeconds = 2;  // a socket that is being made does not listen yet
+// A socket that is being made does not listen yet; a process that is being started still executes what starts
+// it.
+constexpr std::time_t kYoungSeconds = 2;
 
 std::string errorText(int error) {
   return std::generic_category().message(error);
@@ -177,7 +179,8 @@ absl::StatusOr<Control> Control::attach(pid_t pid) {
       if (error == 0) return Control(*process, path);
       if (error != ENOENT) worst = error;
     }
-    const bool mayCome = process->hasRuntime && (process->user == geteuid() || geteuid() == 0);
+    const bool mayCome = (process->hasRuntime || process->secondsOld < kYoungSeconds) &&
+                         (process->user == geteuid() || geteuid() == 0);
     if (!mayCome || attempt == kAttempts) return refusal(*process, worst);
     std::this_thread::sleep_for(milliseconds(100));
   }

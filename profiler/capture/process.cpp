@@ -6,12 +6,15 @@
 #include <fstream>
 #include <iterator>
 #include <set>
+#include <unistd.h>
 
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
+
+#include "profiler/capture/left_behind.h"
 
 namespace heapprof::capture {
 namespace {
@@ -45,6 +48,15 @@ T numberIn(const std::vector<std::string>& words, std::size_t index, T fallback)
   return index < words.size() && absl::SimpleAtoi(words[index], &value) ? value : fallback;
 }
 
+// In seconds; 0 where the kernel does not say.
+double ageOf(pid_t pid) {
+  double uptime = 0;
+  const std::string text = contentOf("/proc/uptime");
+  const std::uint64_t started = startTicksOf(pid);
+  if (started == 0 || !absl::SimpleAtod(text.substr(0, text.find(' ')), &uptime)) return 0;
+  return uptime - static_cast<double>(started) / static_cast<double>(sysconf(_SC_CLK_TCK));
+}
+
 // "socket:[123]" of every descriptor of one thread.
 std::set<std::string> socketsOf(const fs::path& thread) {
   std::set<std::string> inodes;
@@ -76,6 +88,7 @@ absl::StatusOr<RunningProcess> inspectProcess(pid_t pid) {
   out.user = numberIn(statusWords(status, "Uid"), 1, uid_t{0});
   for (const std::string& word : statusWords(status, "NSpid"))
     out.pidsInside.push_back(numberIn(std::vector<std::string>{word}, 0, pid_t{0}));
+  out.secondsOld = ageOf(out.pid);
   out.stopped = state[0] == "T" || state[0] == "t";
   const std::string maps = contentOf(folderOf(out.pid) + "/maps");
   out.mayLookInside = !maps.empty();

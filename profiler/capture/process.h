@@ -18,6 +18,7 @@ struct RunningProcess {
   std::string name;
   uid_t user = 0;                 // its effective one
   std::vector<pid_t> pidsInside;  // in its namespaces, outermost first; the last is what it calls itself
+  double secondsOld = 0;          // since it was forked; 0: unknown
   bool stopped = false;           // SIGSTOP, or a debugger
   bool mayLookInside = false;     // its mappings can be read
   bool hasRuntime = false;        // libheapprof.so is among them

@@ -173,7 +173,7 @@ case_refusals() {
   refused "does not run under libheapprof.so: start it with heapprof run" "$HEAPPROF_CLI" watch "$!"
   options sample=16k,dump=none,control=0
   grows
-  sleep 0.3
+  wait_for 20 grep -q libheapprof "/proc/$pid/maps" # until then it is still the env that starts it
   refused "no control socket.*control=0" "$HEAPPROF_CLI" ctl "$pid" stats
   options sample=16k,dump=none
   grows
@@ -183,6 +183,7 @@ case_refusals() {
   refused "not a size such as 512k: lots" "$HEAPPROF_CLI" ctl "$pid" start lots
   refused "REQUEST" "$HEAPPROF_CLI" ctl "$pid" explode
   kill -STOP "$pid"
+  wait_for 20 grep -q "^State:.T" "/proc/$pid/status"
   refused "is stopped: kill -CONT $pid lets it answer" "$HEAPPROF_CLI" ctl "$pid" stats
   kill -CONT "$pid"
   refused "no file can be made there.*-o FILE" "$HEAPPROF_CLI" dump "$pid" -o /no/such/folder/x.pb.gz
