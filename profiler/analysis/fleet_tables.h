@@ -4,7 +4,8 @@
 // Invariant: figures are those of the analyses that the verbs print (row_groups, fragmentation); every row
 // has the keys of its dump, so that most questions need no join; ids are texts of 16 hex digits that depend
 // on what they name alone, so a stack has one id in all exports, and a process and a dump, too. Column ids
-// end in their unit; a figure that a dump does not hold is unknown. Pure, thread-safe.
+// end in their unit; a figure that a dump does not hold is unknown. What has
+// no frame has no row. Pure, thread-safe.
 #pragma once
 
 #include <vector>
