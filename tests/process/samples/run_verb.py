@@ -34,9 +34,10 @@ class Run(unittest.TestCase):
         self.assertNotIn("heapprof", done.stdout)
         [dump] = self.dumps()
         lines = done.stderr.splitlines()
-        self.assertIn(dump, lines[1])
-        self.assertIn("RSS ", lines[2])
-        self.assertLessEqual(len(lines), 2 + 5)
+        self.assertIn("watch", lines[0])
+        self.assertIn(dump, lines[2])
+        self.assertIn("RSS ", lines[3])
+        self.assertLessEqual(len(lines), 3 + 5)
         self.assertTrue(all(line.startswith("heapprof: ") for line in lines), lines)
 
     def test_quiet_says_nothing_when_all_is_well(self):

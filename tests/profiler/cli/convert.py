@@ -46,7 +46,7 @@ class Tools:
         self.pprof = self.run(given.go, "tool", "-n", "pprof").strip()
 
     def run(self, *command):
-        done = subprocess.run(command, capture_output=True, text=True, cwd=self.scratch, env=self.environment, timeout=60)
+        done = subprocess.run(command, capture_output=True, text=True, cwd=self.scratch, env=self.environment, timeout=300)
         assert done.returncode == 0, f"{' '.join(command)}: {done.stderr}{done.stdout[:300]}"
         return done.stdout
 
@@ -137,7 +137,7 @@ def check_snapshot(tools):
         assert tools.run(tools.cli, verb, "--format", "json", "kept.pb.gz") == \
             tools.run(tools.cli, verb, "--format", "json", "dump1.pb.gz").replace("dump1.pb.gz", "kept.pb.gz")
     said = subprocess.run([tools.cli, "merge", "dump2.pb.gz", "dump1.pb.gz", "-o", "both.pb.gz"], capture_output=True, text=True,
-                          cwd=tools.scratch, timeout=60)
+                          cwd=tools.scratch, timeout=300)
     assert said.returncode == 0 and said.stdout == "both.pb.gz\n" and "heap map" in said.stderr, said
     totals = [json.loads(tools.run(tools.cli, "summary", "--format", "json", file))["tables"]["waterfall"]["rows"]
               for file in ("both.pb.gz", "dump1.pb.gz")]
@@ -155,7 +155,7 @@ def check_snapshot(tools):
     with open(f"{tools.scratch}/kept.pb.gz", "rb") as file:
         before = file.read()
     refused = subprocess.run([tools.cli, "merge", "dump1.pb.gz", "none.pb.gz", "-o", "kept.pb.gz"], capture_output=True, text=True,
-                             cwd=tools.scratch, timeout=60)
+                             cwd=tools.scratch, timeout=300)
     with open(f"{tools.scratch}/kept.pb.gz", "rb") as file:
         assert refused.returncode == 2 and file.read() == before, refused
     tools.run(tools.cli, "merge", "--skip-broken", "dump1.pb.gz", "none.pb.gz", "-o", "skipped.pb.gz")
