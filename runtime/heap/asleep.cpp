@@ -139,6 +139,29 @@ struct Returns {
   }
 };
 
+// Whether a call may have left this address of our code behind: programs also keep pointers to malloc and
+// free on their stacks, which no call instruction comes before.
+bool mayReturnTo(std::uintptr_t address, const os::CodeRange& ours) noexcept {
+  constexpr std::uintptr_t kLongestCall = 7;
+  if (!ours.holds(address - kLongestCall)) return true;
+  const auto* code = reinterpret_cast<const unsigned char*>(address);
+#if defined(__x86_64__)
+  if (code[-5] == 0xe8) return true;
+  for (int length = 2; length <= 7; ++length) {  // ff /2 and ff /3, with 0 to 5 bytes of address
+    const unsigned kind = code[1 - length] >> 3 & 7u;
+    if (code[-length] == 0xff && (kind == 2 || kind == 3)) return true;
+  }
+  return false;
+#elif defined(__aarch64__)
+  if ((address & 3) != 0) return false;
+  std::uint32_t word = 0;
+  std::memcpy(&word, code - 4, sizeof word);
+  return (word & 0xfc000000u) == 0x94000000u || (word & 0xfe000000u) == 0xd6000000u;  // bl; blr and its kin
+#else
+  return code != nullptr;
+#endif
+}
+
 HEAPPROF_READS_FOREIGN_STACK bool stackIsForeign(std::uintptr_t from, std::uintptr_t end) noexcept {
   if (from >= end || end - from > kDeepest) return false;
   Returns returns;
@@ -150,7 +173,7 @@ HEAPPROF_READS_FOREIGN_STACK bool stackIsForeign(std::uintptr_t from, std::uintp
   for (std::uintptr_t at = from & ~std::uintptr_t{7}; at + 8 <= end; at += 8) {
     std::uintptr_t word = 0;
     if (!reader.read(at, &word)) return false;
-    if (ours.holds(word) || returns.holds(word)) return false;
+    if ((ours.holds(word) && mayReturnTo(word, ours)) || returns.holds(word)) return false;
   }
   return true;
 }
