@@ -18,17 +18,19 @@ Format format;
 enum class Answer { kNothing, kInterval, kReturned, kStats };
 struct Request {
   const char* name;
-  bool mayHaveArgument, needsArgument;
+  const char* argument;  // what it takes; null: nothing
+  bool needsArgument;
   Answer answer;
   const char* said;  // the text where the answer is nothing
 };
 constexpr Request kRequests[] = {
-    {"start", true, false, Answer::kInterval, ""},
-    {"stop", false, false, Answer::kNothing, "sampling stopped; what was sampled stays until it is freed"},
-    {"interval", true, true, Answer::kInterval, ""},
-    {"reset", false, false, Answer::kNothing, "cumulative figures and peaks forgotten"},
-    {"purge", false, false, Answer::kReturned, ""},
-    {"stats", false, false, Answer::kStats, ""},
+    {"start", "a size such as 512k", false, Answer::kInterval, ""},
+    {"stop", nullptr, false, Answer::kNothing, "sampling stopped; what was sampled stays until it is freed"},
+    {"interval", "a size such as 512k", true, Answer::kInterval, ""},
+    {"reset", nullptr, false, Answer::kNothing, "cumulative figures and peaks forgotten"},
+    {"purge", nullptr, false, Answer::kReturned, ""},
+    {"stats", nullptr, false, Answer::kStats, ""},
+    {"mark", "a name", true, Answer::kNothing, "marked; dumps made from now on show it on their timeline"},
 };
 
 const Request* findRequest(const std::string& name) {
@@ -47,9 +49,9 @@ std::vector<std::string> requestNames() {
 std::string complaintAboutArgument() {
   const Request* row = findRequest(request);
   if (row == nullptr) return "";
-  if (row->needsArgument && argument.empty()) return absl::StrCat(row->name, " needs a size such as 512k");
-  if (!row->mayHaveArgument && !argument.empty()) return absl::StrCat(row->name, " takes no argument");
-  return argument.find_first_of(" \n") == std::string::npos ? "" : "an argument has no spaces";
+  if (row->needsArgument && argument.empty()) return absl::StrCat(row->name, " needs ", row->argument);
+  if (row->argument == nullptr && !argument.empty()) return absl::StrCat(row->name, " takes no argument");
+  return argument.find('\n') == std::string::npos ? "" : "an argument is one line";
 }
 
 report::Document documentOf(const Request& row, std::vector<report::Fact> facts, const std::string& answer) {
@@ -83,10 +85,11 @@ report::Document documentOf(const Request& row, std::vector<report::Fact> facts,
 
 void addCtlFlags(FlagSet& app) {
   addPidFlag(app, &pid);
-  app.addOption("REQUEST", request, "start [BYTES], stop, interval BYTES, reset, purge or stats")
+  app.addOption("REQUEST", request, "start [BYTES], stop, interval BYTES, reset, purge, stats or mark NAME")
       .required()
       .oneOf(requestNames());
-  app.addOption("BYTES", argument, "the mean interval between samples, e.g. 64k; 1: every allocation");
+  app.addOption("ARGUMENT", argument,
+                "the mean interval between samples, e.g. 64k; 1: every allocation; or a mark's name");
   addFormatFlag(app, &format);
 }
 

@@ -25,6 +25,7 @@ enum class OptionType : std::uint8_t {
   kUnwinder,
   kPurge,
   kThp,
+  kTimeline,
   kKeep,
   kControl,
   kFlag,
@@ -81,6 +82,8 @@ bool store(const Row& row, Text value, Options* out) noexcept {
       return parseUnwinder(value, &out->unwinder);
     case OptionType::kPurge:
       return parsePurge(value, &out->purge);
+    case OptionType::kTimeline:
+      return parseTimeline(value, &out->timeline);
     case OptionType::kThp:
       return parseThp(value, &out->thp);
     case OptionType::kKeep: {
@@ -117,6 +120,8 @@ const char* examplesFor(OptionType type) noexcept {
       return "auto, fp or libunwind";
     case OptionType::kPurge:
       return "auto, eager, never or seconds from 1 to 3600";
+    case OptionType::kTimeline:
+      return "0, or a time from 1s to 1h";
     case OptionType::kThp:
       return "auto, never or always";
     case OptionType::kKeep:
@@ -212,6 +217,7 @@ void parseItem(Text item, bool quiet, Options* out, Findings* findings) noexcept
   }
   if (hasValue && store(*row, value, out)) {
     if (row->type == OptionType::kTriggers) out->dump.isWritten = true;
+    if (row->type == OptionType::kTimeline) out->timeline.isWritten = out->timeline.seconds != 0;
     return;
   }
   ++findings->complaints;
@@ -320,6 +326,9 @@ void format(const Row& row, const Options& options, Line* out) noexcept {
       break;
     case OptionType::kPurge:
       formatPurge(options.purge, out);
+      break;
+    case OptionType::kTimeline:
+      out->number(options.timeline.seconds) << "s";
       break;
     case OptionType::kThp:
       *out << (options.thp == ThpMode::kNever    ? "never"

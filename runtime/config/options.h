@@ -49,6 +49,11 @@ struct Control {
   char path[kControlBytes] = {};  // "": the default place
 };
 
+struct TimelineRule {
+  std::uint32_t seconds = 1;  // between rows; 0: no timeline
+  bool isWritten = false;     // asked for: from the start, with a helper thread
+};
+
 inline constexpr std::size_t kPathBytes = 512;
 inline constexpr std::uint32_t kMostKept = 1000;
 
@@ -66,6 +71,7 @@ struct Options {
   std::uint64_t reserveBytes = 0;                        // 0: chosen from RAM and RLIMIT_AS
   PurgeRule purge;
   ThpMode thp = ThpMode::kAuto;
+  TimelineRule timeline;
   std::uint64_t limitBytes = 0;  // of granules in use; 0: none
   std::uint32_t keep = 0;        // dumps of this process that stay; 0: all
   Control control;

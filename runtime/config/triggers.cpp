@@ -6,25 +6,8 @@
 namespace heapprof::config {
 namespace {
 
-constexpr std::uint64_t kLongestSeconds = 7 * 24 * 3600;
 constexpr std::uint64_t kLeastGrowthBytes = std::uint64_t{64} << 10;
 constexpr std::uint32_t kUsualPercent = 90;
-
-// "60", "60s", "5m", "1h"; from a second to a week.
-bool parseSeconds(Text text, std::uint32_t* out) noexcept {
-  std::uint64_t unit = 1;
-  if (text.size != 0) {
-    const Text last{text.data + text.size - 1, 1};
-    const bool hours = equal(last, textOf("h"));
-    const bool minutes = equal(last, textOf("m"));
-    if (hours || minutes || equal(last, textOf("s"))) --text.size;
-    unit = hours ? 3600 : minutes ? 60 : 1;
-  }
-  std::uint64_t number = 0;
-  if (!parseDigits(text, &number) || number < 1 || number > kLongestSeconds / unit) return false;
-  *out = static_cast<std::uint32_t>(number * unit);
-  return true;
-}
 
 // "90", "90%"; below 10 it would fire at once, above 99 never.
 bool parsePercent(Text text, std::uint32_t* out) noexcept {

@@ -152,6 +152,34 @@ bool parsePurge(Text text, PurgeRule* out) noexcept {
   return *out = {PurgeMode::kAfter, static_cast<std::uint32_t>(seconds)}, true;
 }
 
+bool parseSeconds(Text text, std::uint32_t* out) noexcept {
+  constexpr std::uint64_t kLongestSeconds = 7 * 24 * 3600;
+  std::uint64_t unit = 1;
+  if (text.size != 0) {
+    const Text last{text.data + text.size - 1, 1};
+    const bool hours = equal(last, textOf("h"));
+    const bool minutes = equal(last, textOf("m"));
+    if (hours || minutes || equal(last, textOf("s"))) --text.size;
+    unit = hours ? 3600 : minutes ? 60 : 1;
+  }
+  std::uint64_t number = 0;
+  if (!parseDigits(text, &number) || number < 1 || number > kLongestSeconds / unit) return false;
+  *out = static_cast<std::uint32_t>(number * unit);
+  return true;
+}
+
+bool parseTimeline(Text text, TimelineRule* out) noexcept {
+  constexpr std::uint32_t kLongest = 3600;
+  TimelineRule rule;
+  if (equal(text, textOf("0"))) {
+    rule.seconds = 0;
+  } else if (!parseSeconds(text, &rule.seconds) || rule.seconds > kLongest) {
+    return false;
+  }
+  *out = rule;
+  return true;
+}
+
 bool parseThp(Text text, ThpMode* out) noexcept {
   if (equal(text, textOf("auto"))) return *out = ThpMode::kAuto, true;
   if (equal(text, textOf("never"))) return *out = ThpMode::kNever, true;

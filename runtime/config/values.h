@@ -31,8 +31,11 @@ bool parseDigits(Text text, std::uint64_t* out) noexcept;
 bool parseNumber(Text text, std::uint64_t* out) noexcept;
 bool parseFlag(Text text, bool* out) noexcept;        // 1, 0, on, off, yes, no, true, false
 bool parsePurge(Text text, PurgeRule* out) noexcept;  // auto, eager, never, seconds from 1 to 3600
-bool parseThp(Text text, ThpMode* out) noexcept;      // auto, never, always
-bool parseControl(Text text, Control* out) noexcept;  // a flag, or a path
+// "60", "60s", "5m", "1h"; from a second to a week.
+bool parseSeconds(Text text, std::uint32_t* out) noexcept;
+bool parseTimeline(Text text, TimelineRule* out) noexcept;  // 0, or a second to an hour
+bool parseThp(Text text, ThpMode* out) noexcept;            // auto, never, always
+bool parseControl(Text text, Control* out) noexcept;        // a flag, or a path
 bool parseUnwinder(Text text, Unwinder* out) noexcept;
 
 // "USR2", "SIGUSR2" or "12"; 0 where unknown or one that cannot be caught.

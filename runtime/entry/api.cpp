@@ -7,6 +7,7 @@
 #include "runtime/entry/triggers.h"
 #include "runtime/heap/allocator.h"
 #include "runtime/introspect/dump.h"
+#include "runtime/introspect/timeline.h"
 #include "runtime/sampling/read.h"
 #include "runtime/sampling/sampler.h"
 
@@ -90,6 +91,11 @@ int heapprof_purge(uint64_t* returned) {
     *returned = bytes;
   }
   return 0;
+}
+
+int heapprof_mark(const char* name) {
+  const ApiCall call;
+  return heapprof::introspect::addTimelineMark(name);
 }
 
 const char* heapprof_version(void) {

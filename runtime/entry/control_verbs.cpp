@@ -9,6 +9,7 @@
 #include "runtime/entry/commands.h"
 #include "runtime/heap/allocator.h"
 #include "runtime/introspect/dump.h"
+#include "runtime/introspect/timeline.h"
 #include "runtime/sampling/read.h"
 #include "runtime/sampling/sampler.h"
 
@@ -121,13 +122,21 @@ void stats(const Request&, Text* answer) noexcept {
   }
 }
 
+void mark(const Request& request, Text* answer) noexcept {
+  if (introspect::addTimelineMark(request.argument) == 0) {
+    answer->add("ok");
+  } else {
+    answer->add("error a mark has a name: mark NAME");
+  }
+}
+
 struct Verb {
   const char* name;
   void (*serve)(const Request&, Text*) noexcept;
 };
 constexpr Verb kVerbs[] = {
-    {"version", version},   {"dump", dump},   {"start", start}, {"stop", stop},
-    {"interval", interval}, {"reset", reset}, {"purge", purge}, {"stats", stats},
+    {"version", version}, {"dump", dump},   {"start", start}, {"stop", stop}, {"interval", interval},
+    {"reset", reset},     {"purge", purge}, {"stats", stats}, {"mark", mark},
 };
 
 }  // namespace
@@ -142,7 +151,7 @@ void serveRequest(const char* line, int passed, Text* answer) noexcept {
       return;
     }
   }
-  answer->add("error no such verb; version, dump, start, stop, interval, reset, purge, stats");
+  answer->add("error no such verb; version, dump, start, stop, interval, reset, purge, stats, mark");
 }
 
 }  // namespace heapprof::entry

@@ -3,11 +3,16 @@
 //   request := VERB [" " ARGUMENT] "\n"          at most kMostRequestBytes
 //   answer  := ("ok" [" " TEXT] | "error " TEXT) "\n"
 //
-//   version          ok PROTOCOL RUNTIME
-//   dump             into the descriptor that came along (SCM_RIGHTS, a regular file), else by the path=
-//   template dump PATH        into a new file; absolute, as this process sees it start [BYTES]    sampling
-//   on; interval BYTES changes it; stop reset            forgets cumulative figures and peaks purge ok BYTES
-//   given back stats            ok {JSON}: heapprof_stats_json()
+// - version: ok PROTOCOL RUNTIME
+// - dump: into the descriptor that came along (SCM_RIGHTS, a regular file), else by the path= template
+// - dump PATH: into a new file; absolute, as this process sees it
+// - start [BYTES]: sampling on; ok BYTES, the interval in force
+// - interval BYTES: changes it; ok BYTES
+// - stop: sampling off
+// - reset: forgets cumulative figures and peaks
+// - purge: ok BYTES given back
+// - stats: ok {JSON}, heapprof_stats_json()
+// - mark NAME: a named point on the timeline
 #pragma once
 
 #include <cstddef>

@@ -23,6 +23,7 @@ void afterForkInChild() noexcept {
   introspect::childAfterFork();
   signalTriggersInChild();
   timedTriggersInChild();
+  timelineInChild();
   controlInChild();
   helperInChild();  // last: duties run at once
 }
@@ -71,6 +72,7 @@ void startRecording() noexcept {
     installControl();  // first: its duty must be there when a trigger starts the helper
     installSignalTriggers();
     installTimedTriggers();
+    installTimeline();
   }
   errno = savedErrno;
 }

@@ -23,4 +23,8 @@ void signalTriggersInChild() noexcept;
 void installTimedTriggers() noexcept;
 void timedTriggersInChild() noexcept;
 
+// timeline.cpp
+void installTimeline() noexcept;
+void timelineInChild() noexcept;
+
 }  // namespace heapprof::entry

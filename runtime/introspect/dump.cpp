@@ -111,8 +111,8 @@ bool writeDump(DumpMemory& memory, wire::Sink sink, Reason reason, std::uint32_t
                    placement, waterfall, times,   reason,          sequence};
   errno = 0;
   const bool enoughMemory = writeProfilePart(dump) && writeSizeClasses(dump) && writeExtents(dump) &&
-                            writeHugePages(dump) && writePurges(dump) && writeThreads(dump) &&
-                            writeLiveSamples(dump) && writeHeader(dump);
+                            writeHugePages(dump) && writePurges(dump) && writeTimeline(dump) &&
+                            writeThreads(dump) && writeLiveSamples(dump) && writeHeader(dump);
   if (!enoughMemory) {
     errno = ENOMEM;
     return false;

@@ -7,6 +7,7 @@
 //          extents                                        dump_extents.cpp
 //          huge pages                                     dump_huge_pages.cpp
 //          purges                                         dump_purges.cpp
+//          timeline                                       dump_timeline.cpp
 //
 // Invariant: everything lives as long as the dump; memory comes from `memory` only. Owner: writeDump(). One
 // thread.
@@ -54,5 +55,6 @@ bool writeLiveSamples(DumpContext& dump) noexcept;
 bool writeExtents(DumpContext& dump) noexcept;
 bool writeHugePages(DumpContext& dump) noexcept;
 bool writePurges(DumpContext& dump) noexcept;
+bool writeTimeline(DumpContext& dump) noexcept;
 
 }  // namespace heapprof::introspect
