@@ -40,6 +40,8 @@ absl::Span<const Verb> verbs() {
        "heapprof map service.1.pb.gz --by kernel", kAll, kUsual, addMapFlags, runMap},
       {"purge", Group::kUnderstand, "what purging gave back, what came back, what blocks the rest",
        "heapprof purge service.1.pb.gz", kAll, kUsual, addPurgeFlags, runPurge},
+      {"timeline", Group::kUnderstand, "RSS and the heap over time, with the program's marks",
+       "heapprof timeline service.1.pb.gz", kAll, kUsual, addTimelineFlags, runTimeline},
       {"leaks", Group::kUnderstand, "what grows, what is old and never freed; from one dump or many",
        "heapprof leaks service.1.pb.gz service.2.pb.gz service.3.pb.gz", kAll,
        "0 done, 1 suspects and --fail, 2 usage or input error", addLeaksFlags, runLeaks},

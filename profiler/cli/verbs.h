@@ -25,6 +25,8 @@ void addMapFlags(FlagSet& app);
 int runMap();
 void addPurgeFlags(FlagSet& app);
 int runPurge();
+void addTimelineFlags(FlagSet& app);
+int runTimeline();
 void addSizesFlags(FlagSet& app);
 int runSizes();
 void addCostFlags(FlagSet& app);

@@ -24,6 +24,7 @@ enum Part : std::uint32_t {
 
 constexpr std::uint64_t kSecond = 1000000000;
 constexpr std::uint64_t kEnd = 1735693200 * kSecond;  // the dump's time, an hour after its program's start
+constexpr std::uint64_t kUptime = 3600;               // seconds from the program's start to kEnd
 constexpr std::uint64_t kThreadCount = 16;
 constexpr std::uint64_t kFirstThread = 4711;
 constexpr std::uint64_t kOtherMappings = 24 << 20;
@@ -57,7 +58,7 @@ void DumpWriter::writeHeader() {
       .number(5, text(plan_.host.c_str()))
       .number(6, text("6.1.0"))
       .number(7, text("x86_64"));
-  header.number(8, kEnd - 3600 * kSecond).number(9, kEnd + plan_.second * kSecond).number(10, kGenerated);
+  header.number(8, kEnd - kUptime * kSecond).number(9, kEnd + plan_.second * kSecond).number(10, kGenerated);
   header.packed(11, {text("sample"), text("dump")});
   header.packed(12, {text("512k"), text("exit")});
   const struct {
@@ -230,7 +231,7 @@ void DumpWriter::writeStacks() {
     columns.putFixed(6, bits(perSample * static_cast<double>(site.live)));
     columns.putFixed(7, bits(perSample * static_cast<double>(site.allocations)));
     columns.put(8, static_cast<std::uint64_t>(std::llround(static_cast<double>(site.live) * weight * bytes)));
-    const std::uint64_t first = kEnd - kSecond * (1800 + random.below(1800));
+    const std::uint64_t first = kSecond * (kUptime - 1800 - random.below(1800));  // since the start
     columns.put(9, first);
     columns.put(10, first + kSecond * random.below(1800));
     const std::uint64_t bucket = 15 + random.below(20);
@@ -259,7 +260,7 @@ void DumpWriter::writeTimeline() {
   const HeapTotals& heap = heap_.totals();
   inChunks(kTimeline, kRows, [&](std::uint64_t i, Columns& columns) {
     const std::uint64_t live = heap.liveBytes / kRows * (i + 1);
-    columns.put(1, kEnd - (kRows - 1 - i) * 6 * kSecond);
+    columns.put(1, (i + 1) * kUptime / kRows * kSecond);
     columns.put(2, live);
     columns.put(3, 9 * live);
     columns.put(4, live + live / 8 + kOtherMappings);
@@ -267,7 +268,7 @@ void DumpWriter::writeTimeline() {
     columns.put(6, heap.purgedBytes / kRows * i);
     columns.put(7, live / 2);
     if (i == 300) {
-      columns.put(8, kEnd - 1799 * kSecond);
+      columns.put(8, (kUptime / 2 + 1) * kSecond);
       columns.put(9, snapshotStrings_.index("reload"));
     }
   });

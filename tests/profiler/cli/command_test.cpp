@@ -45,6 +45,14 @@ class Command : public testing::Test {
     ASSERT_TRUE(formats::writeProfile(dump.columns, path("heap.pb.gz")).ok());
     dump.heap().mutable_header()->set_dump_time_nanos(1000000000);
     ASSERT_TRUE(formats::writeProfile(dump.columns, path("later.pb.gz")).ok());
+    heapprof::Timeline& timeline = *dump.heap().mutable_timeline();
+    for (std::uint64_t second = 1; second <= 100; ++second) {
+      timeline.add_time_nanos(second * 1000000000);
+      timeline.add_rss_bytes((second == 70 ? 400 : second) << 20);
+    }
+    timeline.add_mark_time_nanos(50500000000);
+    timeline.add_mark_name(dump.heapText("reload"));
+    ASSERT_TRUE(formats::writeProfile(dump.columns, path("timed.pb.gz")).ok());
   }
   void TearDown() override { std::filesystem::remove_all(folder_); }
 
@@ -81,6 +89,7 @@ std::string filesFor(const Verb& verb) {
       {"list", "main a.pb.gz"},
       {"peek", "main a.pb.gz"},
       {"purge", "heap.pb.gz"},
+      {"timeline", "timed.pb.gz"},
       {"sizes", "heap.pb.gz"},
       {"cost", "heap.pb.gz --price 4.2/GiB-month"},
       {"trend", "heap.pb.gz later.pb.gz"},
@@ -193,6 +202,24 @@ TEST_F(Command, ChecksExitWithTheirAnswerAndBothReportsSayTheSame) {
   expectRefused("check heap.pb.gz --base heap.pb.gz --fail-on inuse_space:+5%", "both floors");
   expectRefused("check heap.pb.gz --base heap.pb.gz --fail-on speed:+5%,+1", "holds no speed");
   expectRefused("cost heap.pb.gz --price cheap", "4.2/GiB-month");
+}
+
+TEST_F(Command, ATimelineShowsItsPeakItsMarksInPlaceAndRefusesADumpWithoutOne) {
+  const Done done = run("timeline timed.pb.gz --nodecount 4");
+  EXPECT_EQ(done.status, 0) << done.err;
+  EXPECT_THAT(done.out, HasSubstr("RSS  1MB  ->  100MB  peak  400MB  at 1:10\n"));
+  EXPECT_THAT(done.out, HasSubstr("not recorded, so unknown: Live, Dirty, Purged, Huge, Allocated"));
+  // Four lines at even distances, the peak though it is between them, the mark before the line after it.
+  EXPECT_THAT(done.out,
+              testing::ContainsRegex("0:34 [^\n]*\n  -- 0:50  reload\n *1:07 [^\n]*\n *1:10 +400MB  "
+                                     "#+ peak\n *1:40 "));
+  EXPECT_THAT(done.out, HasSubstr("95 rows between (--nodecount=0 shows all)"));
+  const Done all = run("timeline timed.pb.gz --nodecount 0");
+  EXPECT_EQ(std::count(all.out.begin(), all.out.end(), '#') > 100, true);
+  EXPECT_THAT(all.out, testing::Not(HasSubstr("rows between")));
+  EXPECT_THAT(run("timeline timed.pb.gz --format csv --table marks").out, HasSubstr("50500000000,reload"));
+  expectRefused("timeline heap.pb.gz", "heap.pb.gz: holds no timeline");
+  expectRefused("timeline a.pb.gz", "HEAPPROF=...,timeline=1s");
 }
 
 TEST_F(Command, ATrendLeavesOutABrokenFileAndSaysSo) {
