@@ -17,6 +17,6 @@ rm -rf "$HEAPPROF_RECORDING"
 gui=$PWD/$build/bin/heapprof-gui
 here=$PWD/gui/screenshots
 cd "$scratch" # so that the pictures show file names, not this machine's folders
-for page in overview flame functions leaks frag map compare info; do
+for page in overview flame functions leaks frag map purge timeline compare info; do
   "$gui" --screenshot "$page" redis-after.pb.gz --base redis-before.pb.gz -o "$here/$page.png"
 done

@@ -29,7 +29,7 @@ const auto kRecentKey = QStringLiteral("recent");
 
 // The keys that every page has; each page's own are in its row.
 constexpr char kGlobalKeys[] =
-    "Ctrl+1 to Ctrl+9\tpages\n"
+    "Ctrl+1 to Ctrl+9, Ctrl+0\tpages\n"
     "/\tsearch on the page\n"
     "F\tfocus: only stacks through the selected function\n"
     "X\texclude: no stacks through it\n"

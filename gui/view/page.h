@@ -12,12 +12,19 @@ class Page;     // gui/view/page_base.h: what every page can do
 class Session;  // gui/model/session.h: snapshots, the global query, history
 
 // What a page needs of a dump before it can show anything; else it shows its empty text.
-enum class Needs : unsigned { kNothing = 0, kSamples = 1, kHeapSnapshot = 2, kTwoDumps = 4, kPurges = 8 };
+enum class Needs : unsigned {
+  kNothing = 0,
+  kSamples = 1,
+  kHeapSnapshot = 2,
+  kTwoDumps = 4,
+  kPurges = 8,
+  kTimeline = 16
+};
 
 struct PageRow {
   const char* id;  // "overview", "flame", "map"; also --screenshot's argument
   const char* title;
-  int key;  // Ctrl+1...9
+  int key;  // Ctrl+0...9
   Needs needs;
   const char* command;    // the same on the command line; view/README.md has its words
   const char* emptyText;  // what is missing; after a newline, the exact command that records it

@@ -22,6 +22,9 @@ bool hasWhatItNeeds(const Session& session, Needs needs) {
       return snapshot->hasHeapSnapshot();
     case Needs::kPurges:
       return snapshot->hasHeapSnapshot() && snapshot->heap().has_purges();
+    case Needs::kTimeline:
+      return snapshot->hasHeapSnapshot() && (snapshot->heap().timeline().time_nanos_size() > 0 ||
+                                             snapshot->heap().timeline().mark_time_nanos_size() > 0);
     case Needs::kTwoDumps:
       return session.hasBaseline();
     case Needs::kNothing:

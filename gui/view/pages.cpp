@@ -6,6 +6,7 @@
 #include "gui/view/overview_page.h"
 #include "gui/view/page.h"
 #include "gui/view/table_page.h"
+#include "gui/view/timeline_page.h"
 
 namespace heapprof::gui {
 namespace {
@@ -22,6 +23,10 @@ constexpr char kNoPurges[] =
     "This dump has no record of purges (HeapSnapshot field 7, purges): it was taken by a runtime that does "
     "not "
     "score them, or by another tool. Record a dump with the runtime:\nheapprof run -- ./your-service";
+constexpr char kNoTimeline[] =
+    "This dump has no timeline (HeapSnapshot field 8, timeline): its program was started without one. A row "
+    "a "
+    "second is recorded with HEAPPROF=...,timeline=1s, or:\nheapprof run --set timeline=1s -- ./your-service";
 constexpr char kNoBaseline[] =
     "A comparison needs two dumps: open a second one and choose it as baseline above, or press B on the "
     "older one. "
@@ -34,6 +39,10 @@ constexpr char kFlameKeys[] =
     "I\tflip between icicle and flame\n"
     "P\tpivot: all callers of the frame\n"
     "right click\tfocus, exclude, pivot, copy";
+constexpr char kTimelineKeys[] =
+    "pointer, Left, Right\tshow the figures of a moment\n"
+    "Home, End\tfirst and last moment\n"
+    "Esc\thide them";
 constexpr char kTableKeys[] = "click on a header\tsort by that column\ndouble click\tfocus on the function";
 constexpr char kLeaksKeys[] =
     "click, arrow keys\tshow what the verdict on a stack rests on\n"
@@ -71,9 +80,11 @@ const std::vector<PageRow>& pages() {
        kMapKeys, createMapPage},
       {"purge", "Purging", 7, Needs::kPurges, "heapprof purge STACKS FILE", kNoPurges, kTableKeys,
        createPurgePage},
-      {"compare", "Compare", 8, Needs::kTwoDumps, "heapprof diff FILTERS BASE FILE", kNoBaseline, kTableKeys,
+      {"timeline", "Timeline", 8, Needs::kTimeline, "heapprof timeline FILE", kNoTimeline, kTimelineKeys,
+       createTimelinePage},
+      {"compare", "Compare", 9, Needs::kTwoDumps, "heapprof diff FILTERS BASE FILE", kNoBaseline, kTableKeys,
        createComparePage},
-      {"info", "About the dump", 9, Needs::kNothing, "heapprof info FILE", "", kTableKeys, createInfoPage},
+      {"info", "About the dump", 0, Needs::kNothing, "heapprof info FILE", "", kTableKeys, createInfoPage},
   };
   return kPages;
 }
