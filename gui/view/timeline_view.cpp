@@ -16,7 +16,7 @@ constexpr double kLegend = 26;
 constexpr double kMarkNames = 18;
 constexpr double kAxis = 24;
 constexpr double kLeft = 78;
-constexpr double kRight = 16;
+constexpr double kRight = 46;  // half a moment at the end of the axis
 constexpr double kRateTitle = 24;
 constexpr double kLine = 17;  // of the box of figures
 
