@@ -108,7 +108,10 @@ absl::Status refusal(const RunningProcess& process, int error) {
         "HEAPPROF=1 LD_PRELOAD=libheapprof.so"));
   if (error == EACCES || error == EPERM)
     return absl::PermissionDeniedError(
-        absl::StrCat(who, ": its control socket is for its own user and root (sudo heapprof ...)"));
+        absl::StrCat(who,
+                     process.mayLookInside ? ": its control socket is"
+                                           : ": what it runs is hidden, and a control socket would be",
+                     " for its own user and root (sudo heapprof ...)"));
   return absl::FailedPreconditionError(absl::StrCat(
       who, " has no control socket: it opens one where HEAPPROF is set, without control=0 or background=0, ",
       "once it allocates, unless a sandbox denies it"));

@@ -39,37 +39,56 @@ class Level {
   }
   void clear() noexcept { first_ = count_ = 0; }
 
- private:
   static const TimelineRow& higher(const TimelineRow& a, const TimelineRow& b) noexcept {
     return b.rssBytes >= a.rssBytes ? b : a;
   }
+
+ private:
   TimelineRow rows_[kLevelRows] = {};
   std::size_t first_ = 0;
   std::size_t count_ = 0;
 };
 
+// The oldest rows: as many of those that come in are one as `stride` says, and that doubles when it is full.
+struct Oldest {
+  std::uint64_t stride = 1;
+  std::uint64_t waiting = 0;  // rows in `next`, fewer than the stride
+  TimelineRow next = {};
+};
+
 constinit base::Mutex lock;
 constinit Level levels[kLevels];  // the first is the youngest
+constinit Oldest oldest;
 constinit TimelineMark marks[kMarks] = {};
 constinit std::uint64_t marksEver = 0;
 constinit bool rssUnknown = false;
 constinit bool hugeUnknown = false;
 constinit TimelineRow newest = {};
 
-void push(const TimelineRow& row, std::size_t level) noexcept {
+void pushOldest(const TimelineRow& row) noexcept {
+  Level& level = levels[kLevels - 1];
+  oldest.next = oldest.waiting == 0 ? row : Level::higher(oldest.next, row);
+  if (++oldest.waiting < oldest.stride) return;
+  oldest.waiting = 0;
+  level.push(oldest.next);
+  if (!level.isFull()) return;
+  level.halve();
+  oldest.stride *= 2;
+}
+
+void push(const TimelineRow& row) noexcept {
   TimelineRow kept = row;
-  for (; level < kLevels; ++level) {
-    if (!levels[level].isFull()) break;
-    if (level == kLevels - 1) {
-      levels[level].halve();
-      break;
+  for (std::size_t i = 0; i < kLevels - 1; ++i) {
+    if (!levels[i].isFull()) {
+      levels[i].push(kept);
+      return;
     }
     // Room for two: the older pair goes on as one.
-    const TimelineRow older = levels[level].takePair();
-    levels[level].push(kept);
+    const TimelineRow older = levels[i].takePair();
+    levels[i].push(kept);
     kept = older;
   }
-  levels[level].push(kept);
+  pushOldest(kept);
 }
 
 // The second number of statm, in pages.
@@ -103,14 +122,14 @@ bool recordTimelineRow() noexcept {
   const bool quiet = newest.monotonicNanos != 0 && row.allocatedBytes == newest.allocatedBytes &&
                      row.liveBytes == newest.liveBytes && row.purgedBytes == newest.purgedBytes;
   newest = row;
-  push(row, 0);
+  push(row);
   return quiet;
 }
 
 void addTimelineRow(const TimelineRow& row) noexcept {
   const base::MutexGuard guard(lock);
   newest = row;
-  push(row, 0);
+  push(row);
 }
 
 int addTimelineMark(const char* name) noexcept {
@@ -133,6 +152,7 @@ TimelineCounts copyTimeline(TimelineRow* rows, TimelineMark* copies) noexcept {
   TimelineCounts counts = {0, 0, !rssUnknown, !hugeUnknown};
   for (std::size_t level = kLevels; level-- > 0;) {
     for (std::size_t i = 0; i < levels[level].count(); ++i) rows[counts.rows++] = levels[level].at(i);
+    if (level == kLevels - 1 && oldest.waiting != 0) rows[counts.rows++] = oldest.next;
   }
   const std::uint64_t first = marksEver > kMarks ? marksEver - kMarks : 0;
   for (std::uint64_t i = first; i < marksEver; ++i) copies[counts.marks++] = marks[i % kMarks];
@@ -142,6 +162,7 @@ TimelineCounts copyTimeline(TimelineRow* rows, TimelineMark* copies) noexcept {
 void timelineInChild() noexcept {
   lock.reset();
   for (Level& level : levels) level.clear();
+  oldest = {};
   marksEver = 0;
   rssUnknown = hugeUnknown = false;
   newest = {};

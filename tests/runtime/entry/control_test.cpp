@@ -124,6 +124,8 @@ TEST(Control, AnswersEachVerb) {
   EXPECT_EQ(ask(path, "start"), "ok 4096\n");
   EXPECT_EQ(ask(path, "start 64k"), "ok 65536\n");
   EXPECT_EQ(ask(path, "reset"), "ok\n");
+  EXPECT_EQ(ask(path, "mark a new phase"), "ok\n");
+  EXPECT_THAT(ask(path, "mark"), StartsWith("error a mark has a name"));
   listener.victim().command('a');
   listener.victim().command('f');
   EXPECT_THAT(ask(path, "purge"), MatchesRegex("ok [0-9]{7,}\n"));
