@@ -66,9 +66,9 @@ HEAPPROF_API int heapprof_stats_json(char* out, size_t size);
  * NULL. */
 HEAPPROF_API int heapprof_purge(uint64_t* returned);
 
-/* Sets a named point on the timeline, now: a reload, a deploy, a phase. Dumps carry the last 256 with the time
- * since the process's start; names are cut to 63 bytes. Works with sampling and timeline off, too. EINVAL: no
- * name. */
+/* Sets a named point on the timeline, now: a reload, a deploy, a phase. Dumps carry the last 256 with the
+ * time since the process's start; names are cut to 63 bytes. Works with sampling and timeline off, too.
+ * EINVAL: no name. */
 HEAPPROF_API int heapprof_mark(const char* name);
 
 /* "0.1.0" */
