@@ -9,7 +9,10 @@ python3 tests/lint/layers.py --self-test || status=1
 python3 tests/lint/sizes.py . || status=1
 
 mapfile -t sources < <(git ls-files '*.h' '*.cpp' '*.c' '*.cc')
-clang-format --dry-run --Werror "${sources[@]}" 2>&1 | grep -E 'error:' | sed 's/ \[-Wclang-format-violations\]//' | sort -u -t: -k1,1 | head -20 && status=1
+if ! badly=$(clang-format --dry-run --Werror "${sources[@]}" 2>&1); then
+  grep -E 'error:' <<<"$badly" | sed 's/ \[-Wclang-format-violations\]//' | sort -u -t: -k1,1 | head -20
+  status=1
+fi
 
 for script in $(git ls-files '*.sh' .ci/run); do
   bash -n "$script" || status=1
