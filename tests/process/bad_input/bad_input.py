@@ -47,6 +47,7 @@ VERBS = {
     "leaks of two": ["leaks", "GOOD", "FILE"],
     "sizes": ["sizes", "FILE"],
     "cost": ["cost", "FILE", "--price", "4.2/GiB-month"],
+    "timeline": ["timeline", "FILE"],
     "trend": ["trend", "GOOD", "FILE"],
     "check new": ["check", "FILE", "--base", "GOOD", "--fail-on", "inuse_space:+5%,+1GiB"],
     "check base": ["check", "GOOD", "--base", "FILE", "--fail-on", "inuse_space:+5%,+1GiB"],
@@ -79,7 +80,7 @@ class Folder:
         # What nobody frees outlives the interpreter: the dump at the end has live samples.
         script = "import ctypes; kept = [str(i) * 40 for i in range(100000)]; ctypes.pythonapi.Py_IncRef(ctypes.py_object(kept))"
         environment = dict(os.environ, LD_PRELOAD=os.environ["HEAPPROF_LIBRARY"], PYTHONMALLOC="malloc",
-                           HEAPPROF=f"sample=64k,seed=1,path={out}")
+                           HEAPPROF=f"sample=64k,seed=1,timeline=1s,path={out}")
         subprocess.run(["/usr/bin/python3", "-c", script], env=environment, check=True, timeout=60)
         self.good = out
         with open(out, "rb") as file:

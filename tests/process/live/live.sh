@@ -121,9 +121,11 @@ P
 case_namespaces() {
   unshare --mount --pid --net --fork --mount-proc true 2>/dev/null || { echo "unshare is not permitted"; exit 77; }
   options sample=16k,dump=none
-  # A /tmp of its own, its own numbers and its own network; the library stays visible.
+  # A /tmp of its own, its own numbers and its own network; the library stays visible, also of a clone in /tmp.
+  local root
+  root=$(cd "$here/../../.." && pwd)
   env -u XDG_RUNTIME_DIR unshare --mount --pid --net --fork --mount-proc --kill-child bash -c \
-    "mount -t tmpfs none /tmp && exec env HEAPPROF=sample=16k,dump=none LD_PRELOAD=$HEAPPROF_LIBRARY /usr/bin/python3 $here/grows.py" \
+    "mount --bind $root /mnt && mount -t tmpfs none /tmp && mkdir -p $root && mount --bind /mnt $root && exec env HEAPPROF=sample=16k,dump=none LD_PRELOAD=$HEAPPROF_LIBRARY /usr/bin/python3 $here/grows.py" \
     >/dev/null 2>err.target &
   local outer=$!
   started+=("$outer")
