@@ -10,7 +10,7 @@
 #include "runtime/heap/allocator.h"
 #include "runtime/heap/inspect.h"
 #include "runtime/heap/samples.h"
-#include "runtime/introspect/line_reader.h"
+#include "runtime/introspect/process_figures.h"
 #include "runtime/introspect/text.h"
 #include "runtime/meta/meta_memory.h"
 #include "runtime/os/os.h"
@@ -57,14 +57,10 @@ class JsonObject {
   bool any_ = false;
 };
 
-// The second number of statm; absent where it cannot be read.
+// Absent where it cannot be read.
 void addRss(JsonObject* object) noexcept {
-  char text[128];
-  if (introspect::readSmallFile("/proc/self/statm", text, sizeof text) <= 0) return;
-  const char* at = text;
-  introspect::takeDecimal(&at);
-  introspect::skipSpaces(&at);
-  object->add("rss_bytes", introspect::takeDecimal(&at) * os::pageBytes());
+  const introspect::Figure rss = introspect::readRss();
+  if (rss.known) object->add("rss_bytes", rss.value);
 }
 
 void addPages(JsonObject* object) noexcept {

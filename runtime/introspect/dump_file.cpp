@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "runtime/base/errno_keeper.h"
 #include "runtime/base/fatal.h"
 #include "runtime/config/options.h"
 #include "runtime/introspect/dump.h"
@@ -117,18 +118,6 @@ void keepNewest(const NameParts& parts, std::uint64_t number, Names& names) noex
   while (keptCount > keep) dropOldest(parts, names.temporary);
 }
 
-// Preserves errno for API callers and for programs interrupted at their exit.
-class ErrnoKeeper {
- public:
-  ErrnoKeeper() noexcept : saved_(errno) {}
-  ~ErrnoKeeper() { errno = saved_; }
-  ErrnoKeeper(const ErrnoKeeper&) = delete;
-  ErrnoKeeper& operator=(const ErrnoKeeper&) = delete;
-
- private:
-  int saved_;
-};
-
 bool taken(const Names& names) noexcept {
   return access(names.finalName, F_OK) == 0 || access(names.temporary, F_OK) == 0;
 }
@@ -174,7 +163,7 @@ int dumpUnderTemplate(DumpLock& lock, Reason reason, Names& names) noexcept {
 }  // namespace
 
 int dumpToTemplate(Reason reason) noexcept {
-  const ErrnoKeeper keeper;
+  const base::ErrnoKeeper keeper;
   if (!isOwnProcess()) {
     return ECANCELED;
   }
@@ -197,7 +186,7 @@ int dumpToTemplate(Reason reason) noexcept {
 }
 
 int dumpToPath(const char* path, Reason reason) noexcept {
-  const ErrnoKeeper keeper;
+  const base::ErrnoKeeper keeper;
   if (!isOwnProcess()) {
     return ECANCELED;
   }
@@ -228,7 +217,7 @@ int dumpToPath(const char* path, Reason reason) noexcept {
 }
 
 int dumpToFd(int fd, Reason reason) noexcept {
-  const ErrnoKeeper keeper;
+  const base::ErrnoKeeper keeper;
   if (!isOwnProcess()) {
     return ECANCELED;
   }

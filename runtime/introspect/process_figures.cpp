@@ -6,6 +6,7 @@
 #include "runtime/introspect/line_reader.h"
 #include "runtime/introspect/proc_self.h"
 #include "runtime/introspect/text.h"
+#include "runtime/os/os.h"
 
 namespace heapprof::introspect {
 namespace {
@@ -121,6 +122,18 @@ ProcessFigures readProcessFigures(char* buffer) noexcept {
     out.rss = rollupRss;
   }
   return out;
+}
+
+Figure readRss() noexcept {
+  Figure rss;
+  char text[128];
+  if (readSmallFile(ProcSelf("statm"), text, sizeof text) <= 0) return rss;
+  const char* at = text;
+  takeDecimal(&at);  // the whole size; both are pages
+  skipSpaces(&at);
+  const std::uint64_t pages = takeDecimal(&at);
+  if (pages != 0) rss.set(pages * os::pageBytes());
+  return rss;
 }
 
 CgroupFigures readCgroupFigures(char* buffer, const Figure& anonymousRss) noexcept {

@@ -27,6 +27,8 @@ struct ProcessFigures {
 inline constexpr std::size_t kFiguresBufferBytes = 8192;
 
 ProcessFigures readProcessFigures(char* buffer) noexcept;
+// The RSS alone, cheaply: statm.
+Figure readRss() noexcept;
 
 struct CgroupFigures {
   Figure charge;

@@ -5,9 +5,7 @@
 
 #include "runtime/base/mutex.h"
 #include "runtime/heap/inspect.h"
-#include "runtime/introspect/line_reader.h"
-#include "runtime/introspect/proc_self.h"
-#include "runtime/introspect/text.h"
+#include "runtime/introspect/process_figures.h"
 #include "runtime/os/os.h"
 #include "runtime/pages/huge.h"
 #include "runtime/pages/pages.h"
@@ -91,22 +89,12 @@ void push(const TimelineRow& row) noexcept {
   pushOldest(kept);
 }
 
-// The second number of statm, in pages.
-bool readRss(std::uint64_t* bytes) noexcept {
-  char text[128];
-  if (readSmallFile(ProcSelf("statm"), text, sizeof text) <= 0) return false;
-  const char* at = text;
-  takeDecimal(&at);
-  skipSpaces(&at);
-  *bytes = takeDecimal(&at) * os::pageBytes();
-  return *bytes != 0;
-}
-
 }  // namespace
 
 bool recordTimelineRow() noexcept {
   TimelineRow row = {};
-  const bool rssKnown = readRss(&row.rssBytes);
+  const Figure rss = readRss();
+  row.rssBytes = rss.value;
   const heap::Totals totals = heap::totals();
   row.liveBytes = totals.outstandingBytes;
   row.allocatedBytes = totals.allocatedBytes;
@@ -117,7 +105,7 @@ bool recordTimelineRow() noexcept {
   const bool hugeKnown = !pages::kernelFormsByItself();
 
   const base::MutexGuard guard(lock);
-  if (!rssKnown) rssUnknown = true;
+  if (!rss.known) rssUnknown = true;
   if (!hugeKnown) hugeUnknown = true;
   const bool quiet = newest.monotonicNanos != 0 && row.allocatedBytes == newest.allocatedBytes &&
                      row.liveBytes == newest.liveBytes && row.purgedBytes == newest.purgedBytes;

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 
+#include "runtime/base/errno_keeper.h"
 #include "runtime/base/fatal.h"
 #include "runtime/base/mutex.h"
 #include "runtime/config/options.h"
@@ -235,7 +236,7 @@ Span allocate(std::uint32_t granules, std::uint32_t alignment) noexcept {
 }
 
 void release(Granule first, std::uint32_t granules) noexcept {
-  const ErrnoKeeper keeper;
+  const base::ErrnoKeeper keeper;
   std::uint64_t keep = kNothingDue;
   {
     base::MutexGuard guard(book.lock);
@@ -246,7 +247,7 @@ void release(Granule first, std::uint32_t granules) noexcept {
 }
 
 void releaseSmall(const Granule* granules, std::uint32_t count) noexcept {
-  const ErrnoKeeper keeper;
+  const base::ErrnoKeeper keeper;
   std::uint64_t keep = kNothingDue;
   {
     base::MutexGuard guard(book.lock);
@@ -257,7 +258,7 @@ void releaseSmall(const Granule* granules, std::uint32_t count) noexcept {
 }
 
 bool growInPlace(Granule first, std::uint32_t granules, std::uint32_t wanted, bool* zeroed) noexcept {
-  const ErrnoKeeper keeper;
+  const base::ErrnoKeeper keeper;
   std::uint64_t keep = kNothingDue;
   const bool grown = growSpan(first, granules, wanted, zeroed, &keep);
   purgeDue(keep);

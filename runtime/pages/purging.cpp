@@ -1,5 +1,7 @@
 #include "runtime/pages/purging.h"
 
+#include <cerrno>
+
 #include "runtime/os/os.h"
 #include "runtime/pages/huge.h"
 #include "runtime/pages/pages.h"
@@ -149,7 +151,7 @@ std::uint64_t keepForLimit() noexcept {
 
 void purgeDue(std::uint64_t keep) noexcept {
   if (keep == kNothingDue || !purgeLock.tryLock()) return;
-  const ErrnoKeeper keeper;
+  const base::ErrnoKeeper keeper;
   const std::uint64_t limit = limitGranules();
   bool nearLimit = false;
   if (limit != 0) {
@@ -171,7 +173,7 @@ bool waitForBatch() noexcept {
   return true;
 }
 std::uint64_t purge(std::uint64_t keepBytes) noexcept {
-  const ErrnoKeeper keeper;
+  const base::ErrnoKeeper keeper;
   base::MutexGuard guard(purgeLock);
   return purgeDownTo(keepBytes >> kGranuleShift, Reach::kAll, PurgeReason::kApi);
 }
@@ -194,7 +196,7 @@ void adaptPatience() noexcept {
 }  // namespace
 
 bool keepUp() noexcept {
-  const ErrnoKeeper keeper;
+  const base::ErrnoKeeper keeper;
   std::uint64_t keep = 0;
   bool excess = false;
   watchPressure(os::calls().monotonicNanos());

@@ -6,9 +6,9 @@
 // say so.
 #pragma once
 
-#include <cerrno>
 #include <cstdint>
 
+#include "runtime/base/errno_keeper.h"
 #include "runtime/base/mutex.h"
 #include "runtime/config/options.h"
 #include "runtime/pages/book.h"
@@ -22,17 +22,6 @@ extern constinit base::Mutex purgeLock;
 inline constexpr std::uint64_t kNothingDue = ~std::uint64_t{0};
 // Not worth a call to the kernel.
 inline constexpr std::uint64_t kLittle = (std::uint64_t{1} << 20) >> kGranuleShift;
-
-class ErrnoKeeper {
- public:
-  ErrnoKeeper() noexcept : saved_(errno) {}
-  ~ErrnoKeeper() { errno = saved_; }
-  ErrnoKeeper(const ErrnoKeeper&) = delete;
-  ErrnoKeeper& operator=(const ErrnoKeeper&) = delete;
-
- private:
-  int saved_;
-};
 
 // purge=; page lock held: the books must look back as far as the rule says.
 config::PurgeRule purgeRule() noexcept;
