@@ -7,10 +7,7 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <poll.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -21,6 +18,7 @@
 
 #include "tests/runtime/introspect/support.h"
 #include "tests/runtime/introspect/victim.h"
+#include "tests/runtime/victim_tools.h"
 
 namespace heapprof::tests {
 namespace {
@@ -301,9 +299,7 @@ void forbid(int number) {
       BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | 1),
       BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
   };
-  const sock_fprog program = {sizeof filter / sizeof filter[0], filter};
-  if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) _exit(9);
-  if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0) _exit(9);
+  if (!filterCalls(filter)) _exit(9);
 }
 
 TEST(Control, WhereTheKernelRefusesThereIsOneLineAndNoSocket) {

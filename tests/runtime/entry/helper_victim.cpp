@@ -4,18 +4,21 @@
 #include <cstdlib>
 #include <cstring>
 #include <dirent.h>
-#include <fcntl.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <malloc.h>
 #include <pthread.h>
 #include <stddef.h>
-#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "tests/runtime/victim_tools.h"
+
 namespace {
+
+using heapprof::tests::figureOf;
+using heapprof::tests::filterCalls;
+using heapprof::tests::rssKiB;
+using heapprof::tests::within;
 
 // The kernel id of the thread that is called heapprof; 0: there is none.
 long helperThread() {
@@ -37,26 +40,10 @@ long helperThread() {
   return found;
 }
 
-// Without allocating: what is measured must not be woken by it.
-long figureOf(const char* path, const char* key) {
-  static char text[8192];
-  const int fd = open(path, O_RDONLY);
-  if (fd < 0) return -1;
-  const ssize_t size = read(fd, text, sizeof text - 1);
-  close(fd);
-  text[size > 0 ? size : 0] = '\0';
-  const char* at = std::strstr(text, key);
-  return at == nullptr ? -1 : std::atol(at + std::strlen(key) + 1);
-}
-
 long wakeUpsOf(long thread) {
   char path[64];
   std::snprintf(path, sizeof path, "/proc/self/task/%ld/status", thread);
   return figureOf(path, "\nvoluntary_ctxt_switches");
-}
-
-long rssKiB() {
-  return figureOf("/proc/self/status", "VmRSS");
 }
 
 constexpr std::size_t kBlocks = 64;
@@ -72,16 +59,6 @@ void grow(std::size_t bytes) {
 }
 void shrink() {
   for (void*& block : blocks) std::free(block);
-}
-
-// Polls, for a machine under load.
-template <typename Condition>
-bool within(double seconds, Condition condition) {
-  for (int i = 0; i < seconds * 50; ++i) {
-    if (condition()) return true;
-    usleep(20000);
-  }
-  return condition();
 }
 
 constexpr std::size_t kMiB = std::size_t{1} << 20;
@@ -322,9 +299,7 @@ int sandboxed() {
       BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
       BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | 1),
   };
-  const sock_fprog program = {sizeof filter / sizeof filter[0], filter};
-  if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return 1;
-  if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0) return 2;
+  if (!filterCalls(filter)) return 2;
   for (int round = 0; round < 3; ++round) {
     grow(64 * kMiB);
     for (void* block : blocks) {

@@ -5,14 +5,19 @@
 #include <cstdlib>
 #include <cstring>
 #include <fcntl.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <stddef.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "tests/runtime/victim_tools.h"
+
 namespace {
+
+using heapprof::tests::figureOf;
+using heapprof::tests::filterCalls;
+using heapprof::tests::rssKiB;
+using heapprof::tests::within;
 
 constexpr std::size_t kMiB = std::size_t{1} << 20;
 constexpr std::size_t kBlock = 1000;
@@ -20,31 +25,11 @@ constexpr std::size_t kBlocks = 48 * kMiB / kBlock;
 constexpr int kCollapse = 25;
 char* blocks[kBlocks];
 
-// In KiB. Without allocating.
-long figureOf(const char* path, const char* key) {
-  static char text[8192];
-  const int fd = open(path, O_RDONLY);
-  if (fd < 0) return -1;
-  const ssize_t size = read(fd, text, sizeof text - 1);
-  close(fd);
-  text[size > 0 ? size : 0] = '\0';
-  const char* at = std::strstr(text, key);
-  return at == nullptr ? -1 : std::atol(at + std::strlen(key) + 1);
-}
 long hugeMiB() {
   return figureOf("/proc/self/smaps_rollup", "AnonHugePages") / 1024;
 }
 long rssMiB() {
-  return figureOf("/proc/self/status", "VmRSS") / 1024;
-}
-
-template <typename Condition>
-bool within(double seconds, Condition condition) {
-  for (int i = 0; i < seconds * 50; ++i) {
-    if (condition()) return true;
-    usleep(20000);
-  }
-  return condition();
+  return rssKiB() / 1024;
 }
 
 void grow() {
@@ -116,7 +101,7 @@ int small() {
     std::memset(blocks[i], 1, kBlock);
   }
   usleep(100000);
-  std::printf("%ld\n", figureOf("/proc/self/status", "VmRSS"));
+  std::printf("%ld\n", rssKiB());
   return 0;
 }
 
@@ -159,9 +144,7 @@ int denied() {
       BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | 1),
       BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
   };
-  const sock_fprog program = {sizeof filter / sizeof filter[0], filter};
-  if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return 8;
-  if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0) return 9;
+  if (!filterCalls(filter)) return 9;
   return never();
 }
 
