@@ -44,6 +44,26 @@ void* mapAnonymous(std::size_t bytes, int protection, int extraFlags) noexcept {
   return start == MAP_FAILED ? nullptr : start;
 }
 
+// Where there is no room for the slack (RLIMIT_AS counts it while it is mapped): the bytes alone. The kernel
+// shows a free place; the nearest aligned one below is free in most cases, since mappings grow downwards.
+void* reserveExactly(std::size_t bytes, std::size_t alignment) noexcept {
+  constexpr int kTries = 64;
+  void* raw = mapAnonymous(bytes, PROT_NONE, MAP_NORESERVE);
+  std::uintptr_t wanted = reinterpret_cast<std::uintptr_t>(raw) & ~(alignment - 1);
+  for (int i = 0; raw != nullptr && i < kTries; i++, wanted -= alignment) {
+    if ((reinterpret_cast<std::uintptr_t>(raw) & (alignment - 1)) == 0) return raw;
+    munmap(raw, bytes);
+    raw = mmap(reinterpret_cast<void*>(wanted), bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+               -1, 0);
+    if (raw == MAP_FAILED) return nullptr;
+  }
+  if (raw != nullptr) {
+    munmap(raw, bytes);
+    errno = ENOMEM;
+  }
+  return nullptr;
+}
+
 void* reserve(std::size_t bytes, std::size_t alignment) noexcept {
   const std::size_t slack = alignment > pageBytes() ? alignment : 0;
   if (bytes + slack < bytes) {
@@ -51,6 +71,7 @@ void* reserve(std::size_t bytes, std::size_t alignment) noexcept {
     return nullptr;
   }
   void* raw = mapAnonymous(bytes + slack, PROT_NONE, MAP_NORESERVE);
+  if (raw == nullptr && slack != 0) return reserveExactly(bytes, alignment);
   if (raw == nullptr || slack == 0) return raw;
   // Cut the ends off, so that what stays is aligned.
   const auto start = reinterpret_cast<std::uintptr_t>(raw);

@@ -133,11 +133,11 @@ bool reserveFirstRegion(std::size_t wantedBytes) noexcept {
 }
 
 Region* reserveAnotherRegion(std::uint32_t granules) noexcept {
-  const std::size_t needed = roundUp(std::size_t{granules} << kGranuleShift, kUnitBytes) + kUnitBytes;
+  const std::size_t needed = roundUp(std::size_t{granules} << kGranuleShift, kUnitBytes);
   const Region& last = regions[regionsInUse.load(std::memory_order_relaxed) - 1];
   std::size_t bytes = std::size_t{last.granules} << kGranuleShift;
   const std::size_t limit = addressSpaceLimit();
-  if (limit != ~std::size_t{0} && bytes > limit / 16) bytes = roundUp(limit / 16, kUnitBytes);
+  if (limit != ~std::size_t{0} && bytes > limit / 8) bytes = roundUp(limit / 8, kUnitBytes);
   for (; bytes > needed; bytes = bytes / 2 / kUnitBytes * kUnitBytes) {
     if (Region* region = appendRegion(bytes)) return region;
   }

@@ -65,9 +65,9 @@ int runUnder(std::size_t limit) {
     while (taker.bytes < limit && taker.one(kSizes[round], limit)) {
     }
     most[round] = taker.bytes;
-    // Half; a third for the largest blocks under the smallest limits: a further region is a sixteenth of the
-    // limit there, 4 MiB rounded up, the earlier rounds have filled the address space with such, and each
-    // holds one block of 3 MB. Larger ones would stand in the host's own mmap's way.
+    // Half; a third for the largest blocks under the smallest limits: a further region is an eighth of the
+    // limit there, the earlier rounds have filled the address space with such, and each holds two blocks of
+    // 3 MB. Larger ones would stand in the host's own mmap's way.
     const bool large = kSizes[round] > (std::size_t{2} << 20);
     const std::size_t share = large && limit < (std::size_t{64} << 20) ? limit / 3 : limit / 2;
     const std::size_t wanted =

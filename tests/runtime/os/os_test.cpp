@@ -1,9 +1,11 @@
 #include "runtime/os/os.h"
 
+#include <cstdio>
 #include <cstring>
 #include <errno.h>
 #include <gtest/gtest.h>
 #include <string>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <thread>
 #include <unistd.h>
@@ -26,6 +28,29 @@ TEST(Os, ReservedMemoryIsAlignedAndUsableOnceCommitted) {
     EXPECT_EQ(start[0], 0);
     EXPECT_TRUE(calls().unreserve(start, 8 * kMiB));
   }
+}
+
+TEST(Os, ReserveNeedsNoRoomBesideTheBytesWhereAddressSpaceIsShort) {
+  const pid_t child = fork();
+  if (child == 0) {
+    unsigned long pages = 0;
+    std::FILE* statm = std::fopen("/proc/self/statm", "r");
+    if (statm == nullptr || std::fscanf(statm, "%lu", &pages) != 1) _exit(1);
+    std::fclose(statm);
+    // Room for the 8 MiB, not for 2 MiB of slack as well.
+    const rlim_t limit = pages * pageBytes() + 9 * kMiB;
+    const rlimit value{limit, limit};
+    if (setrlimit(RLIMIT_AS, &value) != 0) _exit(2);
+    if (calls().reserve(64 * kMiB, pageBytes()) != nullptr) _exit(77);
+    void* start = calls().reserve(8 * kMiB, 2 * kMiB);
+    if (start == nullptr || reinterpret_cast<std::uintptr_t>(start) % (2 * kMiB) != 0) _exit(3);
+    errno = 0;
+    _exit(calls().reserve(8 * kMiB, 2 * kMiB) == nullptr && errno == ENOMEM ? 0 : 4);
+  }
+  int status = 0;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  if (WIFEXITED(status) && WEXITSTATUS(status) == 77) GTEST_SKIP() << "RLIMIT_AS is not kept here";
+  EXPECT_EQ(status, 0);
 }
 
 TEST(Os, ReserveSaysEnomemWhenTheSizeWraps) {
