@@ -15,9 +15,17 @@ endif()
 
 find_program(HEAPPROF_CCACHE ccache)
 if(HEAPPROF_CCACHE)
-  set(CMAKE_CXX_COMPILER_LAUNCHER ${HEAPPROF_CCACHE})
+  # ccache leaves precompiled headers alone unless it is told that what it cannot see in them does not matter.
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros ${HEAPPROF_CCACHE})
   set(CMAKE_C_COMPILER_LAUNCHER ${HEAPPROF_CCACHE})
 endif()
+
+# Other people's headers that most sources read: half of the time that compiling a source of the profiler takes. Sources include
+# what they use all the same.
+set(HEAPPROF_COMMON_HEADERS
+  <algorithm> <cmath> <cstdint> <cstdlib> <functional> <map> <memory> <string> <utility> <vector>
+  <absl/container/flat_hash_map.h> <absl/status/statusor.h> <absl/strings/match.h> <absl/strings/str_cat.h>
+  <absl/strings/str_format.h> <absl/strings/str_join.h> <absl/strings/str_split.h> <absl/strings/string_view.h>)
 
 set(HEAPPROF_WARNINGS -Wall -Wextra -Wpedantic -Wconversion -Wshadow)
 
