@@ -1,48 +1,7 @@
-// Whatever bytes come: an error is one line that names the file; what is accepted validates, and writing it
-// loses nothing. Memory is bounded by small limits, so that an input which outwits them is found as an
-// out-of-memory.
-#include <cstddef>
-#include <cstdint>
-#include <cstdio>
-#include <cstdlib>
-#include <string>
-
-#include "formats/pprof/read_profile.h"
-#include "formats/pprof/write_profile.h"
-#include "tests/formats/column_oracle.h"
-
-namespace {
-
-constexpr char kName[] = "fuzz.pb.gz";
-
-void require(bool holds, const std::string& claim) {
-  if (!holds) {
-    std::fprintf(stderr, "property broken: %s\n", claim.c_str());
-    std::abort();
-  }
-}
-
-}  // namespace
+// Dumps and profiles of any format that the reader takes, packed or not.
+#include "tests/fuzz/read_profile_property.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  namespace formats = heapprof::formats;
-  formats::ReadOptions options;
-  options.maxMessageBytes = 8 << 20;
-  options.maxColumnBytes = 32 << 20;
-  const auto profile = formats::readProfileBytes(data, size, kName, options);
-  if (!profile.ok()) {
-    const std::string message(profile.status().message());
-    require(message.rfind(kName, 0) == 0 && message.find('\n') == std::string::npos, "one line: " + message);
-    require(message.find("offset ") != std::string::npos && message.find("; ") != std::string::npos,
-            "offset and advice: " + message);
-    return 0;
-  }
-  const absl::Status valid = formats::validate(*profile, kName);
-  require(valid.ok(), "accepted but not valid: " + std::string(valid.message()));
-  const std::string written = formats::serializeProfile(*profile);
-  const auto again = formats::readProfileBytes(written.data(), written.size(), kName);
-  require(again.ok(), "written but not read: " + std::string(again.status().message()));
-  const std::string difference = formats::testing::difference(*again, *profile);
-  require(difference.empty(), "write(read(x)) != x: " + difference);
+  heapprof::fuzz::readProfileHoldsItsProperty(data, size);
   return 0;
 }
