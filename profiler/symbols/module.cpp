@@ -1,9 +1,13 @@
 #include "profiler/symbols/module.h"
 
+#include <cstdlib>
 #include <sys/stat.h>
+#include <unistd.h>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 
 #include "profiler/symbols/symbolizer.h"
@@ -12,6 +16,7 @@ namespace heapprof::symbols {
 namespace {
 
 constexpr char kDeleted[] = " (deleted)";
+constexpr char kDebugFolder[] = "/usr/lib/debug";
 
 std::string baseName(const std::string& path) {
   const auto slash = path.rfind('/');
@@ -42,6 +47,41 @@ absl::Status checkIdentity(const ModuleRequest& request, const std::string& path
   return absl::OkStatus();
 }
 
+// Whether a split debug file may lie where elfutils looks for one by name: beside the binary, in .debug
+// there, or below a folder of `debugPath` by the binary's path, whole or without its first folders.
+bool mayHaveNamedDebugFile(const char* file, const char* link, absl::string_view debugPath) {
+  const std::string path = file == nullptr ? "" : file;
+  const std::string name = link == nullptr ? absl::StrCat(baseName(path), ".debug") : link;
+  char* real = realpath(path.c_str(), nullptr);
+  const std::string places[] = {path, real == nullptr ? path : real};
+  std::free(real);
+  for (const std::string& place : places) {
+    const std::string folder = place.substr(0, place.rfind('/') + 1);
+    for (const absl::string_view where : absl::StrSplit(debugPath, ':')) {
+      if (!absl::StartsWith(where, "/")) {
+        if (access(absl::StrCat(folder, where, "/", name).c_str(), F_OK) == 0) return true;
+        continue;
+      }
+      for (std::size_t at = 0; at != std::string::npos; at = folder.find('/', at + 1)) {
+        if (access(absl::StrCat(where, folder.substr(at), "/", name).c_str(), F_OK) == 0) return true;
+      }
+    }
+  }
+  return false;
+}
+
+// As dwfl_standard_find_debuginfo(), which asks servers last: to do so it loads libdebuginfod with libcurl
+// and what that needs, a third of a run that reads a small dump, and does so with no server to ask.
+int findDebugInfo(Dwfl_Module* module, void** user, const char* name, Dwarf_Addr base, const char* file,
+                  const char* link, GElf_Word crc, char** found) {
+  const char* servers = std::getenv("DEBUGINFOD_URLS");
+  const bool asks = servers != nullptr && servers[0] != '\0';
+  const auto* debugPath = static_cast<const std::string*>(*user);
+  return asks || mayHaveNamedDebugFile(file, link, *debugPath)
+             ? dwfl_standard_find_debuginfo(module, user, name, base, file, link, crc, found)
+             : dwfl_build_id_find_debuginfo(module, user, name, base, file, link, crc, found);
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Module>> Module::open(const ModuleRequest& request) {
@@ -64,11 +104,11 @@ absl::StatusOr<std::unique_ptr<Module>> Module::open(const ModuleRequest& reques
 }
 
 absl::Status Module::attach() {
-  debugPath_ = sysroot_.empty() ? ":.debug:/usr/lib/debug"
-                                : absl::StrCat(":.debug:", sysroot_, "/usr/lib/debug:/usr/lib/debug");
+  debugPath_ = sysroot_.empty() ? absl::StrCat(":.debug:", kDebugFolder)
+                                : absl::StrCat(":.debug:", sysroot_, kDebugFolder, ":", kDebugFolder);
   debugPathPointer_ = debugPath_.data();
   callbacks_.find_elf = dwfl_build_id_find_elf;
-  callbacks_.find_debuginfo = dwfl_standard_find_debuginfo;
+  callbacks_.find_debuginfo = findDebugInfo;
   callbacks_.section_address = dwfl_offline_section_address;
   callbacks_.debuginfo_path = &debugPathPointer_;
   session_ = dwfl_begin(&callbacks_);
@@ -83,6 +123,9 @@ absl::Status Module::attach() {
         absl::StrCat(name_, ": ", dwfl_errmsg(-1), " (", path_, "); its functions stay unnamed"));
   }
   elfBias_ = bias;
+  void** user = nullptr;
+  dwfl_module_info(module_, &user, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr);
+  *user = &debugPath_;
   symbols_ = std::make_unique<SymbolTable>(module_);
   Dwarf_Addr dwarfBias = 0;
   if (Dwarf* dwarf = dwfl_module_getdwarf(module_, &dwarfBias); dwarf != nullptr) {

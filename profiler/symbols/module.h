@@ -47,6 +47,7 @@ class Module {
   std::vector<Frame> frames(std::uint64_t inFile);
 
   const std::string& path() const { return path_; }
+  const std::string& buildId() const { return info_.buildId; }  // the file's own; "": it has none
 
   bool hasDwarf() const { return dwarf_ != nullptr; }
   // What a user should know of the quality of the names; empty when there is nothing to say.

@@ -6,8 +6,8 @@
 // of what finds names and the binary's size and time. Invariant: nothing is taken from a folder or a file
 // that is not this user's alone to write, of another version, of another build id, or damaged; such a file
 // counts as empty and is written anew, whole or not at all. Failing to write is no error. Only binaries with
-// a build id are kept, so what is found is of the very binary that ran. One worker owns one; two processes
-// may use one folder (the last to write wins).
+// a build id of their own are kept, so what is found is of the very binary that ran. One worker owns one; two
+// processes may use one folder (the last to write wins).
 #pragma once
 
 #include <cstdint>

@@ -134,7 +134,8 @@ class Pool {
       done_.fetch_add(job->locations.size(), std::memory_order_relaxed);
       return;
     }
-    SymbolCache cache(job->cacheFolder, job->request.buildId, SymbolCache::stampOf((*module)->path()));
+    // By the file's own build id: text heaps carry none, and open() has said that it is the one that ran.
+    SymbolCache cache(job->cacheFolder, (*module)->buildId(), SymbolCache::stampOf((*module)->path()));
     bool attached = false;
     for (std::size_t i = 0; i < job->locations.size(); ++i) {
       if (cancelled_.load(std::memory_order_relaxed)) return;

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # heapprof and jeprof say the same totals of jemalloc's profiles (live and allocated, in all and by thread) and of gperftools'.
-# With "speed" as its only argument it prints how long both take on a profile of about 4,000 stacks, and asserts nothing.
+# "speed [ROUNDS]" prints how long both take on a profile of 4,000 stacks instead, and whether ours is twenty times as fast.
 set -euo pipefail
 : "${HEAPPROF_CLI:?set it to the heapprof command}"
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/heapprof-test.XXXXXX")
@@ -46,17 +46,29 @@ kept = records.split("\n@ ")[:4000]
 open(sys.argv[2], "w").write("\n@ ".join([head, *kept]) + "\n\nMAPPED_LIBRARIES:" + maps)
 print(len(kept), "stacks")
 P
-  seconds() {
-    local best=999
-    for _ in 1 2 3 4 5; do
-      /usr/bin/time -f %e -o "$scratch/time" "$@" >/dev/null 2>&1
-      best=$(python3 -c "print(min($best, $(tail -n 1 "$scratch/time")))")
-    done
-    echo "$best"
-  }
-  jeprof=$(seconds jeprof --text "$python" "$scratch/4000.heap")
-  heapprof=$(seconds "$HEAPPROF_CLI" top "$scratch/4000.heap")
-  python3 -c "print(f'jeprof $jeprof s, heapprof top $heapprof s (best of 5, with symbols): {$jeprof / max($heapprof, 0.005):.0f}x')"
+  HEAPPROF_CLI=$HEAPPROF_CLI PYTHON=$python python3 - "$scratch/4000.heap" "${2:-5}" <<'P'
+import os, statistics, subprocess, sys, time
+heap, rounds = sys.argv[1], int(sys.argv[2])
+ours = [os.environ["HEAPPROF_CLI"], "top", heap]
+cache = {"HEAPPROF_SYMBOL_CACHE": os.path.dirname(heap) + "/cache"}
+commands = {
+    "jeprof": (["jeprof", "--text", os.environ["PYTHON"], heap], {}),
+    "heapprof top": (ours, cache),
+    "heapprof top, nothing cached": (ours, {"HEAPPROF_SYMBOL_CACHE": "off"}),
+}
+subprocess.run(ours, check=True, env=os.environ | cache, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+taken = {name: [] for name in commands}
+for _ in range(rounds):
+    for name, (command, more) in commands.items():
+        start = time.monotonic()
+        subprocess.run(command, check=True, env=os.environ | more, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        taken[name].append(time.monotonic() - start)
+theirs = statistics.median(taken.pop("jeprof"))
+print(f"jeprof {theirs:.3f} s (median of {rounds}, interleaved, with symbols)")
+for name, times in taken.items():
+    ratio = theirs / statistics.median(times)
+    print(f"{name} {statistics.median(times):.3f} s: {ratio:.0f} times as fast, bound 20: {'OK' if ratio >= 20 else 'MISS'}")
+P
   exit 0
 fi
 

@@ -160,6 +160,23 @@ TEST(Cache, IsWhatIsAskedFirstAndOnlyForTheVeryFile) {
   }
 }
 
+TEST(Cache, KeepsNamesForADumpWithoutBuildIdsByTheFilesOwn) {
+  const std::string path = kFixtures + "/fixture_dwarf5";
+  const ScratchFolder folder;
+  Recorded recorded = record(path);
+  const auto info = readElfInfo(path);
+  ASSERT_TRUE(info.ok());
+  recorded.profile.mappings[0].buildId = 0;  // as in text heaps
+  ResolveOptions options;
+  options.cacheFolder = folder.path();
+  for (const char* state : {"cold", "warm"}) {
+    ProfileColumns profile = recorded.profile;
+    ASSERT_TRUE(resolve(profile, options, nullptr).ok());
+    EXPECT_EQ(said(profile, 0), recorded.expected[0]) << state;
+    EXPECT_TRUE(std::filesystem::exists(folder.path() + "/" + info->buildId + ".pb.zst")) << state;
+  }
+}
+
 TEST_P(EveryKindOfDebugInformation, NamesInlinedFramesAndLinesAsTheProgramKnowsThem) {
   const std::string path = kFixtures + "/" + GetParam();
   if (!std::filesystem::exists(path)) GTEST_SKIP() << "not built: its compiler is not installed";
@@ -181,7 +198,7 @@ TEST_P(EveryKindOfDebugInformation, NamesInlinedFramesAndLinesAsTheProgramKnowsT
 INSTANTIATE_TEST_SUITE_P(Symbols, EveryKindOfDebugInformation,
                          testing::Values("fixture_dwarf5", "fixture_dwarf4", "fixture_static_address",
                                          "fixture_split", "fixture_compressed", "fixture_debuglink",
-                                         "fixture_no_build_id", "fixture_clang"),
+                                         "fixture_debug_folder", "fixture_no_build_id", "fixture_clang"),
                          [](const auto& instance) { return instance.param; });
 
 TEST(Symbolizer, SymbolTableGivesNamesWithoutLinesAndSaysSo) {
