@@ -56,13 +56,6 @@ struct Worker {
 };
 Worker workers[kMostThreads];
 
-template <typename T>
-T* mapped(std::size_t count) {
-  void* at = mmap(nullptr, count * sizeof(T), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (at == MAP_FAILED) std::abort();
-  return static_cast<T*>(at);
-}
-
 // 16 bytes to 32 KiB, every octave alike: most blocks are small, most bytes are in blocks above a page.
 std::size_t mixedSize(bench::Random& random) {
   const std::size_t octave = std::size_t{16} << random.below(11);
@@ -162,7 +155,7 @@ Floor floorOfPages() {
       if (slot.block != nullptr) touched += slot.size / kPage + 2;
     }
   }
-  auto* pages = mapped<std::uintptr_t>(touched);
+  auto* pages = bench::mapped<std::uintptr_t>(touched);
   std::size_t count = 0;
   for (std::size_t t = 0; t < plan.threads; ++t) {
     for (std::size_t i = 0; i < workers[t].count; ++i) {
@@ -209,7 +202,7 @@ void prepare() {
     worker.index = i;
     worker.seed = 17 + i;
     worker.capacity = capacity;
-    worker.slots = mapped<Slot>(capacity);
+    worker.slots = bench::mapped<Slot>(capacity);
     std::memset(worker.slots, 0, capacity * sizeof(Slot));
     sem_init(&worker.go, 0, 0);
     sem_init(&worker.done, 0, 0);
@@ -222,7 +215,7 @@ double cheapestFaults(double mebibytes) {
   const std::size_t each = static_cast<std::size_t>(mebibytes * 1048576) / plan.threads / kPage * kPage;
   for (std::size_t i = 0; i < plan.threads; ++i) {
     workers[i].freshBytes = each;
-    workers[i].fresh = each == 0 ? nullptr : mapped<char>(each);
+    workers[i].fresh = each == 0 ? nullptr : bench::mapped<char>(each);
   }
   const double start = bench::now();
   everybody(Step::kTouch);

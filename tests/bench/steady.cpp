@@ -41,13 +41,6 @@ std::size_t shareBytes;
 std::atomic<std::size_t> grown{0};
 std::atomic<bool> stop{false};
 
-template <typename T>
-T* mapped(std::size_t count) {
-  void* at = mmap(nullptr, count * sizeof(T), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (at == MAP_FAILED) std::abort();
-  return static_cast<T*>(at);
-}
-
 // Nine in ten blocks up to 1 KiB, one in ten to 16 KiB, one in a hundred to 256 KiB.
 std::size_t someSize(bench::Random& random) {
   const std::size_t kind = random.below(100);
@@ -107,7 +100,7 @@ void warmUp(std::size_t bytes) {
   std::fflush(stdout);
   const pid_t child = fork();
   if (child == 0) {
-    char* all = mapped<char>(bytes);
+    char* all = bench::mapped<char>(bytes);
     madvise(all, bytes, MADV_HUGEPAGE);
     for (std::size_t at = 0; at < bytes; at += 4096) all[at] = 1;
     _exit(0);
@@ -120,7 +113,7 @@ void warmUp(std::size_t bytes) {
 double chase(std::size_t steps) {
   std::size_t count = 0;
   for (std::size_t i = 0; i < threads; ++i) count += workers[i].count;
-  char** all = mapped<char*>(count);
+  char** all = bench::mapped<char*>(count);
   std::size_t used = 0;
   for (std::size_t i = 0; i < threads; ++i) {
     for (std::size_t k = 0; k < workers[i].count; ++k) {
@@ -153,7 +146,7 @@ int main(int argc, char** argv) {
   for (std::size_t i = 0; i < threads; ++i) {
     workers[i].index = i;
     workers[i].capacity = shareBytes / 256 + 16;
-    workers[i].slots = mapped<Slot>(workers[i].capacity);
+    workers[i].slots = bench::mapped<Slot>(workers[i].capacity);
     pthread_create(&workers[i].thread, nullptr, serve, &workers[i]);
   }
   while (grown.load() < threads) usleep(1000);
