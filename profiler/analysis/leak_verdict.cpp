@@ -181,12 +181,14 @@ class Judge {
     return ratio;
   }
 
+  // What surely fell between two dumps, as a share of the range: of many dumps of a noisy rise some lie lower
+  // than the one before by chance, and the error of a fall is not a part of it.
   double deepestFall() const {
     double lowest = stack_.points[0].bytes, highest = lowest, fall = 0;
     for (std::size_t i = 1; i < stack_.points.size(); ++i) {
       const double down = stack_.points[i - 1].bytes - stack_.points[i].bytes;
       const double error = std::sqrt(changeVariance(stack_.points[i - 1], stack_.points[i], oneProcess_));
-      if (down > 2 * error) fall = std::max(fall, down);
+      fall = std::max(fall, down - limits_.fallErrors * error);
       lowest = std::min(lowest, stack_.points[i].bytes);
       highest = std::max(highest, stack_.points[i].bytes);
     }

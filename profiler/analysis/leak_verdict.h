@@ -3,13 +3,16 @@
 // The verdicts, in the order in which they are tried:
 //   few samples           nothing can be said
 //   growing               three dumps or more: it grew beyond error, goes on growing at the pace it had, does
-//   not
-//                         fall between, and what was added early is still there
+//                         not fall between, and what was added early is still there
 //   old, never freed      most of its objects die young, but some, born all along, have outlived them many
-//   times shrinking             fell beyond error levelled off          grew and stopped, or slows down: a
-//   cache that fills comes and goes        most of what it allocates is freed again still allocating      in
-//   one or two dumps: nothing was ever freed and it goes on; a leak or a cache that fills one-off allocated
-//   in one go and kept steady                none of these
+//                         times
+//   shrinking             fell beyond error
+//   levelled off          grew and stopped, or slows down: a cache that fills
+//   comes and goes        most of what it allocates is freed again
+//   still allocating      in one or two dumps: nothing was ever freed and it goes on; a leak or a cache that
+//                         fills
+//   one-off               allocated in one go and kept
+//   steady                none of these
 //
 // Invariant: pure. "growing" needs evidence from growth and from ages; each threshold is in Limits with its
 // reason.
@@ -52,7 +55,8 @@ struct Limits {
   double slowerUnaged = 0.75;  // late pace plus its error, where ages are not known
   double fasterThan = 1.6;     // the same: above, the early part did not grow
   double freesSome = 0.25;     // of its objects: then growth alone does not make a leak
-  double fallsBy = 0.3;        // of the range: a fall between dumps that makes it a sawtooth
+  double fallsBy = 0.3;        // of the range: a fall between dumps that makes it a sawtooth, and
+  double fallErrors = 2;       // standard errors that do not count as fallen
   double keptOfEarly = 0.3;    // of what was added in the first half, what must still live
   double outlives = 8;         // times the age that 99% of dead siblings reached
   double diesYoung = 0.5;      // of its objects: those that die, to call the others old

@@ -32,7 +32,7 @@ constexpr Pattern kFunctions[] = {
     {R"(^(void |.* )?std::((__1|__cxx11|__detail|__debug|pmr)::)?(allocator|allocator_traits|_Vector_base|vector|_Deque_base|deque|)"
      R"(_Fwd_list_base|list|_List_base|_Rb_tree|_Hashtable\w*|unordered_\w+|map|set|multimap|multiset|basic_string|)"
      R"(__cxx11::basic_string|__shared_\w+|shared_ptr|_Sp_\w+|make_shared|make_unique|allocate_shared|unique_ptr|)"
-     R"(function|_Function_\w+|basic_stringbuf|__basic_\w+|_Temporary_buffer|get_temporary_buffer)\b)",
+     R"(function|_Function_\w+|_Construct|construct_at|operator\+<\w+|basic_stringbuf|__basic_\w+|_Temporary_buffer|get_temporary_buffer)\b)",
      "libstdc++'s and libc++'s containers and pointers: their user owns the memory"},
     {R"(^(absl|folly|boost|eastl|tbb)::(\w+::)*(allocate|Allocate|raw_hash_set|InlinedVector|Storage|flat_hash_\w+|)"
      R"(node_hash_\w+|fbvector|small_vector\w*|container)\b)",

@@ -20,7 +20,7 @@ std::vector<std::string> longNames(const OptionFacts& option) {
 }
 
 // Between single quotes, for bash and zsh; fish has backslashes there.
-std::string quoted(absl::string_view text) {
+std::string shellQuoted(absl::string_view text) {
   return absl::StrCat("'", absl::StrReplaceAll(text, {{"'", "'\\''"}}), "'");
 }
 std::string fishQuoted(absl::string_view text) {
@@ -72,12 +72,12 @@ std::string bash() {
         absl::StrAppend(&ofVerb, ofVerb.empty() ? "" : " ", name);
         if (option.choices.empty()) continue;
         absl::StrAppend(&values, "    ", verb.name, ":", name,
-                        ") values=", quoted(absl::StrJoin(option.choices, " ")), " ;;\n");
+                        ") values=", shellQuoted(absl::StrJoin(option.choices, " ")), " ;;\n");
       }
     }
-    absl::StrAppend(&names, "      ", verb.name, ") names=", quoted(ofVerb), " ;;\n");
+    absl::StrAppend(&names, "      ", verb.name, ") names=", shellQuoted(ofVerb), " ;;\n");
   }
-  return absl::StrCat("_heapprof_verbs=", quoted(all), "\n",
+  return absl::StrCat("_heapprof_verbs=", shellQuoted(all), "\n",
                       absl::StrReplaceAll(kBash, {{"@VALUES@", values}, {"@NAMES@", names}}));
 }
 
@@ -87,17 +87,17 @@ std::string zshOption(const OptionFacts& option, const std::string& name) {
       absl::StrReplaceAll(option.help, {{"\\", "\\\\"}, {"[", "\\["}, {"]", "\\]"}, {":", "\\:"}});
   std::string text =
       absl::StrCat(option.repeats ? "*" : "", "--", name, option.takesValue ? "=" : "", "[", help, "]");
-  if (!option.takesValue) return quoted(text);
+  if (!option.takesValue) return shellQuoted(text);
   absl::StrAppend(
       &text, ":value:",
       option.choices.empty() ? "_files" : absl::StrCat("(", absl::StrJoin(option.choices, " "), ")"));
-  return quoted(text);
+  return shellQuoted(text);
 }
 
 std::string zsh() {
   std::string list, cases;
   for (const Verb& verb : verbs()) {
-    absl::StrAppend(&list, "    ", quoted(absl::StrCat(verb.name, ":", verb.summary)), "\n");
+    absl::StrAppend(&list, "    ", shellQuoted(absl::StrCat(verb.name, ":", verb.summary)), "\n");
     absl::StrAppend(&cases, "    ", verb.name, ")\n      _arguments \\\n");
     for (const OptionFacts& option : optionsOf(verb)) {
       for (const std::string& name : longNames(option)) {

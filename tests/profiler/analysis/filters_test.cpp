@@ -98,11 +98,26 @@ TEST(DropFrames, CutTheAllocatorsFramesButNeverAWholeStack) {
 }
 
 TEST(Plumbing, IsWhatOnlyPassesAllocationsOn) {
-  for (const char* name :
-       {"malloc", "operator new", "operator new[]", "__libc_malloc", "zmalloc", "xmalloc", "g_malloc0",
-        "PyMem_RawMalloc", "std::vector<int>::push_back", "std::__new_allocator<char>::allocate",
-        "std::map<int, int>::operator[]", "runtime.mallocgc", "alloc::raw_vec::finish_grow", "CRYPTO_zalloc",
-        "CRYPTO_clear_realloc", "CRYPTO_strndup", "g_memdup2", "apr_pstrdup"}) {
+  for (const char* name : {"malloc",
+                           "operator new",
+                           "operator new[]",
+                           "__libc_malloc",
+                           "zmalloc",
+                           "xmalloc",
+                           "g_malloc0",
+                           "PyMem_RawMalloc",
+                           "std::vector<int>::push_back",
+                           "std::__new_allocator<char>::allocate",
+                           "std::map<int, int>::operator[]",
+                           "void std::_Construct<std::vector<int>, int>",
+                           "std::operator+<char>",
+                           "runtime.mallocgc",
+                           "alloc::raw_vec::finish_grow",
+                           "CRYPTO_zalloc",
+                           "CRYPTO_clear_realloc",
+                           "CRYPTO_strndup",
+                           "g_memdup2",
+                           "apr_pstrdup"}) {
     EXPECT_TRUE(isPlumbing(name, "")) << name;
   }
   for (const char* name : {"main", "Cache::fill", "allocate_session", "reallocate_workers",

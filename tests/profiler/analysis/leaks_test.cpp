@@ -116,6 +116,21 @@ TEST(Leaks, AmongObjectsThatDieYoungAreFound) {
   EXPECT_GE(countOf(LeakVerdict::kOldNeverFreed, program, 1, 100), 95) << "one dump is enough here";
 }
 
+// 16 samples a second stay of 380; at any moment some 220 live that go: more than the leak adds in all the
+// time.
+TEST(Leaks, UnderMoreChurnThanTheyAddAreFoundByTheEighthDump) {
+  const Program program{always(380), [](Random& random, double) {
+                          return random() % 380 < 16 ? kForEver
+                                                     : std::exponential_distribution<double>(1 / 0.6)(random);
+                        }};
+  int found = 0;
+  for (std::uint64_t seed = 1; seed <= 100; ++seed) {
+    const Simulated made = simulate(program, 8, seed, 1);
+    found += isSuspect(judge(made.stack, made.dumps, true).verdict) ? 1 : 0;
+  }
+  EXPECT_GE(found, 98);
+}
+
 TEST(Leaks, PopulationsThatTurnOverAreNeverCalledGrowing) {
   for (std::size_t dumps : {3, 4, 6, 12}) {
     SCOPED_TRACE(dumps);
