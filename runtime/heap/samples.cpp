@@ -86,14 +86,16 @@ Stripe& stripeOf(const Slab* slab) noexcept {
   return stripes[(reinterpret_cast<std::uintptr_t>(slab) >> 6) % kStripes];
 }
 
-// release: pairs with the acquire in holdsSamples().
+// The first granule's comes last: once it is 0 the owner takes no lock any more, and may end the slab, so
+// nothing of the slab is touched after that. release: pairs with the acquire in holdsSamples().
 void setFilter(Slab& slab, std::uint64_t bits) noexcept {
-  slab.filter.store(bits, std::memory_order_release);
-  if (slab.kind != SlabKind::kSlab) return;
-  const pages::Granule first = granuleOf(&slab);
-  for (std::uint32_t i = 1; i < kSizeClasses[slab.sizeClass].granules; ++i) {
-    slabAt(first + i)->filter.store(bits, std::memory_order_release);
+  if (slab.kind == SlabKind::kSlab) {
+    const pages::Granule first = granuleOf(&slab);
+    for (std::uint32_t i = 1; i < kSizeClasses[slab.sizeClass].granules; ++i) {
+      slabAt(first + i)->filter.store(bits, std::memory_order_release);
+    }
   }
+  slab.filter.store(bits, std::memory_order_release);
 }
 
 void refilter(Slab& slab) noexcept {
@@ -158,39 +160,45 @@ sampling::RecordId find(Stripe& stripe, const Slab& slab, const void* object) no
   return at;
 }
 
-void unlink(Stripe& stripe, Slab& slab, const void* object, sampling::RecordId id) noexcept {
-  if ((slab.samples & kHashed) != 0) {
-    stripe.table.erase(stripe.table.find(object));
-    --slab.samples;
-    if (slab.samples == kHashed) {
-      slab.samples = 0;
-      setFilter(slab, 0);
-    }
-  } else if (slab.samples == id) {
+void takeOutOfList(Slab& slab, sampling::RecordId id) noexcept {
+  if (slab.samples == id) {
     slab.samples = sampling::nextInSlab(id);
-    refilter(slab);
-  } else {
-    sampling::RecordId before = slab.samples;
-    while (sampling::nextInSlab(before) != id) before = sampling::nextInSlab(before);
-    sampling::setNextInSlab(before, sampling::nextInSlab(id));
-    refilter(slab);
+    return;
   }
-  if (slab.samples == 0) setWatched(slab, false);
+  sampling::RecordId before = slab.samples;
+  while (sampling::nextInSlab(before) != id) before = sampling::nextInSlab(before);
+  sampling::setNextInSlab(before, sampling::nextInSlab(id));
 }
 
+// True: it was the slab's last sample, and the slab must not be touched again (setFilter).
+bool unlink(Stripe& stripe, Slab& slab, const void* object, sampling::RecordId id) noexcept {
+  if ((slab.samples & kHashed) != 0) {
+    stripe.table.erase(stripe.table.find(object));
+    if (--slab.samples != kHashed) return false;
+    slab.samples = 0;
+  } else {
+    takeOutOfList(slab, id);
+  }
+  const bool wasLast = slab.samples == 0;
+  if (wasLast) setWatched(slab, false);
+  refilter(slab);
+  return wasLast;
+}
+
+// True: as unlink().
 bool forgetLocked(Stripe& stripe, Slab& slab, const void* object) noexcept {
   const sampling::RecordId id = find(stripe, slab, object);
   if (id == 0) return false;
-  unlink(stripe, slab, object, id);
+  const bool wasLast = unlink(stripe, slab, object, id);
   sampling::forget(id);
-  return true;
+  return wasLast;
 }
 
 // Lock held. Stops with the last sample: from then on the owner may take the list without the lock.
 void forgetListed(Stripe& stripe, Slab& slab, void* head, std::uint32_t most) noexcept {
   for (void* at = head; at != nullptr && most != 0; --most) {
     void* next = nextObject(at);
-    if (mayBeSampled(&slab, at) && forgetLocked(stripe, slab, at) && !holdsSamples(slab)) return;
+    if (mayBeSampled(&slab, at) && forgetLocked(stripe, slab, at)) return;
     at = next;
   }
 }
@@ -216,7 +224,7 @@ void addSample(Slab* slab, const sampling::Allocation& allocation, const void* f
     base::MutexGuard guard(stripe.lock);
     linked = link(stripe, *slab, allocation.address, id, watch);
   }
-  if (!linked) sampling::forget(id, false);
+  if (!linked) sampling::lose(id);
 }
 
 void forgetSample(Slab* slab, const void* object) noexcept {
@@ -262,7 +270,7 @@ bool resizeSample(Slab* slab, const void* object, std::size_t requested, std::si
   unlink(stripe, *slab, object, id);
   const sampling::RecordId stays = sampling::resize(id, requested, allocated, random);
   if (stays != 0) {
-    if (!link(stripe, *slab, object, stays, watch)) sampling::forget(stays, false);
+    if (!link(stripe, *slab, object, stays, watch)) sampling::lose(stays);
   }
   return true;
 }

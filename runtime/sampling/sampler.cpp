@@ -138,8 +138,14 @@ RecordId record(const Allocation& allocation, const void* frame) noexcept {
   return id;
 }
 
-void forget(RecordId id, bool died) noexcept {
-  giveRecord(id, died ? Departure::kDied : Departure::kThinned);
+void forget(RecordId id) noexcept {
+  giveRecord(id, Departure::kDied);
+}
+
+void lose(RecordId id) noexcept {
+  const std::uint64_t recordInterval = records.own(id).interval;
+  giveRecord(id, Departure::kThinned);
+  countLost(recordInterval);
 }
 
 // A realloc in place that changes the allocated size is a free of the old size and an allocation of the new

@@ -60,9 +60,12 @@ struct Allocation {
 // preserved.
 RecordId record(const Allocation& allocation, const void* frame) noexcept;
 
-// The object died (or was moved, or thinned away by an interval change: then `died` is false and cumulative
-// figures stay as they are).
-void forget(RecordId id, bool died = true) noexcept;
+// The object died, or was moved.
+void forget(RecordId id) noexcept;
+
+// The object lives, but its death could not be noticed: no memory for the way from it to its record.
+// Cumulative figures stay as they are, and the sample is counted as lost.
+void lose(RecordId id) noexcept;
 
 // Realloc in place: shrinking keeps a sample with p(new)/p(old), else forgets it; returns the id that stays
 // or 0. Growing an unsampled object samples it with 1-exp(-(new-old)/T): the heap calls drawLarge(new-old)

@@ -204,11 +204,13 @@ TEST_F(Sampler, SlabChainsBelongToTheHeap) {
   EXPECT_EQ(nextInSlab(sample(0x3000, 10, 16, 1)), 0u) << "a reused slot must not keep its old chain";
 }
 
-TEST_F(Sampler, ThinnedSamplesLeaveCumulativeFiguresAlone) {
+TEST_F(Sampler, LostSamplesAreCountedAndLeaveCumulativeFiguresAlone) {
   initialise();
   const RecordId id = sample(0x1000, 10, 16, 4096);
   const double allocated = sites()[0].site.allocBytes;
-  forget(id, false);
+  const std::uint64_t lost = statistics().lostRecords;
+  lose(id);
+  EXPECT_EQ(statistics().lostRecords, lost + 1);
   const Site site = sites()[0].site;
   EXPECT_EQ(site.allocBytes, allocated);
   EXPECT_EQ(site.rawAllocations, 1u);
