@@ -2,7 +2,6 @@
 
 #include <cerrno>
 #include <cstring>
-#include <sys/stat.h>
 
 #include "runtime/config/options.h"
 #include "runtime/config/values.h"
@@ -10,6 +9,7 @@
 #include "runtime/heap/allocator.h"
 #include "runtime/introspect/dump.h"
 #include "runtime/introspect/timeline.h"
+#include "runtime/os/os.h"
 #include "runtime/sampling/read.h"
 #include "runtime/sampling/sampler.h"
 
@@ -37,12 +37,6 @@ void version(const Request&, Text* answer) noexcept {
   answer->add("ok ").add(kProtocol).add(" ").add(kVersion);
 }
 
-// A pipe that nobody reads would hold the dump lock for ever.
-bool isRegularFile(int descriptor) noexcept {
-  struct stat info;
-  return fstat(descriptor, &info) == 0 && S_ISREG(info.st_mode);
-}
-
 // A trigger's dump, or another thread's, is most likely over soon.
 constexpr std::uint64_t kDumpPatienceNanos = 5'000'000'000;
 
@@ -50,7 +44,8 @@ void dump(const Request& request, Text* answer) noexcept {
   using introspect::Reason;
   introspect::waitForDumpInProgress(kDumpPatienceNanos);
   if (request.passed >= 0) {
-    if (!isRegularFile(request.passed)) {
+    // A pipe that nobody reads would hold the dump lock for ever.
+    if (!os::seeFile(request.passed).isRegular) {
       answer->add("error the descriptor is not a regular file");
       return;
     }

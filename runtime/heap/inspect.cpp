@@ -41,7 +41,8 @@ HEAPPROF_RACY_READ SlabView look(const Slab* slab) noexcept {
   view.state = at->state;
   view.link = at->link;
   view.trimmed = at->trimmed;
-  view.owner = slab->owner.load(std::memory_order_relaxed);
+  view.owner =
+      slab->owner.load(std::memory_order_acquire);  // pairs with makeSlab(): the heap behind it is whole
   view.remote = RemoteWord::unpack(slab->remote.load(std::memory_order_relaxed));
   return view;
 }
@@ -112,7 +113,7 @@ Extent slabExtent(const Slab* slab, const SlabView& view) noexcept {
       static_cast<std::uint16_t>(view.armed - view.countdown) + std::uint64_t{view.remote.count};
   extent.outstanding = lesser(view.handed > came ? view.handed - came : 0, extent.carved);
   if (heap != nullptr) {
-    extent.owner = heap->number;
+    extent.owner = peek64(&heap->number);
     if (view.state == SlabState::kCurrent || isMedium(view.sizeClass))
       extent.cached = countBin(*heap, view.sizeClass, slab);
     extent.exact = !heap->held.load(std::memory_order_relaxed) || heap == heldHeap();

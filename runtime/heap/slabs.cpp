@@ -317,8 +317,9 @@ Slab* makeSlab(Heap& heap, std::uint8_t sizeClass) noexcept {
   slab.pushPending = slab.kept = slab.trimmed = slab.lookedThrough = slab.spared = false;
   slab.gone = 0;
   slab.zeroed = zeroed;
+  // release: pairs with look(); a dump that finds the slab may not have seen the heap being made.
   slab.owner.store(reinterpret_cast<std::uint64_t>(&heap) | (isMedium(sizeClass) ? kMediumOwner : 0),
-                   std::memory_order_relaxed);
+                   std::memory_order_release);
   return &slab;
 }
 

@@ -4,7 +4,6 @@
 #include <cstring>
 #include <pthread.h>
 #include <signal.h>
-#include <sys/stat.h>
 #include <time.h>
 
 #include "runtime/os/os.h"
@@ -18,13 +17,10 @@ constexpr int kShielded[2] = {SIGXFSZ, SIGPIPE};
 
 FileSink::FileSink(int fd, unsigned char* buffer, std::size_t capacity) noexcept
     : fd_(fd), buffer_(buffer), capacity_(capacity) {
-  struct stat info;
-  if (fstat(fd, &info) == 0) {
-    device_ = info.st_dev;
-    inode_ = info.st_ino;
-  } else {
-    error_ = errno;
-  }
+  const os::FileSeen seen = os::seeFile(fd);
+  if (!seen.known) error_ = errno;
+  device_ = seen.device;
+  inode_ = seen.inode;
 }
 
 wire::Sink FileSink::sink() noexcept {
@@ -35,8 +31,8 @@ wire::Sink FileSink::sink() noexcept {
 }
 
 bool FileSink::stillOurs() const noexcept {
-  struct stat info;
-  return fstat(fd_, &info) == 0 && info.st_dev == device_ && info.st_ino == inode_;
+  const os::FileSeen seen = os::seeFile(fd_);
+  return seen.known && seen.device == device_ && seen.inode == inode_;
 }
 
 bool FileSink::put(const void* data, std::size_t size) noexcept {

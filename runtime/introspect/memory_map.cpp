@@ -1,5 +1,6 @@
 #include "runtime/introspect/memory_map.h"
 
+#include <atomic>
 #include <cerrno>
 
 #include "runtime/introspect/line_reader.h"
@@ -9,7 +10,8 @@
 namespace heapprof::introspect {
 namespace {
 
-constinit bool threadSelf = false;  // written under the dump lock, read by the same thread
+// Read by others, of the API, while a dump chooses.
+constinit std::atomic<bool> threadSelf{false};
 
 // start-end perms offset major:minor inode   name
 bool parse(const char* at, MapEntry* out) noexcept {
@@ -43,12 +45,12 @@ bool parse(const char* at, MapEntry* out) noexcept {
 
 void chooseProcSelf() noexcept {
   char probe[8];
-  threadSelf = readSmallFile("/proc/self/maps", probe, sizeof probe) <= 0;
+  threadSelf.store(readSmallFile("/proc/self/maps", probe, sizeof probe) <= 0, std::memory_order_relaxed);
 }
 
 ProcSelf::ProcSelf(const char* name) noexcept {
   Text text(path_, sizeof path_);
-  text.add(threadSelf ? "/proc/thread-self/" : "/proc/self/").add(name);
+  text.add(threadSelf.load(std::memory_order_relaxed) ? "/proc/thread-self/" : "/proc/self/").add(name);
 }
 
 bool forEachMapEntry(char* buffer, void (*visit)(void* context, const MapEntry& entry),

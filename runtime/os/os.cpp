@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <time.h>
@@ -234,6 +235,13 @@ constinit const Calls kernelCalls = {
 constinit std::atomic<const Calls*> callsInForce{&kernelCalls};
 
 }  // namespace
+
+// The call itself: ThreadSanitizer, where it sees one, takes descriptors of two tables for one.
+FileSeen seeFile(int fd) noexcept {
+  struct stat info;
+  if (syscall(SYS_fstat, fd, &info) != 0) return {};
+  return {true, S_ISREG(info.st_mode), info.st_dev, info.st_ino};
+}
 
 std::uint64_t threadCpuNanos() noexcept {
   return nanosOf(CLOCK_THREAD_CPUTIME_ID);

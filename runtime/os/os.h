@@ -71,4 +71,12 @@ std::uint64_t threadCpuNanos() noexcept;  // processor time of the calling threa
 void forgetThreadId() noexcept;           // in a forked child: its only thread has a new one
 std::size_t physicalMemoryBytes() noexcept;
 
+// What a descriptor of the calling thread's table stands for.
+struct FileSeen {
+  bool known = false;
+  bool isRegular = false;
+  std::uint64_t device = 0, inode = 0;
+};
+FileSeen seeFile(int fd) noexcept;
+
 }  // namespace heapprof::os
