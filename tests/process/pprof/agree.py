@@ -3,8 +3,9 @@ also `tree`, `peek`, `traces` and `list`, on profiles of several tools.
 
 usage: agree.py SCRATCH BEFORE AFTER [inlined]   Symbols are embedded once by `heapprof symbolize`, so that both read the
 same names. "inlined": the dumps must hold inlined frames, which a symbolizer that sees none would leave out.
-       agree.py SCRATCH --origins FOLDER   FOLDER has ORIGIN.N.pb.gz and ORIGIN.N.heap; those of one origin are each other's
-base. What is text becomes pprof's format by `heapprof convert`, names included."""
+       agree.py SCRATCH --origins FOLDER [N]   FOLDER has ORIGIN.N.pb.gz and ORIGIN.N.heap; those of one origin are each other's
+base. What is text becomes pprof's format by `heapprof convert`, names included. N: one comparison in N; every profile, verb and
+filter is still among them."""
 import concurrent.futures
 import difflib
 import itertools
@@ -132,7 +133,7 @@ def cases_of(origins):
                         yield verb, flags, file
 
 
-def origins(folder):
+def origins(folder, every):
     found = {}
     for name in sorted(os.listdir(folder)):
         found.setdefault(name.split(".")[0], []).append(prepared(f"{folder}/{name}"))
@@ -152,12 +153,17 @@ def origins(folder):
         assert any(name.startswith(kind) for name in found), f"no profile of {kind}"
     assert sum(map(len, found.values())) >= 20
     count = lines = 0
-    cases = list(cases_of(found))
+    everything = list(cases_of(found))
+    cases = [case for verb in (("top",), *OTHERS) for case in [one for one in everything if one[0] == verb][::every]]
+    for part, name in ((0, "verb"), (1, "filter"), (2, "profile")):
+        def asked(of):
+            return {str(case[part]) for case in of if part != 1 or not any("base=" in flag for flag in case[1])}
+        assert asked(cases) == asked(everything), f"one comparison in {every} leaves out a {name}"
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         for rows in pool.map(lambda case: compare_or_nothing(*case), cases):
             count += 1
             lines += rows
-    print(f"{count} comparisons, {lines} lines, the same byte for byte")
+    print(f"{count} comparisons of {len(everything)}, {lines} lines, the same byte for byte")
 
 
 def compare_or_nothing(verb, flags, file):
@@ -174,6 +180,6 @@ def compare_or_nothing(verb, flags, file):
 SCRATCH = sys.argv[1]
 PPROF = subprocess.run(["go", "tool", "-n", "pprof"], capture_output=True, text=True, check=True).stdout.strip()
 if sys.argv[2] == "--origins":
-    origins(sys.argv[3])
+    origins(sys.argv[3], int(sys.argv[4]) if len(sys.argv) > 4 else 1)
 else:
     main(*sys.argv[2:])

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Profiles of four origins, ours, Go's, jemalloc's and gperftools', on which pprof and heapprof must say the same: two runs of a
 # PIE at different addresses, a stripped one, several libraries, recursion, inlined frames, labels, ties, negative values.
-# usage: origins.sh INLINES
+# usage: origins.sh INLINES [N]: one comparison in N, by default every one
 . "$(dirname "$0")/../lib.sh"
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -54,4 +54,4 @@ for file in $(find "$scratch" -maxdepth 1 -name 'gperftools.*.heap' | sort | hea
   run=$((run + 1))
   mv "$file" "$made/gperftools.$run.heap"
 done
-python3 "$here/agree.py" "$scratch" --origins "$made"
+python3 "$here/agree.py" "$scratch" --origins "$made" "${2:-1}"
