@@ -9,7 +9,9 @@
 
 #include "profiler/analysis/analyses.h"
 #include "profiler/analysis/leak_verdict.h"
+#include "profiler/analysis/runtimes.h"
 #include "profiler/analysis/stack_groups.h"
+#include "profiler/analysis/stack_view.h"
 #include "profiler/analysis/waterfall_lines.h"
 #include "profiler/model/units.h"
 
@@ -197,6 +199,23 @@ void freeSlots(const Scene& scene, Findings* out) {
   out->push_back(std::move(finding));
 }
 
+// Where stacks name an interpreter rather than the program that its user wrote. Told whatever it is worth.
+constexpr absl::string_view kLanguage = "language_runtime";
+bool tellsLanguage(const Findings& findings) {
+  return std::any_of(findings.begin(), findings.end(), [](const Finding& f) { return f.id == kLanguage; });
+}
+
+void languageRuntime(const Scene& scene, Findings* out) {
+  const LanguageRuntime* runtime = languageRuntimeOf(scene.snapshot);
+  if (runtime == nullptr) return;
+  const double outside = scene.bytes("other_mappings").value_or(0);
+  out->push_back({std::string(kLanguage),
+                  absl::StrCat(runtime->language, ": ", bytesText(outside), " (", percent(outside, scene.rss),
+                               " of RSS) lies outside malloc"),
+                  absl::StrCat("Its ", runtime->sees, ". ", runtime->more, "."), outside,
+                  absl::StrCat("heapprof info ", scene.file), "overview"});
+}
+
 // Lines of the waterfall that are findings by their size alone.
 void bigLines(const Scene& scene, Findings* out) {
   static constexpr struct {
@@ -223,10 +242,37 @@ void bigLines(const Scene& scene, Findings* out) {
   for (const auto& row : kRows) {
     absl::optional<double> bytes = scene.bytes(row.line);
     if (!bytes || *bytes < row.share * scene.rss) continue;
+    if (absl::string_view(row.line) == "other_mappings" && tellsLanguage(*out)) continue;
     out->push_back({row.line,
                     absl::StrCat(bytesText(*bytes), " (", percent(*bytes, scene.rss), " of RSS) ", row.title),
                     row.detail, *bytes, absl::StrCat("heapprof ", row.verb, " ", scene.file), row.page});
   }
+}
+
+// What the symbolizer calls code without a file that nothing names (profiler/symbols).
+constexpr absl::string_view kUnnamedCode = "[anonymous code: JIT or generated]";
+
+absl::Status generatedCode(const Scene& scene, Findings* out) {
+  const formats::ProfileColumns& columns = scene.snapshot.columns();
+  const auto isUnnamed = [&](formats::StringIndex name) { return scene.snapshot.text(name) == kUnnamedCode; };
+  if (std::none_of(columns.functions.name.begin(), columns.functions.name.end(), isUnnamed))
+    return absl::OkStatus();
+  model::Query alone = scene.query;
+  alone.baseline = nullptr;
+  alone.baselineMode = model::BaselineMode::kNone;
+  alone.nodeFraction = 0;
+  absl::StatusOr<TopResult> functions = top(alone);
+  if (!functions.ok()) return functions.status();
+  const std::vector<std::string>& names = functions->table.find("name")->texts;
+  const auto row = std::find(names.begin(), names.end(), kUnnamedCode);
+  if (row == names.end() || functions->unit != "bytes") return absl::OkStatus();
+  const double bytes = functions->table.find("cum")->values[static_cast<std::size_t>(row - names.begin())];
+  out->push_back(
+      {"generated_code", absl::StrCat(bytesText(bytes), " came through generated code that has no names"),
+       "A just-in-time compiler names its functions in /tmp/perf-PID.map when it is asked to (node "
+       "--perf-basic-prof, DOTNET_PerfMapEnabled=1, python3 -X perf), and heapprof reads that.",
+       bytes, absl::StrCat("heapprof top -cum -focus='JIT or generated' ", scene.file), "flame"});
+  return absl::OkStatus();
 }
 
 void unattributed(const Scene& scene, Findings* out) {
@@ -252,22 +298,29 @@ absl::StatusOr<std::vector<Finding>> findings(const model::Query& query) {
   if (status.ok() && !query.snapshot->columns().sampleTypes.empty()) {
     status = largestHolder(scene, &found);
     if (status.ok()) status = oldNeverFreed(scene, &found);
+    if (status.ok()) status = generatedCode(scene, &found);
   }
   if (!status.ok()) return status;
   if (scene.rss > 0) {
     freeSlots(scene, &found);
+    languageRuntime(scene, &found);
     bigLines(scene, &found);
     unattributed(scene, &found);
     const double least = kWorthTelling * scene.rss;
-    found.erase(
-        std::remove_if(found.begin(), found.end(), [least](const Finding& f) { return f.bytes < least; }),
-        found.end());
+    found.erase(std::remove_if(found.begin(), found.end(),
+                               [least](const Finding& f) { return f.id != kLanguage && f.bytes < least; }),
+                found.end());
   }
   // Who compares asks what grew; what is as large as it was before comes after it.
   std::stable_sort(found.begin(), found.end(), [](const Finding& a, const Finding& b) {
     const bool grew[2] = {a.id == "growth", b.id == "growth"};
     return grew[0] != grew[1] ? grew[0] : a.bytes > b.bytes;
   });
+  // Who reads names of an interpreter has to know it, so it is among those told.
+  const auto language =
+      std::find_if(found.begin(), found.end(), [](const Finding& f) { return f.id == kLanguage; });
+  if (language - found.begin() >= static_cast<std::ptrdiff_t>(kMostFindings) && language != found.end())
+    std::rotate(found.begin() + kMostFindings - 1, language, language + 1);
   if (found.size() > kMostFindings) found.resize(kMostFindings);
   return found;
 }

@@ -15,6 +15,7 @@
 
 #include "profiler/symbols/merge.h"
 #include "profiler/symbols/module.h"
+#include "profiler/symbols/perf_map.h"
 #include "profiler/symbols/symbol_cache.h"
 
 namespace heapprof::symbols {
@@ -33,13 +34,15 @@ struct Job {
   bool hasDwarf = false;
 };
 
+constexpr char kGenerated[] = "[anonymous code: JIT or generated]";
+
 // What a mapping without a file behind it is called.
 std::string pseudoName(const std::string& file) {
   if (file == "[vdso]" || file == "linux-vdso.so.1") return "[vdso]";
   if (file == "[vsyscall]") return "[vsyscall]";
   if (file.empty() || absl::StartsWith(file, "//anon") || absl::StartsWith(file, "[") ||
       absl::StartsWith(file, "/memfd:") || absl::StartsWith(file, "/dev/zero")) {
-    return "[anonymous code: JIT or generated]";
+    return kGenerated;
   }
   return {};
 }
@@ -53,7 +56,40 @@ bool lacksLines(const formats::LocationColumns& locations, std::size_t row) {
   return locations.lineBegin[row] == locations.lineBegin[row + 1];
 }
 
-Work plan(const formats::ProfileColumns& profile, const ResolveOptions& options, Merger* merger) {
+// Names of generated code, read when the first is asked for.
+class GeneratedCode {
+ public:
+  GeneratedCode(const formats::ProfileColumns& profile, const ResolveOptions& options)
+      : sysroot_(options.sysroot) {
+    const heapprof::Header& header = profile.heapSnapshot.header();
+    process_ = {header.pid(), header.start_time_nanos(), header.dump_time_nanos()};
+  }
+
+  std::string nameOf(std::uint64_t address) {
+    if (!read_) {
+      read_ = true;
+      absl::StatusOr<PerfMap> map = PerfMap::ofProcess(process_, sysroot_);
+      if (map.ok()) {
+        map_ = *std::move(map);
+      } else {
+        note_ = std::string(map.status().message());
+      }
+    }
+    const absl::optional<absl::string_view> name = map_.nameOf(address);
+    return name ? absl::StrCat(*name, " [JIT]") : kGenerated;
+  }
+  const std::string& note() const { return note_; }
+
+ private:
+  RecordedProcess process_;
+  std::string sysroot_;
+  bool read_ = false;
+  PerfMap map_;
+  std::string note_;
+};
+
+Work plan(const formats::ProfileColumns& profile, const ResolveOptions& options, GeneratedCode* generated,
+          Merger* merger) {
   Work work;
   std::map<std::pair<std::string, std::string>, std::size_t>
       jobOf;  // ordered: notes come out the same each time
@@ -64,7 +100,8 @@ Work plan(const formats::ProfileColumns& profile, const ResolveOptions& options,
     const std::string& file = profile.strings[mapping.file];
     if (const std::string pseudo = pseudoName(file); !pseudo.empty()) {
       Frame frame;
-      frame.name = frame.systemName = pseudo;
+      frame.name = pseudo == kGenerated ? generated->nameOf(locations.address[row]) : pseudo;
+      frame.systemName = frame.name;
       merger->add(static_cast<Row>(row), {frame});
       continue;
     }
@@ -199,7 +236,9 @@ absl::Status resolve(formats::ProfileColumns& profile, const ResolveOptions& opt
 
   elf_version(EV_CURRENT);  // libelf's one global, set before there are threads
   Merger merger(&profile, options.names);
-  Work work = plan(profile, options, &merger);
+  GeneratedCode generated(profile, options);
+  Work work = plan(profile, options, &generated, &merger);
+  if (notes != nullptr && !generated.note().empty()) notes->push_back(generated.note());
   if (!work.jobs.empty() && !Pool(profile, &work).run(options.progress)) {
     return absl::CancelledError("symbols: cancelled");
   }

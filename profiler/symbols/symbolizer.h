@@ -27,7 +27,8 @@ struct ResolveOptions {
 
 // Adds functions and lines to `profile` (and marks mappings); appends one line a module that could not be
 // (fully) resolved to `notes`: "libfoo.so: deleted since the dump", "…: build id differs", "…: no debug
-// information, names from its symbol table".
+// information, names from its symbol table". Generated code is named by /tmp/perf-PID.map (perf_map.h), where
+// the dump says which process it is of.
 absl::Status resolve(formats::ProfileColumns& profile, const ResolveOptions& options,
                      std::vector<std::string>* notes);
 

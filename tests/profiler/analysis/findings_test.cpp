@@ -50,6 +50,18 @@ TEST(Findings, AreAtMostFiveAndStandLargestFirst) {
   for (std::size_t i = 1; i < found.size(); ++i) EXPECT_GE(found[i - 1].bytes, found[i].bytes);
 }
 
+TEST(Findings, OfAnInterpreterIsAlwaysTold) {
+  SnapshotMaker maker = service();
+  maker.heap().mutable_header()->set_program(static_cast<std::uint32_t>(maker.heap().string_table_size()));
+  maker.heap().add_string_table("/usr/bin/python3.11");
+  model::Query query;
+  query.snapshot = maker.make();
+  const std::vector<Finding> found = findingsOf(query);
+  ASSERT_EQ(found.size(), 5u);
+  EXPECT_EQ(found[4].id, "language_runtime") << "though what lies outside malloc is a thousandth of RSS";
+  EXPECT_THAT(found[4].title, testing::HasSubstr("Python: 1MB (0.1% of RSS) lies outside malloc"));
+}
+
 TEST(Findings, CommandsQuoteNamesForTheShellAndForExpressions) {
   model::Query query;
   query.snapshot = service().make("it's a dump.pb.gz");
