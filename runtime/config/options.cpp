@@ -1,11 +1,8 @@
-// The table of options, and the parser that is driven by it. Reads environ directly: getenv takes no lock
-// either, but a program may have replaced it.
+// The table of options, and the parser that is driven by it.
 #include "runtime/config/options.h"
 
-#include <atomic>
 #include <cstddef>
 #include <cstring>
-#include <sched.h>
 #include <sys/auxv.h>
 #include <unistd.h>
 
@@ -238,14 +235,6 @@ Findings parseItems(Text rest, bool quiet, Options* out) noexcept {
   return findings;
 }
 
-const char* valueInEnvironment(const char* name) noexcept {
-  const std::size_t length = std::strlen(name);
-  for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) {
-    if (std::strncmp(*entry, name, length) == 0 && (*entry)[length] == '=') return *entry + length + 1;
-  }
-  return nullptr;
-}
-
 // The last part of /proc/self/exe, without the kernel's " (deleted)"; "" where it cannot be read.
 void readExecutableName(char* out, std::size_t capacity) noexcept {
   char path[4096];
@@ -349,9 +338,6 @@ void format(const Row& row, const Options& options, Line* out) noexcept {
   }
 }
 
-constinit Options inForce;
-constinit std::atomic<int> state{0};  // 0 not read, 1 being read, 2 read
-
 }  // namespace
 
 int parse(const char* text, const char* executableName, Options* out, const char* calledName) noexcept {
@@ -380,23 +366,10 @@ int parse(const char* text, const char* executableName, Options* out, const char
   return findings.complaints;
 }
 
-const Options& options() noexcept {
-  // acquire: pairs with the release below
-  if (state.load(std::memory_order_acquire) == 2) return inForce;
-  static constexpr Options kPlain;
-  if (environ == nullptr) return kPlain;  // before libc is up: asked again later
-  int unread = 0;
-  if (state.compare_exchange_strong(unread, 1, std::memory_order_acquire)) {
-    char name[256];
-    readExecutableName(name, sizeof name);
-    const bool privileged = getauxval(AT_SECURE) != 0;
-    parse(privileged ? nullptr : valueInEnvironment("HEAPPROF"), name, &inForce, calledName());
-    base::setLogging(inForce.log);
-    state.store(2, std::memory_order_release);
-  } else {
-    while (state.load(std::memory_order_acquire) != 2) sched_yield();
-  }
-  return inForce;
+void parseInThisProcess(const char* text, Options* out) noexcept {
+  char name[256];
+  readExecutableName(name, sizeof name);
+  parse(text, name, out, calledName());
 }
 
 void forEachOption(const Options& options, OptionVisitor visit, void* context) noexcept {

@@ -57,12 +57,14 @@ struct TimelineRule {
 inline constexpr std::size_t kPathBytes = 512;
 inline constexpr std::uint32_t kMostKept = 1000;
 
+// As it is where HEAPPROF is unset, empty or 0: the table's defaults, all off; a test compares the two.
 struct Options {
   bool active = false;            // HEAPPROF set, not empty, not "0", and `only` matches
   std::uint64_t sampleBytes = 0;  // mean interval; 0: sampling off; 1: every allocation
   DumpTriggers dump;
-  char path[kPathBytes] = {};  // template: %e name, %h host, %p pid, %t time, %n number
-  char only[64] = {};          // a|b*: names of executables; other programs run with sampling off
+  char path[kPathBytes] =
+      "heapprof.%e.%p.%n.pb.gz";  // template: %e name, %h host, %p pid, %t time, %n number
+  char only[64] = {};             // a|b*: names of executables; other programs run with sampling off
   std::uint64_t seed = 0;
   bool hasSeed = false;
   std::uint32_t depth = 128;  // frames kept, 1..128
@@ -91,6 +93,9 @@ const Options& options() noexcept;
 // redis-check-rdb.
 int parse(const char* text, const char* executableName, Options* out,
           const char* calledName = nullptr) noexcept;
+
+// For options(): `text` is HEAPPROF's value, not empty.
+void parseInThisProcess(const char* text, Options* out) noexcept;
 
 // For a dump's header: visits "key", "value in force".
 using OptionVisitor = void (*)(void* context, const char* key, const char* value);

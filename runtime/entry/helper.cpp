@@ -6,10 +6,8 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <sys/auxv.h>
 
 #include "runtime/base/fatal.h"
-#include "runtime/config/options.h"
 #include "runtime/entry/control.h"
 #include "runtime/heap/upkeep.h"
 #include "runtime/introspect/dump.h"
@@ -112,10 +110,12 @@ bool makeThread() noexcept {
 bool isSuitableCaller(const void* frame) noexcept {
   if (frame == nullptr) return false;
   const auto caller = reinterpret_cast<std::uintptr_t>(static_cast<void* const*>(frame)[1]);
-  return caller != 0 && !os::libcCode().holds(caller) && !os::loaderCode().holds(caller);
+  return caller != 0 && !os::isLoadersOrLibcs(caller);
 }
 
-void startIfSuitable(const void* frame) noexcept {
+}  // namespace
+
+void startHelperIfSuitable(const void* frame) noexcept {
   if (!isSuitableCaller(frame) || !introspect::isOwnProcess()) return;
   HelperState wanted = HelperState::kWanted;
   if (!os::helperState.compare_exchange_strong(wanted, HelperState::kStarting, std::memory_order_acq_rel))
@@ -123,16 +123,6 @@ void startIfSuitable(const void* frame) noexcept {
   const int savedErrno = errno;
   makeThread();
   errno = savedErrno;
-}
-
-}  // namespace
-
-void allowHelper() noexcept {
-  if (!config::options().background || getauxval(AT_SECURE) != 0) return;
-  os::learnCodeRanges();
-  os::helperStarter.store(startIfSuitable, std::memory_order_release);
-  HelperState forbidden = HelperState::kForbidden;
-  os::helperState.compare_exchange_strong(forbidden, HelperState::kUnborn, std::memory_order_acq_rel);
 }
 
 bool addDuty(Duty duty) noexcept {

@@ -26,6 +26,8 @@ inline constexpr unsigned kMaxDuties = 8;
 
 // From the constructor: from now on the heap may ask for the helper.
 void allowHelper() noexcept;
+// What the heap calls then, with the frame of the public function that the program called.
+void startHelperIfSuitable(const void* frame) noexcept;
 // Before the helper starts, or later (then from its next wake-up). Adding twice is adding once. False: no
 // room.
 bool addDuty(Duty duty) noexcept;

@@ -38,7 +38,7 @@ __attribute__((constructor(102))) void atLoad() noexcept {
 // free.
 __attribute__((destructor(101))) void atExit() noexcept {
   const config::Options& options = config::options();
-  if (introspect::isOwnProcess()) removeControlSocket();
+  if (options.active && introspect::isOwnProcess()) removeControlSocket();
   // The helper thread dies with the process: what it is writing is either finished or taken away.
   if (introspect::isOwnProcess() && !introspect::waitForDumpInProgress(kPatienceNanos)) {
     introspect::abandonFile();

@@ -1,55 +1,59 @@
 #include "runtime/os/code_range.h"
 
-#include <gnu/libc-version.h>
+#include <cstring>
 #include <link.h>
 #include <sys/auxv.h>
+
+// ld.so's, for debuggers. It begins with what was loaded at the start, which stays; libc and ld.so are among
+// that.
+[[gnu::weak]] extern r_debug _r_debug;
+// The linker's: our own first byte.
+extern "C" [[gnu::visibility("hidden")]] const ElfW(Ehdr) __ehdr_start;
 
 namespace heapprof::os {
 namespace {
 
-constinit CodeRange libc, loader, ours;
-
-struct Search {
-  std::uintptr_t libcAddress, loaderBase, ourAddress;
-};
-
-int visit(dl_phdr_info* info, std::size_t, void* context) noexcept {
-  const auto& search = *static_cast<const Search*>(context);
-  for (int i = 0; i < info->dlpi_phnum; ++i) {
-    const auto& header = info->dlpi_phdr[i];
-    if (header.p_type != PT_LOAD || (header.p_flags & PF_X) == 0) continue;
-    const CodeRange range = {info->dlpi_addr + header.p_vaddr,
-                             info->dlpi_addr + header.p_vaddr + header.p_memsz};
-    if (range.holds(search.libcAddress)) libc = range;
-    if (search.loaderBase != 0 && info->dlpi_addr == search.loaderBase) loader = range;
-    if (range.holds(search.ourAddress)) ours = range;
+// Of the object whose ELF header is there, as all whose first segment begins at 0 have it.
+CodeRange codeOf(std::uintptr_t base) noexcept {
+  const auto* header = reinterpret_cast<const ElfW(Ehdr)*>(base);
+  const auto* segment = reinterpret_cast<const ElfW(Phdr)*>(base + header->e_phoff);
+  for (int i = 0; i < header->e_phnum; ++i, ++segment) {
+    if (segment->p_type == PT_LOAD && (segment->p_flags & PF_X) != 0)
+      return {base + segment->p_vaddr, base + segment->p_vaddr + segment->p_memsz};
   }
-  return 0;
+  return {};
+}
+
+CodeRange libcCode() noexcept {
+  if (&_r_debug == nullptr) return {};
+  constexpr char kName[] = "/libc.so.6";
+  for (const link_map* map = _r_debug.r_map; map != nullptr; map = map->l_next) {
+    const std::size_t length = std::strlen(map->l_name);
+    if (length >= sizeof kName - 1 && std::strcmp(map->l_name + length - (sizeof kName - 1), kName) == 0)
+      return codeOf(map->l_addr);
+  }
+  return {};
+}
+
+CodeRange loaderCode() noexcept {
+  const std::uintptr_t base = getauxval(AT_BASE);
+  return base == 0 ? CodeRange{} : codeOf(base);
 }
 
 }  // namespace
 
-void learnCodeRanges() noexcept {
-  if (libc.known()) return;
-  // A function of libc's that nobody intercepts.
-  Search search = {reinterpret_cast<std::uintptr_t>(&gnu_get_libc_version), getauxval(AT_BASE),
-                   reinterpret_cast<std::uintptr_t>(&learnCodeRanges)};
-  dl_iterate_phdr(visit, &search);
-#if defined(HEAPPROF_PREFIXED)
-  ours = {};  // linked into a test
-#endif
-  // Linked in statically: then nothing can be told from anything.
-  if (ours.start == libc.start) ours = {};
+bool isLoadersOrLibcs(std::uintptr_t address) noexcept {
+  return loaderCode().holds(address) || libcCode().holds(address);
 }
 
-const CodeRange& libcCode() noexcept {
-  return libc;
-}
-const CodeRange& loaderCode() noexcept {
-  return loader;
-}
-const CodeRange& ourCode() noexcept {
-  return ours;
+CodeRange ourCode() noexcept {
+#if defined(HEAPPROF_PREFIXED)
+  return {};  // linked into a test
+#else
+  const auto base = reinterpret_cast<std::uintptr_t>(&__ehdr_start);
+  const bool isPrograms = getauxval(AT_PHDR) == base + __ehdr_start.e_phoff;
+  return isPrograms ? CodeRange{} : codeOf(base);
+#endif
 }
 
 }  // namespace heapprof::os

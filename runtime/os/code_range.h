@@ -1,8 +1,8 @@
 // Where code lies that other parts must tell apart: libc's, ld.so's, our own library's.
 //
-// Invariant: learnt once by the constructor, then constant; an unknown range is empty. In a program that was
-// linked statically, or that has us linked in, our code cannot be told from the program's: `isOurOwn` is
-// false.
+// Invariant: asked for where it is needed, since most processes never need it; the same at every call. An
+// unknown range is empty. In a program that has us linked in, our code cannot be told from the program's and
+// is unknown; in one that is linked statically, so is libc's. Takes no lock of ld.so's. Threads: any.
 #pragma once
 
 #include <cstdint>
@@ -15,9 +15,7 @@ struct CodeRange {
   bool known() const noexcept { return end != 0; }
 };
 
-void learnCodeRanges() noexcept;
-const CodeRange& libcCode() noexcept;
-const CodeRange& loaderCode() noexcept;
-const CodeRange& ourCode() noexcept;  // unknown where it is not a library of its own
+bool isLoadersOrLibcs(std::uintptr_t address) noexcept;
+CodeRange ourCode() noexcept;  // unknown where it is not a library of its own
 
 }  // namespace heapprof::os

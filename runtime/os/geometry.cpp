@@ -65,7 +65,7 @@ void forgetThreadId() noexcept {
 
 std::size_t physicalMemoryBytes() noexcept {
   struct sysinfo information;
-  if (sysinfo(&information) != 0) return 0;
+  if (syscall(SYS_sysinfo, &information) != 0) return 0;
   return static_cast<std::size_t>(information.totalram) * information.mem_unit;
 }
 

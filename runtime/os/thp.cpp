@@ -3,6 +3,8 @@
 #include <cstring>
 #include <errno.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "runtime/os/os.h"
 
@@ -66,7 +68,7 @@ ThpSetting readThpSetting() noexcept {
 
 bool thpIsDisabledHere() noexcept {
   const int savedErrno = errno;
-  const bool disabled = prctl(PR_GET_THP_DISABLE, 0, 0, 0, 0) == 1;
+  const bool disabled = syscall(SYS_prctl, PR_GET_THP_DISABLE, 0, 0, 0, 0) == 1;
   errno = savedErrno;
   return disabled;
 }

@@ -22,8 +22,8 @@ constexpr auto kRelaxed = std::memory_order_relaxed;
 constexpr std::uint64_t kDefaultCapBytes = std::uint64_t{64} << 20;
 
 constinit Arena arena;
-constinit StackTable stacks(arena);
-constinit SiteTable sites(arena);
+constinit StackTable stacks;
+constinit SiteTable sites;
 constinit RecordTable records;
 
 constinit std::atomic<std::uint64_t> interval{0};
@@ -78,9 +78,9 @@ RecordId makeRecord(const Allocation& allocation, const void* frame) noexcept {
   if (records.freeListEmpty() && !withinBudget()) return 0;
   CapturedStack captured;
   captureStack(frame, depth.load(kRelaxed), &captured);
-  const Stack* stack = stacks.intern(captured.frames, captured.count, captured.failure);
+  const Stack* stack = stacks.intern(arena, captured.frames, captured.count, captured.failure);
   if (stack == nullptr) return 0;
-  SiteNode* site = sites.find(stack, allocation.allocated, allocation.kind, allocation.interval);
+  SiteNode* site = sites.find(arena, stack, allocation.allocated, allocation.kind, allocation.interval);
   if (site == nullptr) return 0;
   const RecordId id = records.take();
   if (id == 0) return 0;
@@ -169,7 +169,7 @@ RecordId resize(RecordId id, std::size_t requested, std::size_t allocated, base:
       return 0;
     }
   }
-  SiteNode* site = sites.find(fields.site->stack, allocated, fields.kind, fields.interval);
+  SiteNode* site = sites.find(arena, fields.site->stack, allocated, fields.kind, fields.interval);
   if (site == nullptr) {
     giveRecord(id, Departure::kResized);
     countLost(fields.interval);

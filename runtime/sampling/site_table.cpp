@@ -21,7 +21,7 @@ Weight weightAt(const SiteNode& site, std::uint64_t interval) noexcept {
 
 }  // namespace
 
-SiteNode* SiteTable::find(const Stack* stack, std::uint64_t allocatedSize, Kind kind,
+SiteNode* SiteTable::find(Arena& arena, const Stack* stack, std::uint64_t allocatedSize, Kind kind,
                           std::uint64_t interval) noexcept {
   std::uint64_t hash = mix(0, reinterpret_cast<std::uintptr_t>(stack));
   hash = mix(mix(hash, allocatedSize), static_cast<std::uint64_t>(kind));
@@ -32,7 +32,7 @@ SiteNode* SiteTable::find(const Stack* stack, std::uint64_t allocatedSize, Kind 
         return site->stack == stack && site->allocatedSize == allocatedSize && site->kind == kind;
       },
       [&]() noexcept -> TrieNode* {
-        auto* site = static_cast<SiteNode*>(arena_.allocate(sizeof(SiteNode)));
+        auto* site = static_cast<SiteNode*>(arena.allocate(sizeof(SiteNode)));
         if (site == nullptr) return nullptr;
         site->stack = stack;
         site->allocatedSize = allocatedSize;

@@ -53,10 +53,9 @@ enum class Departure : std::uint8_t {
 
 class SiteTable {
  public:
-  constexpr explicit SiteTable(Arena& arena) noexcept : arena_(arena) {}
-
-  // Null when memory ends. `interval`: whose weights a new site remembers.
-  SiteNode* find(const Stack* stack, std::uint64_t allocatedSize, Kind kind, std::uint64_t interval) noexcept;
+  // Null when memory ends. `arena`: as in StackTable. `interval`: whose weights a new site remembers.
+  SiteNode* find(Arena& arena, const Stack* stack, std::uint64_t allocatedSize, Kind kind,
+                 std::uint64_t interval) noexcept;
 
   void born(SiteNode& site, const SampledObject& object, std::uint64_t now) noexcept;
   void gone(SiteNode& site, const SampledObject& object, Departure why, std::uint64_t ageNanos) noexcept;
@@ -75,7 +74,6 @@ class SiteTable {
   void keepShareAtPeak(SiteNode& site) noexcept;
   Site read(const SiteNode& node, std::uint32_t* lifetime) const noexcept;
 
-  Arena& arena_;
   Trie trie_;
   std::atomic<SiteNode*> newest_{nullptr};
   std::atomic<std::uint64_t> size_{0};

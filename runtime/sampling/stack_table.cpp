@@ -4,7 +4,7 @@
 
 namespace heapprof::sampling {
 
-const Stack* StackTable::intern(const std::uintptr_t* frames, std::uint32_t count,
+const Stack* StackTable::intern(Arena& arena, const std::uintptr_t* frames, std::uint32_t count,
                                 const char* failure) noexcept {
   // Failures are literals, so their address identifies them.
   std::uint64_t hash = mix(count, reinterpret_cast<std::uintptr_t>(failure));
@@ -19,7 +19,7 @@ const Stack* StackTable::intern(const std::uintptr_t* frames, std::uint32_t coun
                std::memcmp(stack->frames, frames, frameBytes) == 0;
       },
       [&]() noexcept -> TrieNode* {
-        auto* stack = static_cast<Stack*>(arena_.allocate(Stack::bytesFor(count)));
+        auto* stack = static_cast<Stack*>(arena.allocate(Stack::bytesFor(count)));
         if (stack == nullptr) return nullptr;
         stack->failure = failure;
         stack->count = count;

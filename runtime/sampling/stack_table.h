@@ -25,14 +25,13 @@ struct Stack : TrieNode {
 
 class StackTable {
  public:
-  constexpr explicit StackTable(Arena& arena) noexcept : arena_(arena) {}
-
-  // Null when memory ends.
-  const Stack* intern(const std::uintptr_t* frames, std::uint32_t count, const char* failure) noexcept;
+  // Null when memory ends. `arena`: always the same; no member, for an address would put the table, which is
+  // zero otherwise, into the file, on pages that the loader writes to.
+  const Stack* intern(Arena& arena, const std::uintptr_t* frames, std::uint32_t count,
+                      const char* failure) noexcept;
   std::uint64_t size() const noexcept { return size_.load(std::memory_order_relaxed); }
 
  private:
-  Arena& arena_;
   std::atomic<std::uint64_t> size_{0};
   Trie trie_;
 };

@@ -38,7 +38,8 @@ def run_once(program, library, options):
     if library:
         env["LD_PRELOAD"] = library
     env.update(options)
-    out = subprocess.run([program], env=env, text=True, capture_output=True, check=True).stdout
+    command = program if isinstance(program, list) else [program]
+    out = subprocess.run(command, env=env, text=True, capture_output=True, check=True).stdout
     return {key: float(value) if key != "family" else value
             for key, value in (field.split("=") for field in out.split())}
 

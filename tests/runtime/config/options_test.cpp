@@ -13,6 +13,17 @@ namespace {
 using ::testing::HasSubstr;
 using ::testing::StrEq;
 
+std::map<std::string, std::string> valuesOf(const Options& options) {
+  std::map<std::string, std::string> values;
+  forEachOption(
+      options,
+      [](void* all, const char* key, const char* value) {
+        (*static_cast<std::map<std::string, std::string>*>(all))[key] = value;
+      },
+      &values);
+  return values;
+}
+
 struct Parsed {
   Options options;
   int complaints;
@@ -35,6 +46,9 @@ TEST(Options, UnsetEmptyAndZeroAreInactiveAndSilent) {
     EXPECT_FALSE(p.options.dump.atExit);
     EXPECT_EQ(p.complaints, 0);
     EXPECT_EQ(p.lines, "");
+    // Most processes never run the parser.
+    EXPECT_EQ(valuesOf(Options()), valuesOf(p.options));
+    EXPECT_EQ(valuesOf(Options()).at("path"), p.options.path);
   }
 }
 

@@ -22,13 +22,14 @@ std::vector<std::uintptr_t> framesFor(std::uint64_t seed) {
   return frames;
 }
 
+Arena arena;
+
 const Stack* intern(StackTable& table, const std::vector<std::uintptr_t>& frames,
                     const char* failure = nullptr) {
-  return table.intern(frames.data(), static_cast<std::uint32_t>(frames.size()), failure);
+  return table.intern(arena, frames.data(), static_cast<std::uint32_t>(frames.size()), failure);
 }
 
 TEST(Arena, BlocksAreDisjointAndZero) {
-  static Arena arena;
   std::map<std::uintptr_t, std::size_t> blocks;
   base::Random random(1);
   for (int i = 0; i < 5000; ++i) {
@@ -48,8 +49,7 @@ TEST(Arena, BlocksAreDisjointAndZero) {
 }
 
 TEST(Stacks, EqualFramesAreOneNode) {
-  static Arena arena;
-  static StackTable table(arena);
+  static StackTable table;
   std::map<std::vector<std::uintptr_t>, const Stack*> oracle;
   for (std::uint64_t i = 0; i < 30'000; ++i) {
     const auto frames = framesFor(i % 10'000);
@@ -61,8 +61,7 @@ TEST(Stacks, EqualFramesAreOneNode) {
 }
 
 TEST(Stacks, AFailureIsPartOfTheIdentity) {
-  static Arena arena;
-  static StackTable table(arena);
+  static StackTable table;
   const std::vector<std::uintptr_t> frames = {1, 2, 3};
   const Stack* whole = intern(table, frames);
   const Stack* failed = intern(table, frames, "[unwind failed: test]");
@@ -73,8 +72,7 @@ TEST(Stacks, AFailureIsPartOfTheIdentity) {
 }
 
 TEST(Stacks, ThreadsThatInternTheSameAgree) {
-  static Arena arena;
-  static StackTable table(arena);
+  static StackTable table;
   constexpr std::uint64_t kStacks = 3000;
   constexpr int kThreads = 4;
   std::vector<std::vector<const Stack*>> seen(kThreads, std::vector<const Stack*>(kStacks));
@@ -149,9 +147,8 @@ std::map<std::uint64_t, Site> allSites(const SiteTable& table,
 }
 
 TEST(Sites, SumsPeaksAndLifetimesAgreeWithTheOracle) {
-  static Arena arena;
-  static StackTable stacks(arena);
-  static SiteTable table(arena);
+  static StackTable stacks;
+  static SiteTable table;
   Oracle oracle;
   base::Random random(11);
   struct Live {
@@ -167,7 +164,7 @@ TEST(Sites, SumsPeaksAndLifetimesAgreeWithTheOracle) {
     const bool grow = live.empty() || random.next() % 100 < (step / 7000 % 2 == 0 ? 60u : 40u);
     if (grow) {
       const std::uint64_t size = std::uint64_t{8} << (random.next() % 18);
-      SiteNode* site = table.find(intern(stacks, framesFor(random.next() % 40)), size,
+      SiteNode* site = table.find(arena, intern(stacks, framesFor(random.next() % 40)), size,
                                   random.next() % 2 == 0 ? Kind::kMalloc : Kind::kNew, 16384);
       const SampledObject object{size - random.next() % 8, size, std::uint64_t{4096} << (random.next() % 8)};
       table.born(*site, object, now);
@@ -220,10 +217,9 @@ TEST(Sites, SumsPeaksAndLifetimesAgreeWithTheOracle) {
 }
 
 TEST(Sites, NothingLiveIsExactlyZero) {
-  static Arena arena;
-  static StackTable stacks(arena);
-  static SiteTable table(arena);
-  SiteNode* site = table.find(intern(stacks, {1}), 48, Kind::kMalloc, 4096);
+  static StackTable stacks;
+  static SiteTable table;
+  SiteNode* site = table.find(arena, intern(stacks, {1}), 48, Kind::kMalloc, 4096);
   for (int i = 0; i < 1000; ++i)
     table.born(*site, {41, 48, std::uint64_t{4099} + static_cast<std::uint64_t>(i)}, 1);
   for (int i = 999; i >= 0; --i) {
@@ -239,11 +235,10 @@ TEST(Sites, NothingLiveIsExactlyZero) {
 }
 
 TEST(Sites, ResetForgetsTheCumulativeAndKeepsTheLive) {
-  static Arena arena;
-  static StackTable stacks(arena);
-  static SiteTable table(arena);
-  SiteNode* site = table.find(intern(stacks, {1}), 64, Kind::kMalloc, 4096);
-  SiteNode* other = table.find(intern(stacks, {2}), 64, Kind::kMalloc, 4096);
+  static StackTable stacks;
+  static SiteTable table;
+  SiteNode* site = table.find(arena, intern(stacks, {1}), 64, Kind::kMalloc, 4096);
+  SiteNode* other = table.find(arena, intern(stacks, {2}), 64, Kind::kMalloc, 4096);
   for (int i = 0; i < 10; ++i) table.born(*site, {64, 64, 1}, 1);
   table.born(*other, {64, 64, 1}, 2);
   for (int i = 0; i < 7; ++i) table.gone(*site, {64, 64, 1}, Departure::kDied, 5);
@@ -268,9 +263,8 @@ TEST(Sites, ResetForgetsTheCumulativeAndKeepsTheLive) {
 }
 
 TEST(Sites, ThreadsLoseNothing) {
-  static Arena arena;
-  static StackTable stacks(arena);
-  static SiteTable table(arena);
+  static StackTable stacks;
+  static SiteTable table;
   constexpr int kThreads = 4;
   constexpr int kRounds = 5000;
   std::vector<std::thread> threads;
@@ -279,7 +273,8 @@ TEST(Sites, ThreadsLoseNothing) {
       base::Random random(static_cast<std::uint64_t>(t));
       for (int i = 0; i < kRounds; ++i) {
         const std::uint64_t size = 16 * (1 + random.next() % 4);
-        SiteNode* site = table.find(intern(stacks, framesFor(random.next() % 8)), size, Kind::kMalloc, 4096);
+        SiteNode* site =
+            table.find(arena, intern(stacks, framesFor(random.next() % 8)), size, Kind::kMalloc, 4096);
         table.born(*site, {size, size, 1}, 1);
         if (i % 2 == 0) table.gone(*site, {size, size, 1}, Departure::kDied, 1);
       }
