@@ -226,7 +226,7 @@ Heap* borrowSleepers(bool all, Heap* list) noexcept {
   return list;
 }
 
-void returnBorrowed(Heap* list) noexcept {
+void returnBorrowed(Heap* list, bool again) noexcept {
   base::MutexGuard guard(pool.lock);
   // In the order in which they were: the last parked is the first adopted.
   Heap* turned = nullptr;
@@ -241,7 +241,7 @@ void returnBorrowed(Heap* list) noexcept {
     Heap* heap = list;
     list = heap->nextInPool;
     heap->borrowed = false;
-    heap->ticksTrimmed = heap->ticks.load(std::memory_order_relaxed);
+    heap->ticksTrimmed = again ? ~std::uint64_t{0} : heap->ticks.load(std::memory_order_relaxed);
     putInPool(heap);
   }
   borrowedHeaps.store(0, std::memory_order_relaxed);

@@ -31,7 +31,8 @@ void parkOwn() noexcept;
 // threads that made a slow call since the last round.
 Heap* borrowParked() noexcept;
 Heap* borrowSleepers(bool all, Heap* list) noexcept;
-void returnBorrowed(Heap* list) noexcept;
+// `again`: something was left for later, so all are to be had again though nothing moves in them.
+void returnBorrowed(Heap* list, bool again) noexcept;
 // Held while borrowed heaps are worked on; a thread that wants a heap waits for it, and asks for it.
 void beginPass() noexcept;  // one at a time
 void endPass() noexcept;

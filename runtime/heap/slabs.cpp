@@ -279,6 +279,7 @@ void makeCurrent(Heap& heap, Slab& slab) noexcept {
   fold(heap, slab, kNeverEnds);
   slab.state = SlabState::kCurrent;
   slab.lookedThrough = false;
+  slab.awaited = false;
   heap.current[slab.sizeClass] = &slab;
 }
 
@@ -314,7 +315,7 @@ Slab* makeSlab(Heap& heap, std::uint8_t sizeClass) noexcept {
   slab.samples = 0;
   slab.sizeClass = sizeClass;
   slab.kind = SlabKind::kSlab;
-  slab.pushPending = slab.kept = slab.trimmed = slab.lookedThrough = slab.spared = false;
+  slab.pushPending = slab.kept = slab.trimmed = slab.lookedThrough = slab.awaited = slab.spared = false;
   slab.gone = 0;
   slab.zeroed = zeroed;
   // release: pairs with look(); a dump that finds the slab may not have seen the heap being made.

@@ -1,6 +1,7 @@
 #include "runtime/heap/trim.h"
 
 #include "runtime/heap/slab_map.h"
+#include "runtime/heap/trim_rhythm.h"
 #include "runtime/os/os.h"
 #include "runtime/pages/huge.h"
 
@@ -195,8 +196,10 @@ Chain takeTrimmed(Slab& slab) noexcept {
       static_cast<std::uint16_t>(~(1u << (page % shape.pagesPerGranule)));
   slab.trimmed = pagesLeft != 0;
   const bool medium = isMedium(slab.sizeClass);
-  pages::noteRefault(granuleOf(&slab) + page / shape.pagesPerGranule, medium ? shape.size : shape.page,
-                     os::calls().monotonicNanos());
+  const std::uint64_t now = os::calls().monotonicNanos();
+  const std::uint32_t back = medium ? shape.size : shape.page;
+  pages::noteRefault(granuleOf(&slab) + page / shape.pagesPerGranule, back, now);
+  noteBack(pages::unitOf(granuleOf(&slab)), (back + shape.page - 1) / shape.page, now);
   const std::uintptr_t start = startOf(&slab);
   if (medium) populate(shape, start + std::uintptr_t{first} * shape.size);
   void* list = nullptr;

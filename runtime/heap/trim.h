@@ -35,12 +35,16 @@ class Discards {
   std::uint64_t startNanos() const noexcept { return pass_.startNanos; }
   std::uint64_t advisedBytes() const noexcept { return pass_.advisedBytes; }
   void notePass() const noexcept { pages::notePass(pass_); }
+  // Something was left because it is waited for: look again.
+  void noteWaits() noexcept { waits_ = true; }
+  bool waits() const noexcept { return waits_; }
 
  private:
   static constexpr std::uint32_t kMost = 256;
   os::Range ranges_[kMost] = {};
   std::uint32_t count_ = 0;
   std::uint64_t pending_ = 0;  // bytes
+  bool waits_ = false;
   pages::PurgePass pass_;
 };
 

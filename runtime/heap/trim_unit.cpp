@@ -1,7 +1,9 @@
 #include "runtime/heap/trim_unit.h"
 
 #include "runtime/base/bits.h"
+#include "runtime/config/options.h"
 #include "runtime/heap/slab_map.h"
+#include "runtime/heap/trim_rhythm.h"
 #include "runtime/os/os.h"
 #include "runtime/pages/forming.h"
 #include "runtime/pages/huge.h"
@@ -35,6 +37,11 @@ std::uint32_t sparedFrom(const pages::Unit& unit, bool asked) noexcept {
   return asked ? dense : pages * 6 / 10 + 1;
 }
 
+bool waitsForRhythm() noexcept {
+  return config::options().purge.mode == config::PurgeMode::kAuto &&
+         pages::pressure() == pages::Pressure::kNone;
+}
+
 struct Bounds {
   std::uint32_t lowest = 0, highest = 0;
 };
@@ -61,7 +68,25 @@ Bounds boundsOf(pages::Granule first, std::uint64_t used) noexcept {
   return sum;
 }
 
-// The same by looking at every slab; some may end.
+// The unit has a rhythm: true while what it does not need may be wanted again soon.
+bool keepsWaiting(pages::Unit& unit, pages::Granule first, std::uint64_t now) noexcept {
+  const std::size_t page = os::pageBytes();
+  UnitLook look = {};
+  forEachTrimmable(first, [&](Heap&, Slab& slab) {
+    const SizeClass& row = kSizeClasses[slab.sizeClass];
+    ++look.slabs;
+    look.untouched += slab.awaited ? 1 : 0;
+    look.pages += row.granules * static_cast<std::uint32_t>(pages::kGranuleBytes / page);
+    look.livePages += static_cast<std::uint32_t>(std::size_t{outstandingObjects(slab)} * row.size / page);
+  });
+  if (look.slabs != 0 && hasMoved(unit.rhythm, look)) {
+    beginWait(unit.rhythm, look, now);
+    forEachTrimmable(first, [](Heap&, Slab& slab) { slab.awaited = true; });
+  }
+  return isAwaited(unit.rhythm, now);
+}
+
+// As boundsOf(), but exact, by looking at every slab; some may end.
 std::uint32_t countLivePages(pages::Granule first, std::uint64_t used) noexcept {
   const auto perGranule = static_cast<std::uint32_t>(pages::kGranuleBytes / os::pageBytes());
   std::uint32_t live = base::bitCount(used) * perGranule;
@@ -75,7 +100,7 @@ std::uint32_t countLivePages(pages::Granule first, std::uint64_t used) noexcept 
 }  // namespace
 
 std::uint32_t trimUnit(pages::Granule first, bool asked, Discards& discards) noexcept {
-  const pages::Unit& unit = pages::unitOf(first);
+  pages::Unit& unit = pages::unitOf(first);
   const std::uint64_t used = unit.used.load(std::memory_order_relaxed);
   if (used == 0) return 1;
   std::uint32_t slabs = 0;
@@ -90,11 +115,20 @@ std::uint32_t trimUnit(pages::Granule first, bool asked, Discards& discards) noe
   const auto perGranule = static_cast<std::uint32_t>(pages::kGranuleBytes / os::pageBytes());
   // Those that were spared are counted again when something else of the unit has changed.
   const bool emptier = base::bitCount(used) * perGranule < spared;
-  if (!any && !(anySpared && (asked || emptier))) return slabs + 1;
+  // Looked at each time, for when it has filled and emptied in between.
+  const bool mayWait = !asked && waitsForRhythm() && hasRhythm(unit.rhythm);
+  if (!any && !(anySpared && (asked || emptier)) && !mayWait) return slabs + 1;
+  if (mayWait && keepsWaiting(unit, first, discards.startNanos())) {
+    discards.noteWaits();
+    return slabs + 1;
+  }
   const Bounds bounds = boundsOf(first, used);
   if (bounds.lowest >= spared) return slabs + 1;
   if (bounds.highest >= spared && countLivePages(first, used) >= spared) return slabs + 1;
+  const std::uint64_t before = discards.advisedBytes();
   forEachTrimmable(first, [&](Heap& heap, Slab& slab) { trim(heap, slab, discards); });
+  const auto trimmed = static_cast<std::uint32_t>((discards.advisedBytes() - before) / os::pageBytes());
+  if (trimmed != 0) noteTrimmed(unit.rhythm, trimmed);
   return slabs + 1;
 }
 

@@ -51,7 +51,7 @@ class Pass {
   }
   ~Pass() {
     endSlice();
-    returnBorrowed(heaps_);
+    returnBorrowed(heaps_, discards_.waits());
     unlockUpkeep();
     discards_.notePass();
     endPass();
@@ -61,6 +61,7 @@ class Pass {
 
   bool hasHeaps() const noexcept { return heaps_ != nullptr; }
   std::uint64_t advisedBytes() const noexcept { return discards_.advisedBytes(); }
+  bool waits() const noexcept { return discards_.waits(); }
 
   // False: the heaps are wanted back.
   bool visit(pages::Granule unit) noexcept {
@@ -87,7 +88,7 @@ class Pass {
 
 }  // namespace
 
-std::uint64_t trimEverything(bool evenMoved) noexcept {
+std::uint64_t trimEverything(bool evenMoved, bool* waits) noexcept {
   Pass pass(evenMoved);
   if (!pass.hasHeaps()) return 0;
   for (std::size_t r = 0; r < pages::regionCount(); ++r) {
@@ -97,6 +98,7 @@ std::uint64_t trimEverything(bool evenMoved) noexcept {
       if (!pass.visit(at)) return pass.advisedBytes();
     }
   }
+  if (waits != nullptr) *waits = pass.waits();
   return pass.advisedBytes();
 }
 
@@ -140,7 +142,9 @@ std::uint64_t round(std::uint64_t now) noexcept {
     const std::uint64_t activityNow = activity();
     bool busy = activityNow != lastActivity;
     lastActivity = activityNow;
-    if (trimIsDue(now) && trimEverything(false) != 0) busy = true;
+    bool waits = false;
+    if (trimIsDue(now) && trimEverything(false, &waits) != 0) busy = true;
+    busy = busy || waits;
     if (pages::keepUp()) busy = true;
     quietRounds = busy ? 0 : quietRounds + 1;
   }

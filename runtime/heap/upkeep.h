@@ -14,6 +14,7 @@ std::uint64_t keepUp() noexcept;
 
 // Trims the slabs of all heaps that can be had: parked ones, and those of threads that sleep (`evenMoved`:
 // also those that did something since the last round). Returns the bytes advised.
-std::uint64_t trimEverything(bool evenMoved) noexcept;
+// `waits`: whether something was left that is waited for.
+std::uint64_t trimEverything(bool evenMoved, bool* waits = nullptr) noexcept;
 
 }  // namespace heapprof::heap

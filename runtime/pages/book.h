@@ -12,6 +12,7 @@
 #include "runtime/pages/demand.h"
 #include "runtime/pages/extents.h"
 #include "runtime/pages/region.h"
+#include "runtime/pages/rhythm.h"
 #include "runtime/pages/units.h"
 
 namespace heapprof::pages {
@@ -44,6 +45,7 @@ struct Book {
   Extents extents;
   UnitLists lists;
   Demand demand;
+  Rhythm rhythm;
   Batch out;
   std::uint64_t usedGranules = 0;
   std::uint64_t outGranules = 0;
@@ -55,10 +57,12 @@ struct Book {
   std::uint64_t calls = 0;                 // that took or gave granules
   std::uint64_t takes = 0, takesSeen = 0;  // calls that took granules; at the helper's last look
   std::uint32_t quietCalls = 0;
-  // Windows of Demand for which the helper keeps what was in use.
-  std::uint32_t patience = kLeastPatience;
-  static constexpr std::uint32_t kLeastPatience = 2;
-  std::uint64_t patienceNanos = 0;  // when that was last thought over
+
+  // The clock was read: takes down what is in use.
+  void noteUse() noexcept {
+    demand.note(nowNanos, usedGranules);
+    rhythm.note(nowNanos, usedGranules);
+  }
 
   // Sets the used and backed bits; true when none of the granules was backed: the memory reads as zero.
   bool markUsed(Granule first, std::uint32_t granules) noexcept;

@@ -1,5 +1,6 @@
 #include "runtime/pages/pages.h"
 
+#include <algorithm>
 #include <errno.h>
 
 #include "runtime/base/errno_keeper.h"
@@ -126,12 +127,12 @@ std::uint64_t settle(std::uint32_t granules) noexcept {
   book.quietCalls = 0;
   book.nowNanos = os::calls().monotonicNanos();
   const config::PurgeMode mode = purgeRule().mode;
-  book.demand.note(book.nowNanos, book.usedGranules);
+  book.noteUse();
   if (book.usedGranules + book.freeBackedGranules >= kHelperGranules) os::wantHelper();
   if (mode == config::PurgeMode::kNever) return kNothingDue;
   if (mode == config::PurgeMode::kEager || pressure() != Pressure::kNone)
     return book.freeBackedGranules > kLittle ? kLittle : kNothingDue;
-  const std::uint64_t target = book.demand.target();
+  const std::uint64_t target = std::max(book.demand.target(), awaited(mode));
   if (book.sparedGranules > book.freeBackedGranules) book.sparedGranules = book.freeBackedGranules;
   if (book.usedGranules + book.freeBackedGranules <= target) return kNothingDue;
   if (book.sparedGranules != 0 && book.freeBackedGranules <= book.sparedGranules + kLittle)

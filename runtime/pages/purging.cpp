@@ -1,5 +1,6 @@
 #include "runtime/pages/purging.h"
 
+#include <algorithm>
 #include <cerrno>
 
 #include "runtime/os/os.h"
@@ -19,6 +20,8 @@ namespace {
 // What the helper leaves: it comes by anyway, and what was part of a huge page is resident to the last byte.
 constexpr std::uint64_t kCrumbs = kLittle / 4;
 constexpr std::uint64_t kSecond = 1'000'000'000;
+// Windows of Demand for which the helper keeps what was in use.
+constexpr std::uint64_t kPatience = 2;
 
 // limit=: so many granules are handed out at most; 0: there is none.
 std::uint64_t limitGranules() noexcept {
@@ -133,6 +136,11 @@ config::PurgeRule purgeRule() noexcept {
   return rule;
 }
 
+std::uint64_t awaited(config::PurgeMode mode) noexcept {
+  if (mode != config::PurgeMode::kAuto) return book.usedGranules;
+  return std::max(book.usedGranules, book.rhythm.awaited(book.nowNanos));
+}
+
 bool limitAllows(std::uint32_t granules) noexcept {
   const std::uint64_t limit = limitGranules();
   if (limit == 0 || book.usedGranules + granules <= limit) return true;
@@ -178,23 +186,6 @@ std::uint64_t purge(std::uint64_t keepBytes) noexcept {
   return purgeDownTo(keepBytes >> kGranuleShift, Reach::kAll, PurgeReason::kApi);
 }
 
-namespace {
-
-// Half of it back within a second: the pause was shorter than the program's rhythm. Page lock held.
-void adaptPatience() noexcept {
-  if (book.nowNanos - book.patienceNanos < Demand::kWindowNanos * 4) return;
-  bool wrong = false;
-  const bool known = recentlyWrong(book.nowNanos, &wrong);
-  book.patienceNanos = book.nowNanos;
-  if (known && wrong) {
-    book.patience = book.patience * 2 < Demand::kWindows ? book.patience * 2 : Demand::kWindows;
-  } else if (book.patience > Book::kLeastPatience) {
-    --book.patience;
-  }
-}
-
-}  // namespace
-
 bool keepUp() noexcept {
   const base::ErrnoKeeper keeper;
   std::uint64_t keep = 0;
@@ -207,18 +198,18 @@ bool keepUp() noexcept {
     const config::PurgeRule rule = purgeRule();
     if (rule.mode == config::PurgeMode::kNever) return false;
     book.nowNanos = os::calls().monotonicNanos();
-    book.demand.note(book.nowNanos, book.usedGranules);
+    book.noteUse();
     const std::uint64_t windows = rule.mode == config::PurgeMode::kEager ? 1
                                   : rule.mode == config::PurgeMode::kAfter
                                       ? book.demand.windowsFor(rule.seconds * kSecond)
-                                      : book.patience;
+                                      : kPatience;
     const bool still = book.takes == book.takesSeen;
     book.takesSeen = book.takes;
     // As long as granules are asked for, no less is kept than the page layer itself would keep.
-    const std::uint64_t most =
-        still || rule.mode != config::PurgeMode::kAuto ? book.demand.highest(windows) : book.demand.target();
+    const std::uint64_t most = std::max(
+        still || rule.mode != config::PurgeMode::kAuto ? book.demand.highest(windows) : book.demand.target(),
+        awaited(rule.mode));
     keep = pressed != Pressure::kNone ? kCrumbs : most - book.usedGranules + kCrumbs;
-    adaptPatience();
     excess = book.freeBackedGranules > kCrumbs;
   }
   if (!excess) return false;

@@ -26,6 +26,9 @@ inline constexpr std::uint64_t kLittle = (std::uint64_t{1} << 20) >> kGranuleShi
 // purge=; page lock held: the books must look back as far as the rule says.
 config::PurgeRule purgeRule() noexcept;
 
+// In use, or waited for because it comes and goes; purge=auto only. Page lock held.
+std::uint64_t awaited(config::PurgeMode mode) noexcept;
+
 // False with ENOMEM: limit= does not allow so many more. Page lock held.
 bool limitAllows(std::uint32_t granules) noexcept;
 // From seven eighths of limit= on, what is in use and what is free and backed together stay below that, if

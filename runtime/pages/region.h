@@ -7,7 +7,7 @@
 // under the page lock (pages.cpp).
 //
 //   region  |unit 0: never used|unit 1|unit 2| ... committed |   PROT_NONE ...            |
-//   units   one 64-byte row per 2 MiB        nodes  16 bytes per granule (free extents)
+//   units   one 128-byte row per 2 MiB       nodes  16 bytes per granule (free extents)
 //   side    64 bytes per granule for the layer above (its slab descriptors); zero when new
 #pragma once
 
@@ -20,6 +20,14 @@
 namespace heapprof::pages {
 
 enum class Use : std::uint8_t { kNone, kSmall, kMedium };
+
+// What trimming has learned of a unit (heap/trim_rhythm.h, whose these fields are).
+struct UnitRhythm {
+  std::atomic<std::uint32_t> awayMillis;  // half of what was trimmed came back so soon; 0: it did not
+  std::atomic<std::uint16_t> gonePages, backPages;  // since that was last learned
+  std::uint32_t emptiedMillis;                      // the helper's own: about as empty as it is since then
+  std::uint16_t liveShare;                          // then; of 256
+};
 
 // What is known of 2 MiB. Written under the page lock; the bitmaps and counters are also read by dumps.
 struct alignas(64) Unit {
@@ -37,8 +45,9 @@ struct alignas(64) Unit {
   std::atomic<std::uint8_t> huge;  // 1: it was made one huge page, and no part of it has gone since (huge.h)
   std::uint8_t refusals;           // the helper's own, as the next: collapses refused in a row
   std::uint32_t triedMillis;       // when it was last looked at for forming
+  UnitRhythm rhythm;
 };
-static_assert(sizeof(Unit) == 64);
+static_assert(sizeof(Unit) == 128);
 
 // Boundary tags of free extents: valid in an extent's first and last granule only.
 struct Node {

@@ -122,19 +122,4 @@ void forEachPass(void (*visit)(void* context, const PurgeRow& row), void* contex
   }
 }
 
-bool recentlyWrong(std::uint64_t nowNanos, bool* wrong) noexcept {
-  constexpr std::uint64_t kEnough = std::uint64_t{1} << 20;
-  std::uint64_t went = 0;
-  std::uint64_t came = 0;
-  for (const Row& row : rows) {
-    if (get(row.number) == 0 || get(row.reason) == static_cast<std::uint64_t>(PurgeReason::kApi)) continue;
-    const std::uint64_t age = nowNanos - get(row.start);
-    if (age > 10 * kSecond || age < kSecond) continue;
-    went += get(row.advised);
-    came += get(row.refaulted[0]);
-  }
-  *wrong = came * 2 > went;
-  return went >= kEnough;
-}
-
 }  // namespace heapprof::pages

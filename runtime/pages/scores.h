@@ -64,8 +64,4 @@ PurgeTotals purgeTotals() noexcept;
 // The last passes, the oldest first.
 void forEachPass(void (*visit)(void* context, const PurgeRow& row), void* context) noexcept;
 
-// How much of what went back within the last seconds (but the last one) came back within a second of it; for
-// the demand rule. False: too little went to say.
-bool recentlyWrong(std::uint64_t nowNanos, bool* wrong) noexcept;
-
 }  // namespace heapprof::pages
