@@ -88,7 +88,7 @@ ssize_t RawInput::readSome(std::uint8_t* to, std::size_t size) {
 
 absl::Status RawInput::readPiece(Bytes* piece) {
   if (file_ < 0) {
-    const std::size_t from = static_cast<std::size_t>(consumed_);
+    const std::size_t from = static_cast<std::size_t>(consumed());
     *piece = memory_.subspan(from, std::min<std::size_t>(memory_.size() - from, kProgressBytes));
     return absl::OkStatus();
   }
@@ -99,7 +99,7 @@ absl::Status RawInput::readPiece(Bytes* piece) {
       continue;
     }
     if (got < 0) {
-      return absl::UnavailableError(faultLine(name_, consumed_ + filled,
+      return absl::UnavailableError(faultLine(name_, consumed() + filled,
                                               absl::StrCat("reading failed: ", std::strerror(errno)),
                                               "check the disk or the mount and try again"));
     }
@@ -120,11 +120,15 @@ absl::Status RawInput::next(Bytes* piece) {
   if (absl::Status status = readPiece(piece); !status.ok()) {
     return status;
   }
-  consumed_ += piece->size();
-  const bool due = consumed_ - reported_ >= kProgressBytes || piece->empty();
+  consumed_.store(consumed() + piece->size(), std::memory_order_relaxed);
+  return nextTells_ ? tell(consumed(), piece->empty()) : absl::OkStatus();
+}
+
+absl::Status RawInput::tell(std::uint64_t consumed, bool atEnd) {
+  const bool due = consumed - reported_ >= kProgressBytes || atEnd;
   if (progress_ && due) {
-    reported_ = consumed_;
-    if (!progress_(consumed_, total_)) {
+    reported_ = consumed;
+    if (!progress_(consumed, total_)) {
       return absl::CancelledError(absl::StrCat(name_, ": reading was cancelled"));
     }
   }

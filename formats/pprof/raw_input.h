@@ -1,9 +1,11 @@
 // The bytes as they lie on disk or in memory, piece by piece, with progress and cancelling.
 //
 // Invariant: next() hands out every byte once, in order; an empty piece is the end. The piece lives until the
-// next call. Owner: one read; one thread.
+// next call. Owner: one read. One thread, but for tell() and consumed(): who reads ahead (read_ahead.h) calls
+// next() on its own thread and tells progress on the reader's.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <string>
 #include <sys/types.h>
@@ -33,8 +35,11 @@ class RawInput {
   }
 
   absl::Status next(Bytes* piece);
-  std::uint64_t consumed() const { return consumed_; }  // bytes handed out
-  std::uint64_t total() const { return total_; }        // 0: unknown
+  // CancelledError where progress says so. By default next() does this itself.
+  absl::Status tell(std::uint64_t consumed, bool atEnd);
+  void tellProgress(bool byNext) { nextTells_ = byNext; }
+  std::uint64_t consumed() const { return consumed_.load(std::memory_order_relaxed); }  // bytes handed out
+  std::uint64_t total() const { return total_; }                                        // 0: unknown
   const std::string& name() const { return name_; }
 
  private:
@@ -42,8 +47,9 @@ class RawInput {
   ssize_t readSome(std::uint8_t* to, std::size_t size);
   std::string name_;
   std::function<bool(std::uint64_t, std::uint64_t)> progress_;
+  bool nextTells_ = true;
   std::uint64_t reported_ = 0;
-  std::uint64_t consumed_ = 0;
+  std::atomic<std::uint64_t> consumed_{0};  // a count: orders nothing
   std::uint64_t total_ = 0;
   int file_ = -1;
   bool mayLackWriter_ = false;  // a pipe from which nothing was read yet

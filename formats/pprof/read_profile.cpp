@@ -10,6 +10,7 @@
 #include "formats/pprof/message_window.h"
 #include "formats/pprof/profile_scanner.h"
 #include "formats/pprof/raw_input.h"
+#include "formats/pprof/read_ahead.h"
 
 namespace heapprof::formats {
 namespace {
@@ -33,6 +34,7 @@ absl::StatusOr<ProfileColumns> readFrom(RawInput& input, const ReadOptions& opti
   if (!source.ok()) {
     return source.status();
   }
+  *source = readAhead(*std::move(source), input);
   const std::uint64_t fileBytes = input.total() != 0 ? input.total() : kPipeBytes;
   ProfileColumns columns;
   MessageWindow window(**source, input.name(),
