@@ -32,15 +32,18 @@ class Rhythm {
     while (reached_ > levels) levels_[--reached_].leftMillis = now | 1;
     if (reached_ > highest_) highest_ = reached_;
   }
-  // So many granules are waited for; 0: none but what is in use.
+  // What is in use and what is waited for, in granules; 0: nothing is waited for. A level that is overdue
+  // gives its own memory back, whatever is still expected above it: the very top is reached now and then
+  // only.
   std::uint64_t awaited(std::uint64_t nowNanos) const noexcept {
     const auto now = static_cast<std::uint32_t>(nowNanos / 1'000'000);
-    for (unsigned i = highest_; i-- > reached_;) {
+    std::uint64_t sum = 0;
+    for (unsigned i = reached_; i < highest_; ++i) {
       const Level& level = levels_[i];
       if (level.awayMillis != 0 && now - level.leftMillis <= waitedFor(level.awayMillis))
-        return boundOf(i + 1);
+        sum += boundOf(i + 1) - boundOf(i);
     }
-    return 0;
+    return sum == 0 ? 0 : boundOf(reached_) + sum;
   }
 
  private:
