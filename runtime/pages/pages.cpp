@@ -1,6 +1,5 @@
 #include "runtime/pages/pages.h"
 
-#include <algorithm>
 #include <errno.h>
 
 #include "runtime/base/errno_keeper.h"
@@ -132,7 +131,7 @@ std::uint64_t settle(std::uint32_t granules) noexcept {
   if (mode == config::PurgeMode::kNever) return kNothingDue;
   if (mode == config::PurgeMode::kEager || pressure() != Pressure::kNone)
     return book.freeBackedGranules > kLittle ? kLittle : kNothingDue;
-  const std::uint64_t target = std::max(book.demand.target(), awaited(mode));
+  const std::uint64_t target = larger(book.demand.target(), awaited(mode));
   if (book.sparedGranules > book.freeBackedGranules) book.sparedGranules = book.freeBackedGranules;
   if (book.usedGranules + book.freeBackedGranules <= target) return kNothingDue;
   if (book.sparedGranules != 0 && book.freeBackedGranules <= book.sparedGranules + kLittle)

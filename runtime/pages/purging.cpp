@@ -1,6 +1,5 @@
 #include "runtime/pages/purging.h"
 
-#include <algorithm>
 #include <cerrno>
 
 #include "runtime/os/os.h"
@@ -138,7 +137,7 @@ config::PurgeRule purgeRule() noexcept {
 
 std::uint64_t awaited(config::PurgeMode mode) noexcept {
   if (mode != config::PurgeMode::kAuto) return book.usedGranules;
-  return std::max(book.usedGranules, book.rhythm.awaited(book.nowNanos));
+  return larger(book.usedGranules, book.rhythm.awaited(book.nowNanos));
 }
 
 bool limitAllows(std::uint32_t granules) noexcept {
@@ -206,7 +205,7 @@ bool keepUp() noexcept {
     const bool still = book.takes == book.takesSeen;
     book.takesSeen = book.takes;
     // As long as granules are asked for, no less is kept than the page layer itself would keep.
-    const std::uint64_t most = std::max(
+    const std::uint64_t most = larger(
         still || rule.mode != config::PurgeMode::kAuto ? book.demand.highest(windows) : book.demand.target(),
         awaited(rule.mode));
     keep = pressed != Pressure::kNone ? kCrumbs : most - book.usedGranules + kCrumbs;

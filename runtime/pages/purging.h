@@ -26,6 +26,10 @@ inline constexpr std::uint64_t kLittle = (std::uint64_t{1} << 20) >> kGranuleShi
 // purge=; page lock held: the books must look back as far as the rule says.
 config::PurgeRule purgeRule() noexcept;
 
+inline std::uint64_t larger(std::uint64_t a, std::uint64_t b) noexcept {
+  return a > b ? a : b;
+}
+
 // In use, or waited for because it comes and goes; purge=auto only. Page lock held.
 std::uint64_t awaited(config::PurgeMode mode) noexcept;
 
