@@ -52,9 +52,8 @@ class Rhythm {
     std::uint32_t awayMillis;  // 0: has not come back, or too late
   };
   // From 4 MiB on, 16 levels an octave.
-  static constexpr unsigned kFirstShift = 7;
+  static constexpr unsigned kFirstShift = 22 - kGranuleShift;
   static constexpr unsigned kLevels = 16 * 20;
-  static_assert(kGranuleBytes << kFirstShift == 4 << 20);
   // What returns sooner was kept anyway, and says nothing of the load.
   static constexpr std::uint32_t kLeastAwayMillis = 250;
 
