@@ -60,7 +60,7 @@ def without_snapshot(data):
 def make_profile(build, folder):
     def make(path):
         dump = f"{folder}/dump.pb.gz"
-        subprocess.run([f"{build}/bin/make_dump", "--samples", "1000000", "--stacks", "100000", "--live", "1", "-o", dump], check=True)
+        subprocess.run([f"{build}/bin/make_dump", "--samples", "1000000", "--stacks", "100000", "-o", dump], check=True)
         with gzip.open(dump) as packed, gzip.open(path, "wb", compresslevel=6) as out:
             out.write(without_snapshot(packed.read()))
         os.unlink(dump)
