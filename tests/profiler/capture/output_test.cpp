@@ -16,7 +16,7 @@ using testing::HasSubstr;
 class OutputTest : public testing::Test {
  protected:
   void SetUp() override {
-    folder_ = fs::path(testing::TempDir()) / "heapprof_output [a*b]";
+    folder_ = fs::path(testing::TempDir()) / ("heapprof_output [a*b]" + std::to_string(getpid()));
     fs::remove_all(folder_);
   }
   void TearDown() override { fs::remove_all(folder_); }
