@@ -90,11 +90,21 @@ agree "allocated" "$(theirs --alloc_space "$python" "$scratch/accumulated.heap")
 "$HEAPPROF_CLI" top "$scratch/coarse.heap" >"$scratch/top"
 grep -q _PyObject_GC_New "$scratch/top" || fail "python's functions have no names: $(head -n 20 "$scratch/top")"
 
-"$here/make_profiles.sh" "$scratch/others" 2>/dev/null
-if [ -e "$scratch/others/gperftools.heap" ]; then
-  for type in inuse alloc; do
-    agree "gperftools $type" "$(theirs --${type}_space "$python" "$scratch/others/gperftools.heap")" \
-      "$(ours -${type}_space "$scratch/others/gperftools.heap")"
+# Of one in 38 of these profiles jeprof leaves an entry out: the file's own lines are the truth, and another one is taken.
+sum_of_lines() { # column inuse|alloc FILE
+  sed -n '/^MAPPED/q; s/^ *[0-9]*: *\([0-9]*\) \[ *[0-9]*: *\([0-9]*\)\] @.*/\1 \2/p' "$2" |
+    awk -v column="$1" '{ sum += column == "inuse" ? $1 : $2 } END { printf "%d\n", sum }'
+}
+for type in inuse alloc; do
+  for attempt in 1 2 3; do
+    others=$scratch/others.$type.$attempt
+    "$here/make_profiles.sh" "$others" 2>/dev/null
+    [ -e "$others/gperftools.heap" ] || continue 2
+    own=$(ours -${type}_space "$others/gperftools.heap")
+    agree "gperftools $type, the file's lines" "$(sum_of_lines $type "$others/gperftools.heap")" "$own"
+    total=$(theirs --${type}_space "$python" "$others/gperftools.heap")
+    [ "$total" -lt "$own" ] && [ "$attempt" -lt 3 ] || break
   done
-fi
+  agree "gperftools $type" "$total" "$own"
+done
 echo "$compared totals are jeprof's"
