@@ -20,17 +20,14 @@ constexpr std::uint32_t kQuietRounds = 3;
 constexpr std::uint64_t kCreditNanos = 300'000'000;
 constexpr std::uint64_t kShare = 200;  // of the time that passes
 
-constinit std::uint64_t startedNanos = 0;  // the helper's own
+// The helper's own. Forming has a budget of its own, and what dumps cost is not ours.
+constinit std::uint64_t startedNanos = 0;
+constinit std::uint64_t spentNanos = 0;
 
-constinit std::uint64_t formingCpuNanos = 0;  // the helper's own; forming has a budget of its own
-
-// Nanoseconds until the time spent is within bounds again.
+// Nanoseconds until the processor time spent is within bounds again.
 std::uint64_t overspent(std::uint64_t now) noexcept {
   const std::uint64_t allowed = kCreditNanos + (now - startedNanos) / kShare;
-  const std::uint64_t cpu = os::threadCpuNanos();
-  if (cpu < formingCpuNanos) formingCpuNanos = 0;  // a forked child's helper: its clock began anew
-  const std::uint64_t spent = cpu - formingCpuNanos;
-  return spent <= allowed ? 0 : (spent - allowed) * kShare;
+  return spentNanos <= allowed ? 0 : (spentNanos - allowed) * kShare;
 }
 
 // Slabs looked at between two moments at which others may have their heaps back.
@@ -139,6 +136,7 @@ std::uint64_t round(std::uint64_t now) noexcept {
   if (now < nextRoundNanos) return nextRoundNanos - now;  // woken for something else
   std::uint64_t pause = overspent(now);
   if (pause == 0) {
+    const std::uint64_t cpuBefore = os::threadCpuNanos();
     const std::uint64_t activityNow = activity();
     bool busy = activityNow != lastActivity;
     lastActivity = activityNow;
@@ -147,17 +145,11 @@ std::uint64_t round(std::uint64_t now) noexcept {
     busy = busy || waits;
     if (pages::keepUp()) busy = true;
     quietRounds = busy ? 0 : quietRounds + 1;
+    spentNanos += os::threadCpuNanos() - cpuBefore;
   }
   pause = pause > kRoundNanos ? pause : kRoundNanos;
   nextRoundNanos = now + pause;
   return quietRounds > kQuietRounds ? 0 : pause;
-}
-
-std::uint64_t form() noexcept {
-  const std::uint64_t before = os::threadCpuNanos();
-  const std::uint64_t pause = pages::formHugePages(quietRounds != 0);
-  formingCpuNanos += os::threadCpuNanos() - before;
-  return pause;
 }
 
 }  // namespace
@@ -168,7 +160,7 @@ std::uint64_t keepUp() noexcept {
   const std::uint64_t forRound = round(now);
   // Set one round before the last look: whoever makes work later rings.
   os::sleepsForGood.store(quietRounds >= kQuietRounds, std::memory_order_seq_cst);
-  const std::uint64_t forForming = form();
+  const std::uint64_t forForming = pages::formHugePages(quietRounds != 0);
   if (forRound == 0 || forForming == 0) return forRound + forForming;
   return forRound < forForming ? forRound : forForming;
 }
