@@ -72,7 +72,9 @@ struct Heap : HeapFront {
   std::uint64_t number;
   Heap* nextOfAll;  // all heaps ever made; written before it is published
   Heap* nextInPool;
-  bool orphan;  // its thread did not survive a fork: nobody will ever hold it
+  Heap* previousInPool;
+  bool isAwaited;  // in the pool: the thread that it was taken from has not come back yet
+  bool orphan;     // its thread did not survive a fork: nobody will ever hold it
   // Upkeep (upkeep.h), all but `ticks` under the pool lock.
   std::atomic<std::uint64_t> ticks;  // slow calls of the holder, who alone counts them
   std::uint64_t ticksSeen;           // at the last round

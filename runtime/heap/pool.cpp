@@ -31,9 +31,26 @@ constexpr HeapFront makeFront() noexcept {
   return front;
 }
 
+// Heaps that nobody holds, through nextInPool.
+struct IdleHeaps {
+  Heap* first = nullptr;
+
+  void add(Heap* heap) noexcept {
+    heap->previousInPool = nullptr;
+    heap->nextInPool = first;
+    if (first != nullptr) first->previousInPool = heap;
+    first = heap;
+  }
+  void remove(Heap* heap) noexcept {
+    (heap->previousInPool != nullptr ? heap->previousInPool->nextInPool : first) = heap->nextInPool;
+    if (heap->nextInPool != nullptr) heap->nextInPool->previousInPool = heap->previousInPool;
+  }
+};
+
 struct Pool {
   base::Mutex lock;
-  Heap* idle = nullptr;  // through nextInPool; the last parked is the first adopted
+  IdleHeaps left;     // their threads have ended; the last parked is the first adopted
+  IdleHeaps awaited;  // taken from threads that sleep
   std::uint64_t made = 0;
   std::atomic<Heap*> all{nullptr};  // through nextOfAll; only grows
 };
@@ -46,6 +63,9 @@ constinit KeyState keyState = KeyState::kNone;  // both under the pool lock
 
 // Set when the destructor has run: TLS destructors and libc's own clean-up may still allocate and free.
 constinit thread_local bool exited = false;
+
+// What it has there, free slots above all, is wanted again when a thread goes on whose heap was taken.
+constinit thread_local Heap* lastHeld = nullptr;
 
 // When the main thread has ended, the helper is told of each thread that ends: it must not be the last.
 constinit std::atomic<bool> mainEnded{false};
@@ -85,6 +105,15 @@ void waitForBorrowed() noexcept {
   base::MutexGuard wait(upkeepLock);
 }
 
+// Pool lock held: its own, one that is nobody's, or another sleeper's; null: the pool is empty.
+Heap* takeFromPool() noexcept {
+  Heap* heap = lastHeld;
+  const bool isIdle = heap != nullptr && !heap->orphan && !heap->held.load(std::memory_order_relaxed);
+  if (!isIdle) heap = pool.left.first != nullptr ? pool.left.first : pool.awaited.first;
+  if (heap != nullptr) (heap->isAwaited ? pool.awaited : pool.left).remove(heap);
+  return heap;
+}
+
 Heap* adopt() noexcept {
   base::MutexGuard guard(pool.lock);
   // Upkeep may have taken this thread's heap for a moment, and have found that the thread was awake.
@@ -92,13 +121,11 @@ Heap* adopt() noexcept {
   if (keyState == KeyState::kNone) {
     keyState = pthread_key_create(&exitKey, threadEnds) == 0 ? KeyState::kReady : KeyState::kFailed;
   }
-  Heap* heap = pool.idle;
-  if (heap != nullptr) {
-    pool.idle = heap->nextInPool;
-  } else {
-    heap = makeHeap();
-    if (heap == nullptr) return nullptr;
-  }
+  Heap* heap = takeFromPool();
+  if (heap == nullptr) heap = makeHeap();
+  if (heap == nullptr) return nullptr;
+  heap->isAwaited = false;
+  lastHeld = heap;
   heap->held.store(true, std::memory_order_relaxed);
   heap->threadId.store(os::threadId(), std::memory_order_relaxed);
   heap->slot = exited ? nullptr : &self;
@@ -113,8 +140,7 @@ void putInPool(Heap* heap) noexcept {
   heap->threadId.store(0, std::memory_order_relaxed);
   if (heap->inbox.load(std::memory_order_seq_cst) != pages::kNoGranule) drainInbox(*heap);
   dropKept(*heap);
-  heap->nextInPool = pool.idle;
-  pool.idle = heap;
+  (heap->isAwaited ? pool.awaited : pool.left).add(heap);
 }
 
 void park(Heap* heap) noexcept {
@@ -182,12 +208,29 @@ bool threadMayHold() noexcept {
   return !exited;
 }
 
+namespace {
+
+// Pool lock held: the thread ends, and what was taken from it is nobody's now.
+void leaveLast() noexcept {
+  Heap* heap = lastHeld;
+  if (heap == nullptr || heap->orphan || !heap->isAwaited) return;
+  heap->isAwaited = false;
+  if (heap->held.load(std::memory_order_relaxed)) return;  // borrowed
+  pool.awaited.remove(heap);
+  pool.left.add(heap);
+}
+
+}  // namespace
+
 void parkOwn() noexcept {
   Heap* heap = nullptr;
   {
     base::MutexGuard guard(pool.lock);  // upkeep changes `self` under it
     heap = heldHeap();
-    if (heap == nullptr) return;
+    if (heap == nullptr) {
+      leaveLast();
+      return;
+    }
     self = const_cast<HeapFront*>(&emptyHeap);
     heap->slot = nullptr;
   }
@@ -196,12 +239,18 @@ void parkOwn() noexcept {
 
 Heap* borrowParked() noexcept {
   base::MutexGuard guard(pool.lock);
-  Heap* list = pool.idle;
-  pool.idle = nullptr;
-  for (Heap* heap = list; heap != nullptr; heap = heap->nextInPool) {
-    heap->held.store(true, std::memory_order_relaxed);
-    heap->borrowed = true;
-    borrowedHeaps.fetch_add(1, std::memory_order_relaxed);
+  Heap* list = nullptr;
+  for (IdleHeaps* idle : {&pool.left, &pool.awaited}) {
+    Heap* next = idle->first;
+    idle->first = nullptr;
+    while (Heap* heap = next) {
+      next = heap->nextInPool;
+      heap->held.store(true, std::memory_order_relaxed);
+      heap->borrowed = true;
+      borrowedHeaps.fetch_add(1, std::memory_order_relaxed);
+      heap->nextInPool = list;
+      list = heap;
+    }
   }
   return list;
 }
@@ -218,6 +267,7 @@ Heap* borrowSleepers(bool all, Heap* list) noexcept {
     if ((moved && !all) || (ticks == heap->ticksTrimmed && !woken) || !takeFromSleeper(*heap)) continue;
     heap->slot = nullptr;
     heap->borrowed = true;
+    heap->isAwaited = true;
     heap->threadId.store(0, std::memory_order_relaxed);
     borrowedHeaps.fetch_add(1, std::memory_order_relaxed);
     heap->nextInPool = list;
@@ -228,15 +278,6 @@ Heap* borrowSleepers(bool all, Heap* list) noexcept {
 
 void returnBorrowed(Heap* list, bool again) noexcept {
   base::MutexGuard guard(pool.lock);
-  // In the order in which they were: the last parked is the first adopted.
-  Heap* turned = nullptr;
-  while (list != nullptr) {
-    Heap* next = list->nextInPool;
-    list->nextInPool = turned;
-    turned = list;
-    list = next;
-  }
-  list = turned;
   while (list != nullptr) {
     Heap* heap = list;
     list = heap->nextInPool;
@@ -278,9 +319,11 @@ Heap* firstHeap() noexcept {
 std::uint64_t drainPool() noexcept {
   base::MutexGuard guard(pool.lock);
   std::uint64_t drained = 0;
-  for (Heap* heap = pool.idle; heap != nullptr; heap = heap->nextInPool, ++drained) {
-    drainInbox(*heap);
-    dropKept(*heap);
+  for (const IdleHeaps& idle : {pool.left, pool.awaited}) {
+    for (Heap* heap = idle.first; heap != nullptr; heap = heap->nextInPool, ++drained) {
+      drainInbox(*heap);
+      dropKept(*heap);
+    }
   }
   return drained;
 }

@@ -1,6 +1,7 @@
 #include "runtime/heap/slabs.h"
 
 #include <atomic>
+#include <barrier>
 #include <cstring>
 #include <gtest/gtest.h>
 #include <map>
@@ -168,6 +169,33 @@ TEST(Pool, AThreadThatOnlyFreesGivesItsCacheUpAtExit) {
   SlabCounts counts;
   ASSERT_TRUE(accountsAreRight({}, &counts));
   EXPECT_EQ(counts.liveObjects, 0u);
+}
+
+TEST(Pool, AThreadWhoseHeapWasTakenHasItBack) {
+  constexpr int kThreads = 3;
+  std::vector<Heap*> before(kThreads), after(kThreads);
+  std::barrier step(kThreads);
+  std::vector<std::thread> threads;
+  for (int t = 0; t < kThreads; ++t) {
+    threads.emplace_back([&, t] {
+      hp_free(hp_malloc(100));
+      before[t] = heldHeap();
+      step.arrive_and_wait();
+      // They leave them, and go on, one after the other: the heap left last is not always the own one.
+      for (int turn = 0; turn < kThreads; ++turn) {
+        if (turn == t) parkOwn();
+        step.arrive_and_wait();
+      }
+      for (int turn = 0; turn < kThreads; ++turn) {
+        if (turn == t) hp_free(hp_malloc(100));
+        step.arrive_and_wait();
+      }
+      after[t] = heldHeap();
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(after, before);
+  EXPECT_NE(before[0], before[1]);
 }
 
 thread_local struct LateUser {
