@@ -252,4 +252,26 @@ bool readMemoryStallMicros(std::uint64_t* out, const CgroupPlaces& places) noexc
   return readText(places.pressure, text, sizeof text) && numberBehind(text, "total=", out);
 }
 
+bool memoryIsScarce(const CgroupPlaces& places) noexcept {
+  const CgroupMemory group = readCgroupMemory(places);
+  const std::uint64_t limit = group.nearestBytes();
+  if (group.known && limit != kNoLimit && group.usageBytes >= limit - limit / 8) return true;
+  std::uint64_t total = 0, available = 0;
+  bool known = false;
+  // "MemTotal:       24684500 kB"
+  const auto valueOf = [](const char* line, const char* key, std::uint64_t* out) {
+    const std::size_t size = std::strlen(key);
+    if (std::strncmp(line, key, size) != 0) return false;
+    line += size;
+    while (*line == ' ') ++line;
+    return takeNumber(line, out);
+  };
+  eachLine(places.machine, [&](const char* line) {
+    valueOf(line, "MemTotal:", &total);
+    known = valueOf(line, "MemAvailable:", &available);
+    return known;
+  });
+  return !known || available < total / 8;
+}
+
 }  // namespace heapprof::os

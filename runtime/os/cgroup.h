@@ -46,6 +46,7 @@ struct CgroupPlaces {
   const char* mountV2Beside = "/sys/fs/cgroup/unified";  // where both versions are mounted
   const char* pressure = "/proc/pressure/memory";
   const char* mounts = "/proc/self/mountinfo";  // asked where none of the above is there
+  const char* machine = "/proc/meminfo";
 };
 
 struct CgroupFile {
@@ -57,5 +58,10 @@ CgroupMemory readCgroupMemory(const CgroupPlaces& places = {}, CgroupFile* usage
 // Microseconds so far in which some task waited for memory (PSI, "some"): of the own cgroup where it is a v2
 // one, else of the machine. False: the kernel does not say.
 bool readMemoryStallMicros(std::uint64_t* out, const CgroupPlaces& places = {}) noexcept;
+
+// Whether there is little left to wait for: an eighth of the machine's memory, or of the cgroup's limit.
+// Stalls alone do not say so: compaction, for huge pages above all, and the refaults of a large file that is
+// read over and over count as well. True where the kernel does not say.
+bool memoryIsScarce(const CgroupPlaces& places = {}) noexcept;
 
 }  // namespace heapprof::os

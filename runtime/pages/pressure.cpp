@@ -41,7 +41,7 @@ bool isWaiting(std::uint64_t sinceNanos, const os::CgroupPlaces& places) noexcep
   const bool comparable = known && watch.stallsKnown && sinceNanos < 5 * kSecond;
   watch.stallsKnown = known;
   watch.stallMicros = micros;
-  return comparable && waited * 1000 * 10 >= sinceNanos;
+  return comparable && waited * 1000 * 10 >= sinceNanos && os::memoryIsScarce(places);
 }
 
 }  // namespace

@@ -41,7 +41,9 @@ class PressureTest : public testing::Test {
   }
   Pressure look(std::uint64_t later = kSecond) {
     now_ += later;
-    watchPressure(now_, {own_.c_str(), none_.c_str(), v2_.c_str(), none_.c_str(), none_.c_str()});
+    const std::string machine = root_ + "/meminfo";
+    watchPressure(now_, {own_.c_str(), none_.c_str(), v2_.c_str(), none_.c_str(), none_.c_str(),
+                         none_.c_str(), machine.c_str()});
     return pressure();
   }
   std::string root_, own_, v2_, none_;
@@ -67,7 +69,24 @@ TEST_F(PressureTest, IsLookedAtOnceASecondAtMost) {
   EXPECT_EQ(look(kSecond / 2), Pressure::kNone);
 }
 
-TEST_F(PressureTest, ATenthOfASecondWaitedIsPressureToo) {
+TEST_F(PressureTest, ATenthOfASecondWaitedIsPressureWhereMemoryIsScarce) {
+  auto waitALot = [this, micros = 0]() mutable {
+    wait(micros);
+    look();
+    wait(micros += 200'000);
+    return look();
+  };
+  use(0);
+  write("/meminfo", "MemTotal:   8000 kB\nMemFree:   1 kB\nMemAvailable:   1000 kB\n");
+  EXPECT_EQ(waitALot(), Pressure::kNone) << "compaction, or a file that is read over and over";
+  write("/meminfo", "MemTotal:   8000 kB\nMemFree:   1 kB\nMemAvailable:    999 kB\n");
+  EXPECT_EQ(waitALot(), Pressure::kStalls);
+  write("/meminfo", "MemTotal:   8000 kB\nMemFree:   1 kB\nMemAvailable:   1000 kB\n");
+  use(875);
+  EXPECT_EQ(waitALot(), Pressure::kStalls) << "of memory.high no more than an eighth is left";
+}
+
+TEST_F(PressureTest, ATenthOfASecondWaitedIsPressureWhereTheKernelDoesNotSayWhatIsLeft) {
   use(0);
   wait(0);
   EXPECT_EQ(look(), Pressure::kNone);
