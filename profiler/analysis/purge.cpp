@@ -15,7 +15,7 @@ using model::Column, model::numberColumn, model::textColumn, model::Unit;
 using Event = heapprof::PurgeEvent;
 using Figure = absl::optional<double>;
 
-constexpr const char* kReasons[] = {"unknown", "demand",   "program asked", "malloc_trim",
+constexpr const char* kReasons[] = {"unknown", "demand",   "program asked", "idle slabs",
                                     "limit",   "pressure", "large block"};
 constexpr const char* kVerdicts[] = {"pending", "right", "wrong"};
 
