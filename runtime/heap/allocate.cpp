@@ -37,9 +37,9 @@ void draw(Heap& heap, std::uint8_t c, std::uint64_t interval) noexcept {
 // Puts as much of the chain into the bin as may be handed out before the next sample; the rest goes back to
 // its slab.
 void install(Heap& heap, std::uint8_t c, Chain chain) noexcept {
-  std::uint64_t& until = heap.untilSample[c];
+  const std::uint64_t until = heap.untilSample[c];
   const std::uint32_t count = chain.count < until ? chain.count : static_cast<std::uint32_t>(until);
-  if (until != sampling::kNever) until -= count;
+  if (until != sampling::kNever) heap.untilSample[c] = until - count;
   heap.installed[c] = static_cast<std::uint16_t>(count);
   heap.allocated[c] += count;
   if (count == 0) {

@@ -65,6 +65,7 @@ struct Heap : HeapFront {
   RemoteCache remoteCache;
   base::Random random;
   std::uint32_t keptGranules;  // in empty slabs that stay in their lists
+  std::uint32_t forks;         // of the pool when its gaps were drawn last; another number: in a parent
 
   alignas(64) std::atomic<pages::Granule> inbox;  // first of a list through Slab::inboxNext
   std::atomic<bool> held;                         // by a thread; false: in the pool

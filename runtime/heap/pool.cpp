@@ -6,15 +6,13 @@
 #include <unistd.h>
 
 #include "runtime/base/mutex.h"
-#include "runtime/config/options.h"
 #include "runtime/heap/asleep.h"
+#include "runtime/heap/draws.h"
 #include "runtime/heap/slabs.h"
 #include "runtime/meta/meta_memory.h"
 #include "runtime/os/bell.h"
 #include "runtime/os/os.h"
 #include "runtime/sampling/sampler.h"
-
-extern char** environ;
 
 // ld.so's: where the kernel put the arguments of the program.
 extern "C" [[gnu::weak]] void* __libc_stack_end;
@@ -52,6 +50,7 @@ struct Pool {
   IdleHeaps left;     // their threads have ended; the last parked is the first adopted
   IdleHeaps awaited;  // taken from threads that sleep
   std::uint64_t made = 0;
+  std::uint32_t forks = 0;          // between the first process and this one
   std::atomic<Heap*> all{nullptr};  // through nextOfAll; only grows
 };
 constinit Pool pool;
@@ -84,9 +83,8 @@ Heap* makeHeap() noexcept {
   static_cast<HeapFront&>(*heap) = emptyHeap;
   for (std::uint64_t& until : heap->untilSample) until = sampling::kNever;
   heap->number = ++pool.made;
-  const bool seeded = environ != nullptr && config::options().hasSeed;
-  const std::uint64_t seed = seeded ? config::options().seed : os::calls().monotonicNanos();
-  heap->random.reseed(seed, heap->number);
+  seedHeap(*heap);
+  heap->forks = pool.forks;
   heap->nextOfAll = pool.all.load(std::memory_order_relaxed);
   pool.all.store(heap, std::memory_order_release);  // pairs with firstHeap()
   return heap;
@@ -124,6 +122,10 @@ Heap* adopt() noexcept {
   Heap* heap = takeFromPool();
   if (heap == nullptr) heap = makeHeap();
   if (heap == nullptr) return nullptr;
+  if (heap->forks != pool.forks) {
+    heap->forks = pool.forks;
+    redrawParked(*heap);
+  }
   heap->isAwaited = false;
   lastHeld = heap;
   heap->held.store(true, std::memory_order_relaxed);
@@ -354,8 +356,13 @@ void poolInChild() noexcept {
   wanted.store(false, std::memory_order_relaxed);
   upkeepLock.reset();
   passLock.reset();
-  if (own != nullptr) own->threadId.store(os::threadId(), std::memory_order_relaxed);
+  ++pool.forks;
+  if (own != nullptr) {
+    own->threadId.store(os::threadId(), std::memory_order_relaxed);
+    own->forks = pool.forks;
+  }
   pool.lock.reset();
+  if (own != nullptr) redrawHeld(*own);
 }
 
 }  // namespace heapprof::heap
