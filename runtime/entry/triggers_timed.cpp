@@ -35,7 +35,7 @@ constexpr std::uint32_t kRearmPercent = 5;  // below the mark, until it may be p
 struct Clockwork {
   std::uint64_t startedAt;  // 0: not yet
   std::uint64_t intervalAt;
-  std::uint64_t activityDumped;
+  std::uint64_t trafficDumped;
   std::uint64_t heapAt, heapBytes, grownTo, peakDumped;
   std::uint64_t limitAt, limitsReadAt, limit;
   bool aboveMark;
@@ -57,7 +57,7 @@ std::uint64_t heapBytes() noexcept {
 }
 
 // Unchanged: no thread asked for anything that its bins did not hold.
-std::uint64_t activity() noexcept {
+std::uint64_t traffic() noexcept {
   std::uint64_t sum = pages::activity();
   heap::forEachHeap(
       [](void* context, const heap::HeapRow& row) {
@@ -73,7 +73,7 @@ void start(std::uint64_t now) noexcept {
   clockwork.saidNoLimit = saidNoLimit;
   clockwork.startedAt = now;
   clockwork.intervalAt = now + config::options().dump.intervalSeconds * kSecond;
-  clockwork.activityDumped = ~std::uint64_t{0};
+  clockwork.trafficDumped = ~std::uint64_t{0};
   clockwork.grownTo = clockwork.peakDumped = clockwork.heapBytes = heapBytes();
 }
 
@@ -141,12 +141,12 @@ bool isIntervalOver(std::uint64_t now) noexcept {
   const std::uint64_t interval = config::options().dump.intervalSeconds * kSecond;
   if (interval == 0 || now < clockwork.intervalAt) return false;
   clockwork.intervalAt += (now - clockwork.intervalAt) / interval * interval + interval;
-  return activity() != clockwork.activityDumped;
+  return traffic() != clockwork.trafficDumped;
 }
 
 // Whatever came of it: a disk that is full now is full in a tenth of a second too.
 void dumpFor(Reason reason) noexcept {
-  clockwork.activityDumped = activity();
+  clockwork.trafficDumped = traffic();
   clockwork.grownTo = larger(clockwork.grownTo, clockwork.heapBytes);
   clockwork.peakDumped = larger(clockwork.peakDumped, clockwork.heapBytes);
   if (hasSomethingToDump()) introspect::dumpToTemplate(reason);
