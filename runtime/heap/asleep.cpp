@@ -1,5 +1,6 @@
 #include "runtime/heap/asleep.h"
 
+#include <bit>
 #include <cstring>
 #include <errno.h>
 #include <signal.h>
@@ -49,26 +50,45 @@ std::size_t readTask(std::uint64_t id, const char* file, char* out, std::size_t 
   return size;
 }
 
-std::uint64_t numberAfter(const char* text, const char* key, bool* found) noexcept {
+// What follows the key in `text`, which must be there.
+const char* fieldAfter(const char* text, const char* key) noexcept {
   const char* at = std::strstr(text, key);
-  if (at == nullptr) {
-    *found = false;
-    return 0;
-  }
+  if (at == nullptr) return nullptr;
   at += std::strlen(key);
   while (*at == '\t' || *at == ' ') ++at;
+  return at;
+}
+
+std::uint64_t decimal(const char* at) noexcept {
   std::uint64_t value = 0;
   for (; *at >= '0' && *at <= '9'; ++at) value = value * 10 + static_cast<std::uint64_t>(*at - '0');
   return value;
 }
 
-bool readSwitches(std::uint64_t id, std::uint64_t* switches) noexcept {
+// Stops at what is no digit; moves `at` there.
+std::uint64_t hexadecimal(const char*& at) noexcept {
+  std::uint64_t value = 0;
+  for (;; ++at) {
+    const bool isDecimal = *at >= '0' && *at <= '9';
+    if (!isDecimal && (*at < 'a' || *at > 'f')) return value;
+    value = value << 4 | static_cast<std::uint64_t>(isDecimal ? *at - '0' : *at - 'a' + 10);
+  }
+}
+
+struct Status {
+  std::uint64_t switches;
+  std::uint64_t handled;  // bit n - 1: signal n has a handler
+};
+
+bool readStatus(std::uint64_t id, Status* status) noexcept {
   char text[6144];
   if (readTask(id, "status", text, sizeof text) == 0) return false;
-  bool found = true;
-  *switches = numberAfter(text, "\nvoluntary_ctxt_switches:", &found);
-  *switches += numberAfter(text, "\nnonvoluntary_ctxt_switches:", &found);
-  return found;
+  const char* handled = fieldAfter(text, "\nSigCgt:");
+  const char* voluntary = fieldAfter(text, "\nvoluntary_ctxt_switches:");
+  const char* forced = fieldAfter(text, "\nnonvoluntary_ctxt_switches:");
+  if (handled == nullptr || voluntary == nullptr || forced == nullptr) return false;
+  *status = {decimal(voluntary) + decimal(forced), hexadecimal(handled)};
+  return true;
 }
 
 // A thread in vfork() sleeps, but its child runs on its stack and with its thread-local memory: what that
@@ -84,19 +104,13 @@ bool lendsItself(long call) noexcept {
 // stack.
 bool readCall(const char* line, std::uintptr_t* stack, std::uintptr_t* code) noexcept {
   if (line[0] < '0' || line[0] > '9') return false;
-  long call = 0;
-  for (const char* at = line; *at >= '0' && *at <= '9'; ++at) call = call * 10 + (*at - '0');
-  if (lendsItself(call)) return false;
+  if (lendsItself(static_cast<long>(decimal(line)))) return false;
   std::uintptr_t fields[9] = {};
   int count = 0;
   for (const char* at = line; *at != '\0' && *at != '\n' && count < 9; ++count) {
-    std::uintptr_t value = 0;
     if (at[0] == '0' && at[1] == 'x') at += 2;
-    for (; *at != ' ' && *at != '\n' && *at != '\0'; ++at) {
-      const char c = *at;
-      value = value << 4 | static_cast<std::uintptr_t>(c <= '9' ? c - '0' : c - 'a' + 10);
-    }
-    fields[count] = value;
+    fields[count] = hexadecimal(at);
+    if (*at != ' ' && *at != '\n' && *at != '\0') return false;
     if (*at == ' ') ++at;
   }
   if (count != 9) return false;
@@ -105,39 +119,52 @@ bool readCall(const char* line, std::uintptr_t* stack, std::uintptr_t* code) noe
   return true;
 }
 
-// What signal handlers return to: an address of these on a stack means that one is running.
-struct Returns {
-  static constexpr int kSignals = 64;
-  std::uintptr_t addresses[kSignals];
-  int count = 0;
-  os::CodeRange vdso;
-
-  void learn() noexcept {
+// What signal handlers return to: an address of these on a stack means that one is running. In nearly every
+// process that is one address, libc's. What was seen once stays: a handler that runs may be set no longer
+// (SA_RESETHAND). Until one was seen all signals are asked for, because the kernel keeps the address.
+class Returns {
+ public:
+  // False: more than can be kept.
+  bool learn(std::uint64_t handled) noexcept {
 #if defined(__x86_64__)
-    struct KernelAction {
-      void (*handler)(int);
-      unsigned long flags;
-      void (*restorer)();
-      unsigned long mask;
-    };
-    for (int signal = 1; signal <= kSignals; ++signal) {
+    if (count_ == 0) handled = ~std::uint64_t{0};
+    for (; handled != 0; handled &= handled - 1) {
       KernelAction action = {};
+      const int signal = std::countr_zero(handled) + 1;
       if (syscall(SYS_rt_sigaction, signal, nullptr, &action, sizeof action.mask) != 0) continue;
       const auto address = reinterpret_cast<std::uintptr_t>(action.restorer);
-      if (address != 0 && !holds(address)) addresses[count++] = address;
+      if (address == 0 || holds(address)) continue;
+      if (count_ == kMost) return false;
+      addresses_[count_++] = address;
     }
+#else
+    static_cast<void>(handled);
 #endif
     const std::uintptr_t start = getauxval(AT_SYSINFO_EHDR);
     constexpr std::uintptr_t kLargestVdso = 16384;
-    if (start != 0) vdso = {start, start + kLargestVdso};
+    if (start != 0) vdso_ = {start, start + kLargestVdso};
+    return true;
   }
   bool holds(std::uintptr_t address) const noexcept {
-    for (int i = 0; i < count; ++i) {
-      if (addresses[i] == address) return true;
+    for (int i = 0; i < count_; ++i) {
+      if (addresses_[i] == address) return true;
     }
-    return vdso.holds(address);
+    return vdso_.holds(address);
   }
+
+ private:
+  struct KernelAction {
+    void (*handler)(int);
+    unsigned long flags;
+    void (*restorer)();
+    unsigned long mask;
+  };
+  static constexpr int kMost = 64;
+  std::uintptr_t addresses_[kMost] = {};
+  int count_ = 0;
+  os::CodeRange vdso_;
 };
+constinit Returns returns;
 
 // Whether a call may have left this address of our code behind: programs also keep pointers to malloc and
 // free on their stacks, which no call instruction comes before.
@@ -164,8 +191,6 @@ bool mayReturnTo(std::uintptr_t address, const os::CodeRange& ours) noexcept {
 
 HEAPPROF_READS_FOREIGN_STACK bool stackIsForeign(std::uintptr_t from, std::uintptr_t end) noexcept {
   if (from >= end || end - from > kDeepest) return false;
-  Returns returns;
-  returns.learn();
   sampling::StackReader reader(from & ~std::uintptr_t{7});
   if (!reader.restart(from)) return false;
   const os::CodeRange ours = os::ourCode();
@@ -184,20 +209,23 @@ bool sleepsOutsideOurCode(std::uint64_t threadId, std::uintptr_t stackEnd, Sleep
   const int savedErrno = errno;
   std::uintptr_t stack = 0;
   std::uintptr_t code = 0;
-  const bool sleeps = readSwitches(threadId, &seen->switches) &&
+  Status status = {};
+  const bool sleeps = readStatus(threadId, &status) &&
                       readTask(threadId, "syscall", seen->call, sizeof seen->call) != 0 &&
                       readCall(seen->call, &stack, &code) && !os::ourCode().holds(code) &&
-                      stackIsForeign(stack, stackEnd);
+                      returns.learn(status.handled) && stackIsForeign(stack, stackEnd);
+  seen->switches = status.switches;
   errno = savedErrno;
   return sleeps;
 }
 
 bool stillSleeps(std::uint64_t threadId, const SleepSeen& seen) noexcept {
   const int savedErrno = errno;
-  SleepSeen now = {};
-  const bool same = readTask(threadId, "syscall", now.call, sizeof now.call) != 0 &&
-                    std::strcmp(now.call, seen.call) == 0 && readSwitches(threadId, &now.switches) &&
-                    now.switches == seen.switches;
+  char call[sizeof seen.call];
+  Status status = {};
+  const bool same = readTask(threadId, "syscall", call, sizeof call) != 0 &&
+                    std::strcmp(call, seen.call) == 0 && readStatus(threadId, &status) &&
+                    status.switches == seen.switches;
   errno = savedErrno;
   return same;
 }

@@ -8,7 +8,8 @@
 // orders it before whatever the thread does next.
 //
 // Invariant: any doubt is a no: what cannot be read, an unknown range of our own code (linked in statically),
-// a stack deeper than kDeepest, another stack than the thread's own. Threads: the caller must be another one.
+// a stack deeper than kDeepest, another stack than the thread's own. Threads: the caller must be another one,
+// and hold the pool lock.
 #pragma once
 
 #include <cstdint>

@@ -43,6 +43,10 @@ TEST(Helper, LeavesTheHeapOfAThreadInVforkToItsChild) {
   EXPECT_EQ(run("vforker", "0"), 0);
 }
 
+TEST(Helper, LeavesTheHeapOfAThreadInASignalHandler) {
+  EXPECT_EQ(run("handler", "0"), 0);
+}
+
 TEST(Helper, ThreadsWhoseHeapsAreTakenAtAnyMomentLoseNothing) {
   EXPECT_EQ(run("storm", "0"), 0);
   EXPECT_EQ(run("storm", "sample=4k,dump=none"), 0);

@@ -6,6 +6,7 @@
 #include <dirent.h>
 #include <malloc.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stddef.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -188,8 +189,29 @@ int sleepersFall() {
   return !good ? 1 : fell ? 0 : 2;
 }
 
-// A thread in vfork() sleeps, but its child uses its stack, its thread-local memory and so its heap.
-void* vforkerMain(void*) {
+// Asleep in vfork(), the thread lends its child its stack, its thread-local memory and so its heap.
+void sleepInVfork() {
+  const pid_t child = vfork();
+  if (child == 0) {
+    usleep(2000000);
+    _exit(0);
+  }
+  int status = 0;
+  waitpid(child, &status, 0);
+}
+
+// Asleep in a signal handler, it may have been interrupted inside malloc. When it runs, this handler is not
+// set any more.
+void sleepInHandler() {
+  struct sigaction action = {};
+  action.sa_flags = static_cast<int>(SA_RESETHAND);
+  action.sa_handler = [](int) { usleep(2000000); };
+  sigaction(SIGUSR1, &action, nullptr);
+  raise(SIGUSR1);
+}
+
+// A thread with sparse slabs that must not be trimmed while it sleeps in that way.
+void* keeperMain(void* context) {
   constexpr std::size_t kCount = 16000;
   auto** made = static_cast<char**>(std::malloc(kCount * sizeof(char*)));
   for (std::size_t i = 0; i < kCount; ++i) {
@@ -200,29 +222,23 @@ void* vforkerMain(void*) {
     if (i % 10 != 0) std::free(made[i]);  // one at least in every slab
   }
   const long sparse = rssKiB();
-  const pid_t child = vfork();
-  if (child == 0) {
-    usleep(2000000);
-    _exit(0);
-  }
+  reinterpret_cast<void (*)()>(context)();
   const long afterwards = rssKiB();
-  int status = 0;
-  waitpid(child, &status, 0);
-  if (afterwards < sparse - 4 * 1024) return made;  // taken while the child had it
-  // Asleep alone it is trimmed, so the child was why it was not. The calls wake the helper.
+  if (afterwards < sparse - 4 * 1024) return made;
+  // Asleep as others are it is trimmed, so that way was why it was not. The calls wake the helper.
   for (std::size_t i = 0; i < 3000; ++i) std::free(std::malloc(8 + i % 500));
   std::free(std::malloc(kMiB));
   return within(10, [sparse] { return rssKiB() < sparse - 16 * 1024; }) ? nullptr : made;
 }
 
-int vforker() {
+int keepsItsHeap(void (*sleep)()) {
   grow(16 * kMiB);
   if (!within(5, [] { return helperThread() != 0; })) return 1;
   shrink();
   usleep(1500000);  // what is free for good has gone back before anything is compared
   pthread_t thread;
   void* result = nullptr;
-  pthread_create(&thread, nullptr, vforkerMain, nullptr);
+  pthread_create(&thread, nullptr, keeperMain, reinterpret_cast<void*>(sleep));
   pthread_join(thread, &result);
   return result == nullptr ? 0 : 2;
 }
@@ -325,7 +341,8 @@ int main(int argc, char** argv) {
   if (std::strcmp(name, "child") == 0) return child();
   if (std::strcmp(name, "main-leaves") == 0) return mainLeaves();
   if (std::strcmp(name, "sleepers") == 0) return sleepersFall();
-  if (std::strcmp(name, "vforker") == 0) return vforker();
+  if (std::strcmp(name, "vforker") == 0) return keepsItsHeap(sleepInVfork);
+  if (std::strcmp(name, "handler") == 0) return keepsItsHeap(sleepInHandler);
   if (std::strcmp(name, "storm") == 0) return storm();
   if (std::strcmp(name, "sandboxed") == 0) return sandboxed();
   return 99;
