@@ -4,6 +4,8 @@
  * go back to the page layer, threads that free without holding the heap. Chains are real lists through nxt[], and a program
  * that holds an object scribbles over its link, so that following a stale link is caught. Inlines have the names of the
  * functions they mirror.
+ * An object in the bin of a medium class (medium.cpp) is here one that the program holds: its slab counts it as handed out, no
+ * list names it, and only the holder gives it back, by a local free. So such a bin is nothing more to model.
  *
  * What is one step: one access to a word that several threads touch, with what the thread does before and after it to what is
  * its own (the holder's fields, objects on their way). A compare-and-swap loop whose result depends on nothing but the word

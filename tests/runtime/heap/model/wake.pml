@@ -4,6 +4,7 @@
  * holder of its heap, FREERS threads that free remotely one or two objects at a time, and the heap's inbox. Each access to the
  * word is one step; a compare-and-swap succeeds when the word is what was read (here without the head of the chain, so it
  * succeeds more often than the real one: more behaviours, not fewer). The lists themselves are the other model's subject.
+ * `outside` counts the objects in a medium class's bin as well (medium.cpp): to their slab they are the program's.
  *
  * What is claimed:
  *   - a slab is pushed to the inbox at most once at a time, and never ends while a push is under way or an object is out
