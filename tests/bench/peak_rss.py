@@ -14,7 +14,7 @@ import statistics
 import subprocess
 import sys
 
-from run import DEBIAN_PEERS, find_library, run_once
+from peers import peers, run_once
 
 
 def main():
@@ -24,10 +24,7 @@ def main():
     parser.add_argument("--bound", type=float, default=1.1)
     parser.add_argument("program", nargs="+")
     arguments = parser.parse_args()
-    libraries = {"heapprof": arguments.heapprof, "glibc": ""}
-    for name, library in DEBIAN_PEERS.items():
-        if find_library(library):
-            libraries[name] = find_library(library)
+    libraries = {"heapprof": arguments.heapprof, **{name: library for name, (library, _) in peers().items()}}
     peaks = {name: [] for name in libraries}
     for _ in range(arguments.n):
         for name, library in libraries.items():
