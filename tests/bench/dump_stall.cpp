@@ -190,7 +190,7 @@ int main(int argc, char** argv) {
     workers[i].index = i;
     pthread_create(&workers[i].thread, nullptr, serve, &workers[i]);
   }
-  sleepFor(1);  // until the workers' heaps are warm
+  sleepFor(5);  // until the helper has looked at all that is new, and the workers' heaps are warm
   for (std::size_t i = 0; i < threads; ++i)
     workers[i].parts[0] = Part{};  // a few steps may get lost: no matter
   sleepFor(seconds);
