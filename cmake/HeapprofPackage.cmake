@@ -1,5 +1,5 @@
 # What lets another project find the installed library: find_package(heapprof) and pkg-config heapprof.
-# Components of `cmake --install`: runtime (libheapprof.so), development (headers, libheapprof.a, these files), tools.
+# Components of `cmake --install`: runtime (libheapprof.so), development (headers, libheapprof.a, these files), tools, gui.
 include(CMakePackageConfigHelpers)
 
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/heapprof)

@@ -14,9 +14,17 @@ quietly() { # prints what the command said only when it fails
   "$@" >"$scratch/log" 2>&1 || fail "$*: $(tail -n 30 "$scratch/log")"
 }
 
-for component in runtime development tools; do
+components=(runtime development tools)
+[ ! -x "$HEAPPROF_BUILD/bin/heapprof-gui" ] || components+=(gui)
+for component in "${components[@]}"; do
   quietly cmake --install "$HEAPPROF_BUILD" --prefix "$prefix" --component "$component"
 done
+if [ -x "$HEAPPROF_BUILD/bin/heapprof-gui" ]; then # the parts are the whole: nothing is of no component
+  quietly cmake --install "$HEAPPROF_BUILD" --prefix "$scratch/whole"
+  diff <(cd "$scratch/whole" && find . | sort) <(cd "$prefix" && find . | sort) >"$scratch/log" ||
+    fail "cmake --install, and --component ${components[*]}, differ: $(cat "$scratch/log")"
+  rm -rf "$scratch/whole"
+fi
 mv "$prefix" "$scratch/moved" # nothing may hang on where it was put first
 prefix=$scratch/moved
 
@@ -50,13 +58,26 @@ man1=$(dirname "$(find "$prefix" -name heapprof.1)")
 for verb in $("$prefix/bin/heapprof" --help | sed -n 's/^  \([a-z]*\) .*/\1/p'); do
   [ -s "$man1/heapprof-$verb.1" ] || fail "no man page of $verb"
 done
+[ "$(mman -M "${man1%/man1}" -w heapprof-frag 2>"$scratch/log")" = "$man1/heapprof-frag.1" ] || fail "man does not find heapprof-frag: $(cat "$scratch/log")"
 for file in bash-completion/completions/heapprof zsh/site-functions/_heapprof fish/vendor_completions.d/heapprof.fish; do
   grep -q summary "$prefix/share/$file" || fail "no completion in $file"
 done
+# shellcheck disable=SC2016
+offered=$(bash -c '. "$1" && COMP_WORDS=(heapprof top --foc) COMP_CWORD=2 && _heapprof && echo "${COMPREPLY[*]}"' - \
+  "$prefix/share/bash-completion/completions/heapprof") || fail "bash does not take its completion"
+[ "$offered" = --focus ] || fail "heapprof top --foc<TAB> offers '$offered'"
 
 # The installed command finds the runtime that was installed beside it.
 (cd "$scratch" && "$prefix/bin/heapprof" run --sample 4k --output "$scratch/recorded" -- /bin/ls -l /usr/bin >/dev/null 2>"$scratch/log") ||
   fail "heapprof run from the prefix: $(cat "$scratch/log")"
-ls "$scratch"/recorded/*.pb.gz >/dev/null 2>&1 || fail "heapprof run from the prefix wrote no dump: $(cat "$scratch/log")"
+recorded=$(find "$scratch/recorded" -name '*.pb.gz' | head -n 1)
+[ "$recorded" ] || fail "heapprof run from the prefix wrote no dump: $(cat "$scratch/log")"
+
+# The installed explorer shows it.
+if [ -x "$HEAPPROF_BUILD/bin/heapprof-gui" ]; then
+  [ "heapprof-gui $version" = "$("$prefix/bin/heapprof-gui" --version)" ] || fail "heapprof-gui is of another version"
+  quietly "$prefix/bin/heapprof-gui" --screenshot overview "$recorded" -o "$scratch/overview.png"
+  [ "$(head -c 4 "$scratch/overview.png" | tail -c 3)" = PNG ] || fail "heapprof-gui drew no picture"
+fi
 [ "$checked" -eq 3 ] || fail "only $checked programs were checked"
 echo "installed, moved, found by CMake and pkg-config; $checked programs ran on it"
