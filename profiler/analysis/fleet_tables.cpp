@@ -145,7 +145,7 @@ Table dumps(const model::Snapshot& snapshot, const Keys& keys) {
 }
 
 // Names of stacks; their keys are those of the dump in which an export met them first.
-void stacks(const RowGroups& groups, const Keys& keys, std::vector<Table>* out) {
+void stacks(const RowGroups& groups, const Keys& keys, const IsKnownStack& isKnown, std::vector<Table>* out) {
   Rows stacks("stacks", "Stacks by name", keys), frames("frames", "Their frames", keys);
   stacks.text("stack_id", "one stack by its functions' names; the same in every export");
   stacks.text("owner", "the first function that is not allocation plumbing");
@@ -156,6 +156,7 @@ void stacks(const RowGroups& groups, const Keys& keys, std::vector<Table>* out) 
   frames.text("function", "its name");
   for (std::size_t group = 0; group < groups.size(); ++group) {
     const std::string id = idOf(groups.stack[group]);
+    if (isKnown && isKnown(id)) continue;
     const std::vector<absl::string_view> names = absl::StrSplit(groups.stack[group], '\n');
     stacks.startRow();
     stacks << id << groups.owner[group] << names.front() << groups.stack[group];
@@ -318,13 +319,14 @@ Table purges(const model::Snapshot& snapshot, const Keys& keys) {
 
 }  // namespace
 
-absl::StatusOr<std::vector<model::Table>> fleetTables(const model::Query& query, const Cancel& cancel) {
+absl::StatusOr<std::vector<model::Table>> fleetTables(const model::Query& query, const IsKnownStack& isKnown,
+                                                      const Cancel& cancel) {
   const absl::StatusOr<RowGroups> groups = groupRows(query, cancel);
   if (!groups.ok()) return groups.status();
   const model::Snapshot& snapshot = *query.snapshot;
   const Keys keys = keysOf(snapshot);
   std::vector<Table> tables{dumps(snapshot, keys)};
-  stacks(*groups, keys, &tables);
+  stacks(*groups, keys, isKnown, &tables);
   tables.push_back(samples(snapshot, *groups, keys));
   tables.push_back(pins(query, keys, cancel));
   tables.push_back(sizeClasses(snapshot, keys));

@@ -7,6 +7,7 @@
 
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
 
 #include "formats/pprof/output_file.h"
 #include "profiler/analysis/fleet_tables.h"
@@ -29,13 +30,12 @@ std::string to, folder;
 // Files appear together, when all of them are whole.
 class Export {
  public:
-  absl::Status add(std::vector<model::Table> tables) {
+  bool isKnown(absl::string_view stackId) const { return known_.contains(stackId); }
+
+  absl::Status add(const std::vector<model::Table>& tables) {
     if (files_.empty() && mkdir(folder.c_str(), 0777) != 0 && errno != EEXIST) {
       return absl::InvalidArgumentError(
           absl::StrCat(folder, ": the folder cannot be made; -o takes one in a folder that is there"));
-    }
-    for (model::Table& table : tables) {
-      if (table.id == "stacks" || table.id == "frames") keepNewStacks(&table);
     }
     for (std::size_t i = 0; i < tables.size(); ++i) {
       if (files_.size() == i) {
@@ -46,7 +46,7 @@ class Export {
       const std::string rows = report::sqlRows(tables[i]);
       const wire::Sink sink = files_[i]->sink();
       sink.put(sink.context, rows.data(), rows.size());  // commit() says what went wrong
-      if (tables[i].id == "frames") rememberStacks(tables[i]);
+      if (tables[i].id == "stacks") rememberStacks(tables[i]);
     }
     return absl::OkStatus();
   }
@@ -84,22 +84,6 @@ class Export {
     return schema;
   }
 
-  void keepNewStacks(model::Table* table) const {
-    const std::vector<std::string> ids = table->find("stack_id")->texts;
-    for (model::Column& column : table->columns) {
-      std::size_t kept = 0;
-      for (std::size_t row = 0; row < ids.size(); ++row) {
-        if (known_.contains(ids[row])) continue;
-        if (column.unit == model::Unit::kText) {
-          std::swap(column.texts[kept], column.texts[row]);
-        } else {
-          column.values[kept] = column.values[row];
-        }
-        ++kept;
-      }
-      column.unit == model::Unit::kText ? column.texts.resize(kept) : column.values.resize(kept);
-    }
-  }
   void rememberStacks(const model::Table& table) {
     for (const std::string& id : table.find("stack_id")->texts) known_.insert(id);
   }
@@ -111,16 +95,17 @@ class Export {
 
 absl::Status addAll(const std::vector<DumpFile>& dumps, LeftOut* left, Export* out) {
   Progress progress;
+  const auto isKnown = [out](absl::string_view stackId) { return out->isKnown(stackId); };
   for (std::size_t i = 0; i < dumps.size(); ++i) {
     progress.count("exporting", i, dumps.size());
     const absl::StatusOr<model::Query> query = flags.toQuery(dumps[i].path);
     absl::StatusOr<std::vector<model::Table>> tables =
-        query.ok() ? analysis::fleetTables(*query) : query.status();
+        query.ok() ? analysis::fleetTables(*query, isKnown) : query.status();
     if (!tables.ok()) {
       if (dumps[i].isFound && left->add(tables.status())) continue;
       return tables.status();
     }
-    if (absl::Status status = out->add(*std::move(tables)); !status.ok()) return status;
+    if (absl::Status status = out->add(*tables); !status.ok()) return status;
   }
   return left->count() == dumps.size() ? left->first() : absl::OkStatus();
 }

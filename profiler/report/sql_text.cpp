@@ -1,5 +1,6 @@
 #include "profiler/report/sql_text.h"
 
+#include "absl/algorithm/container.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 
@@ -137,17 +138,33 @@ std::string sqlQueries() {
   return out;
 }
 
+namespace {
+
+// Names are many and nearly all of them plain.
+bool isPlain(absl::string_view text) {
+  return absl::c_all_of(text, [](char c) { return c >= ' ' && c <= '~' && c != '\\'; });
+}
+
+void appendText(const std::string& text, std::string* out) {
+  if (isPlain(text)) {
+    out->append(text);
+  } else {
+    absl::StrAppend(out, absl::StrReplaceAll(madeUtf8(text),
+                                             {{"\\", "\\\\"}, {"\t", "\\t"}, {"\n", "\\n"}, {"\r", "\\r"}}));
+  }
+}
+
+}  // namespace
+
 std::string sqlRows(const model::Table& table) {
   std::string out;
   for (std::size_t row = 0; row < table.rows(); ++row) {
     for (const model::Column& column : table.columns) {
       if (&column != &table.columns.front()) out += '\t';
-      const std::string cell = exactCell(column, row);
-      if (column.unit == Unit::kText) {
-        absl::StrAppend(&out,
-                        absl::StrReplaceAll(madeUtf8(cell),
-                                            {{"\\", "\\\\"}, {"\t", "\\t"}, {"\n", "\\n"}, {"\r", "\\r"}}));
-      } else {
+      if (column.unit == Unit::kText && column.isKnown(row)) {
+        appendText(column.texts[row], &out);
+      } else if (column.unit != Unit::kText) {
+        const std::string cell = exactCell(column, row);
         absl::StrAppend(&out, cell.empty() ? "\\N" : cell);
       }
     }

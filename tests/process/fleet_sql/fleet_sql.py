@@ -29,7 +29,7 @@ USERS = """<yandex><profiles><default><max_threads>2</max_threads></default></pr
 
 
 def run(*command, **more):
-    done = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False, **more)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False, **more)
     assert done.returncode == 0, f"{command}: {done.stderr}{done.stdout[:500]}"
     return done.stdout
 

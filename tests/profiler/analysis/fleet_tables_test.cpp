@@ -50,6 +50,26 @@ TEST(FleetTables, EveryTableHasTheSameColumnsWhateverADumpHoldsAndEveryCellOfThe
   EXPECT_FALSE(column(bare.at("dumps"), "kernel_rss_bytes").isKnown(0)) << "what is not held is not 0";
 }
 
+TEST(FleetTables, AKnownStackIsNotNamedAgainAndStillHolds) {
+  test::LaidHeap heap;
+  heap.slabs.assign(20, {{"kept", "other", "held"}});
+  model::Query query;
+  query.snapshot = heap.dump(1, 1).make();
+  const auto all = tablesOf(query.snapshot);
+  const std::vector<std::string> ids = column(all.at("stacks"), "stack_id").texts;
+  ASSERT_GE(ids.size(), 2u);
+  const auto some = fleetTables(query, [&ids](absl::string_view id) { return id == ids[0]; });
+  ASSERT_TRUE(some.ok());
+  for (const model::Table& table : *some) {
+    const bool names = table.id == "stacks" || table.id == "frames";
+    EXPECT_EQ(table.rows() < all.at(table.id).rows(), names) << table.id;
+    if (!names) continue;
+    const std::vector<std::string>& named = column(table, "stack_id").texts;
+    EXPECT_EQ(std::set<std::string>(named.begin(), named.end()),
+              std::set<std::string>(ids.begin() + 1, ids.end()));
+  }
+}
+
 TEST(FleetTables, SamplesSumUpToWhatTopSaysAndPinsToWhatFragSays) {
   for (const std::uint64_t seed : {1, 5, 9}) {
     const model::SnapshotPtr snapshot = test::wildSnapshot(seed, {.negative = false, .variances = true});
