@@ -15,12 +15,26 @@ bool readPid(const std::string& text, pid_t* out) {
   return absl::SimpleAtoi(text, out) && *out > 0;
 }
 
+// Where the name in the runtime's JSON is no title for a person.
+constexpr struct {
+  const char* id;
+  const char* title;
+} kTitles[] = {
+    {"pid", "PID"},
+    {"monotonic_nanos", "Machine up for"},  // CLOCK_MONOTONIC: rates of two answers are taken over it
+    {"rss_bytes", "RSS"},
+    {"refaulted_10s_bytes", "Refaulted in 10 s"},
+};
+
 // "purged_bytes" as a person reads it: "Purged".
 std::string titleOf(const std::string& id) {
+  for (const auto& row : kTitles) {
+    if (id == row.id) return row.title;
+  }
   std::string title = absl::StrReplaceAll(id, {{"_bytes", ""}, {"_nanos", ""}, {"_", " "}});
   if (!title.empty() && title[0] >= 'a' && title[0] <= 'z')
     title[0] = static_cast<char>(title[0] - 'a' + 'A');
-  return title == "Rss" ? "RSS" : title;
+  return title;
 }
 
 }  // namespace

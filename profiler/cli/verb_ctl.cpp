@@ -7,6 +7,8 @@
 #include "profiler/cli/process_flags.h"
 #include "profiler/cli/verbs.h"
 #include "profiler/model/units.h"
+#include "profiler/report/cells.h"
+#include "profiler/report/text.h"
 
 namespace heapprof::cli {
 namespace {
@@ -54,6 +56,16 @@ std::string complaintAboutArgument() {
   return argument.find('\n') == std::string::npos ? "" : "an argument is one line";
 }
 
+// A process number is a name, and no count with its thousands set apart.
+std::string statsText(const std::vector<report::Fact>& facts) {
+  std::vector<std::vector<std::string>> rows;
+  for (const report::Fact& fact : facts) {
+    const bool isPid = fact.id == "pid" && fact.value;
+    rows.push_back({fact.title, isPid ? report::exactNumber(*fact.value) : report::factText(fact)});
+  }
+  return report::aligned(rows, {report::Align::kLeft, report::Align::kLeft});
+}
+
 report::Document documentOf(const Request& row, std::vector<report::Fact> facts, const std::string& answer) {
   report::Document document;
   document.verb = "ctl";
@@ -63,6 +75,7 @@ report::Document documentOf(const Request& row, std::vector<report::Fact> facts,
   const std::string bytes = model::bytesText(number);
   switch (row.answer) {
     case Answer::kStats:
+      document.text = [listed = document.facts] { return statsText(listed); };
       break;
     case Answer::kNothing:
       document.text = [&row] { return absl::StrCat(row.said, "\n"); };

@@ -134,7 +134,7 @@ case_namespaces() {
   inner_of
   "$HEAPPROF_CLI" dump "$pid" -o inside.pb.gz >said || fail "dump of $pid (1 inside): $(cat err.target)"
   is_dump inside.pb.gz
-  "$HEAPPROF_CLI" ctl "$pid" stats | grep -qE "^Pid +1$" || fail "it calls itself: $("$HEAPPROF_CLI" ctl "$pid" stats)"
+  "$HEAPPROF_CLI" ctl "$pid" stats | grep -qE "^PID +1$" || fail "it calls itself: $("$HEAPPROF_CLI" ctl "$pid" stats)"
   ls /tmp/heapprof.*."$pid".sock 2>/dev/null && fail "its socket lies in our /tmp"
   # And from within, at the number that it has there.
   nsenter -t "$pid" --mount --pid env TMPDIR=/tmp "$HEAPPROF_CLI" ctl 1 stop | grep -q stopped || fail "from within"
