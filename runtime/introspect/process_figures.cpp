@@ -14,7 +14,7 @@ namespace {
 // smaps_rollup walks every page table under mmap's lock, and whoever maps, unmaps or protects waits so
 // long: 1.6 ms at 290 MiB, most of it in huge pages. Up to this it takes well under a millisecond; above it
 // status counts as well.
-constexpr std::uint64_t kRollupLimitBytes = std::uint64_t{16} << 20;
+constexpr std::uint64_t kRollupLimitBytes = std::uint64_t{64} << 20;
 constexpr std::size_t kPathBytes = 1024;
 
 struct Key {
