@@ -50,9 +50,9 @@ bool HeapRows::add(const std::vector<std::uint64_t>& stack, const Share& share) 
   if (!charge(kSampleBytes + stack.size() * sizeof(Row))) return false;
   SampleColumns& samples = out_.samples;
   for (const std::uint64_t address : stack) {
-    samples.locations.push_back(locationOf(address == 0 ? 0 : address - 1));
+    samples.stacks.locations.push_back(locationOf(address == 0 ? 0 : address - 1));
   }
-  samples.locationBegin.push_back(samples.locations.size());
+  samples.takeStack();
   const double exact[kTypes] = {share.alloc.objects, share.alloc.bytes, share.live.objects, share.live.bytes};
   for (std::size_t i = 0; i < kTypes; ++i) samples.values.push_back(rounding_[i].next(exact[i]));
   hasAlloc_ = hasAlloc_ || share.alloc.objects != 0 || share.alloc.bytes != 0;
@@ -102,19 +102,19 @@ void HeapRows::dropAllocatorFrames() {
     ofAllocator.push_back(absl::StartsWith(file, "libjemalloc.") || absl::StartsWith(file, "libtcmalloc"));
   }
   const std::vector<Row>& mappingOf = out_.locations.mapping;
-  SampleColumns& samples = out_.samples;
+  StackColumns& stacks = out_.samples.stacks;
   std::uint64_t kept = 0, begin = 0;
-  for (std::size_t row = 0; row < samples.size(); ++row) {
-    const std::uint64_t end = samples.locationBegin[row + 1];
+  for (std::size_t row = 0; row < stacks.size(); ++row) {
+    const std::uint64_t end = stacks.locationBegin[row + 1];
     while (begin + 1 < end) {
-      const Row mapping = mappingOf[samples.locations[begin]];
+      const Row mapping = mappingOf[stacks.locations[begin]];
       if (mapping == kNoRow || !ofAllocator[mapping]) break;
       ++begin;
     }
-    for (; begin < end; ++begin) samples.locations[kept++] = samples.locations[begin];
-    samples.locationBegin[row + 1] = kept;
+    for (; begin < end; ++begin) stacks.locations[kept++] = stacks.locations[begin];
+    stacks.locationBegin[row + 1] = kept;
   }
-  samples.locations.resize(kept);
+  stacks.locations.resize(kept);
 }
 
 void HeapRows::finish(double meanBytes, absl::string_view allocatorFrames) {

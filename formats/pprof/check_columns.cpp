@@ -81,7 +81,8 @@ class Checker {
   MaybeFault samples() const {
     const SampleColumns& samples = profile_.samples;
     const LabelColumns& labels = samples.labels;
-    if (samples.locationBegin.empty()) {
+    const StackColumns& stacks = samples.stacks;
+    if (stacks.locationBegin.empty()) {
       return Fault{Place::kProfile, 0, "the sample columns have no first row boundary"};
     }
     const std::size_t rows = samples.size();
@@ -93,16 +94,23 @@ class Checker {
                    absl::StrCat("there are ", samples.values.size(), " values for ", rows, " samples of ",
                                 profile_.sampleTypes.size(), " sample types")};
     }
-    if (!cuts(samples.locationBegin, rows, samples.locations.size()) ||
+    if (!cuts(stacks.locationBegin, stacks.size(), stacks.locations.size()) ||
         !cuts(samples.labelBegin, rows, labels.key.size()) || labels.str.size() != labels.key.size() ||
         labels.num.size() != labels.key.size() || labels.unit.size() != labels.key.size()) {
       return Fault{Place::kProfile, 0, "the sample columns do not fit together"};
     }
+    for (std::size_t row = 0; row < stacks.size(); ++row) {
+      const absl::Span<const Row> stack = stacks[static_cast<Row>(row)];
+      if (std::any_of(stack.begin(), stack.end(),
+                      [&](Row location) { return location >= profile_.locations.size(); })) {
+        const auto first = std::find(samples.stack.begin(), samples.stack.end(), row);
+        return Fault{Place::kSample, static_cast<std::size_t>(first - samples.stack.begin()),
+                     "a location that is not there"};
+      }
+    }
     for (std::size_t row = 0; row < rows; ++row) {
-      for (std::uint64_t i = samples.locationBegin[row]; i < samples.locationBegin[row + 1]; ++i) {
-        if (samples.locations[i] >= profile_.locations.size()) {
-          return Fault{Place::kSample, row, "a location that is not there"};
-        }
+      if (samples.stack[row] >= stacks.size()) {
+        return Fault{Place::kSample, row, "a stack that is not there"};
       }
       for (std::uint64_t i = samples.labelBegin[row]; i < samples.labelBegin[row + 1]; ++i) {
         if (MaybeFault fault = strings(Place::kSample, row, {labels.key[i], labels.str[i], labels.unit[i]})) {

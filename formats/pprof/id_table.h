@@ -37,6 +37,14 @@ class IdTable {
     return found == sparse_.end() ? kNoRow : found->second;
   }
 
+  Row rowOfId(std::uint64_t id) const {
+    if (id < kFirstLarge) {
+      return rowOf(static_cast<Token>(id));
+    }
+    const auto large = largeTokens_.find(id);
+    return large == largeTokens_.end() ? kNoRow : rowOf(large->second);
+  }
+
  private:
   static constexpr std::uint32_t kFirstLarge = 1u << 31;
   Token largeToken(std::uint64_t id);

@@ -17,7 +17,7 @@ std::size_t sizeOf(const ProfileColumns& profile) {
   for (const std::string& text : profile.strings) bytes += sizeof text + text.size();
   return bytes + profile.samples.size() * 2 * sizeof(std::uint64_t) +
          profile.samples.values.size() * sizeof(std::int64_t) +
-         profile.samples.locations.size() * sizeof(Row) + profile.samples.labels.key.size() * 24 +
+         profile.samples.stacks.locations.size() * sizeof(Row) + profile.samples.labels.key.size() * 24 +
          profile.locations.size() * 32 + profile.functions.size() * 32 +
          profile.locations.lineFunction.size() * 20 +
          static_cast<std::size_t>(profile.heapSnapshot.stacks().id_size()) * 300;

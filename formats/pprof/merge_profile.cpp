@@ -73,7 +73,7 @@ class Merger {
   // What the current input's rows have become; kNoRow: not met yet. Only what a sample uses is taken over.
   struct Translation {
     std::vector<StringIndex> strings;
-    std::vector<Row> mappings, functions, locations;
+    std::vector<Row> mappings, functions, locations, stacks;
     std::vector<std::size_t> valueOf;  // of each common sample type, its number in this input
   };
 
@@ -190,6 +190,7 @@ class Merger {
     to_.mappings.assign(from_->mappings.size(), kNoRow);
     to_.functions.assign(from_->functions.size(), kNoRow);
     to_.locations.assign(from_->locations.size(), kNoRow);
+    to_.stacks.assign(from_->samples.stacks.size(), kNoRow);
     to_.valueOf.clear();
     for (std::size_t i = 0; i < out_.sampleTypes.size(); ++i) {
       to_.valueOf.push_back(namesake(*from_, out_, i));
@@ -347,14 +348,27 @@ class Merger {
     return labelRows_;
   }
 
+  Row stackOf(Row from) {
+    Row& known = to_.stacks[from];
+    if (known == kNoRow) {
+      StackColumns& stacks = out_.samples.stacks;
+      known = static_cast<Row>(stacks.size());
+      for (const Row location : from_->samples.stacks[from]) {
+        stacks.locations.push_back(locationOf(location));
+      }
+      stacks.locationBegin.push_back(stacks.locations.size());
+    }
+    return known;
+  }
+
   Row addSample(std::size_t i) {
     const SampleColumns& samples = from_->samples;
     const LabelColumns& labels = samples.labels;
-    const std::uint64_t begin = samples.locationBegin[i], end = samples.locationBegin[i + 1];
+    const absl::Span<const Row> stack = samples.locationsOf(i);
     sampleKey_.clear();
-    sampleKey_.varint(end - begin);
-    for (std::uint64_t k = begin; k < end; ++k) {
-      sampleKey_.varint(locationOf(samples.locations[k]));
+    sampleKey_.varint(stack.size());
+    for (const Row location : stack) {
+      sampleKey_.varint(locationOf(location));
     }
     for (const std::uint64_t k : labelRows(i)) {
       sampleKey_.varint(text(labels.key[k]));
@@ -365,10 +379,7 @@ class Merger {
     const auto [row, isNew] = sampleIndex_.find(sampleKey_.bytes());
     if (isNew) {
       SampleColumns& into = out_.samples;
-      for (std::uint64_t k = begin; k < end; ++k) {
-        into.locations.push_back(locationOf(samples.locations[k]));
-      }
-      into.locationBegin.push_back(into.locations.size());
+      into.stack.push_back(stackOf(samples.stack[i]));
       into.values.resize(into.values.size() + out_.sampleTypes.size(), 0);
       for (const std::uint64_t k : labelRows_) {
         into.labels.key.push_back(text(labels.key[k]));

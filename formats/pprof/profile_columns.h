@@ -2,16 +2,18 @@
 //
 // Invariants after readProfile() or validate() returned OK: strings[0] is ""; every string index is below
 // strings.size(); every *_begin column has rows+1 entries, starts at 0, never falls, and ends at the size of
-// the column it points into; every sample's locations are rows (not ids) of `locations`; a location's mapping
-// is a row or kNoRow; values.size() == samples x sampleTypes. Ids of the file are gone: rows are used
-// throughout. Owner: whoever holds it; immutable once it is inside a Snapshot. Memory: about 1.5x the file
-// before gzip.
+// the column it points into; every sample has one of the stacks, whose locations are rows (not ids) of
+// `locations`; a location's mapping is a row or kNoRow; values.size() == samples x sampleTypes. Ids of the
+// file are gone: rows are used throughout. Owner: whoever holds it; immutable once it is inside a Snapshot.
+// Memory: about 1.5x the file before gzip.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
+
+#include "absl/types/span.h"
 
 #include "formats/proto/heap_snapshot.pb.h"
 
@@ -34,13 +36,31 @@ struct LabelColumns {
   std::vector<StringIndex> unit;
 };
 
-struct SampleColumns {
+// Samples share them: a profile has about ten samples a stack (of each size, thread, age). The reader gives
+// equal stacks one row; profiles made by other means may repeat some.
+struct StackColumns {
   std::vector<std::uint64_t> locationBegin{0};
-  std::vector<Row> locations;        // rows of LocationColumns, leaf first
+  std::vector<Row> locations;  // rows of LocationColumns, leaf first
+  std::size_t size() const { return locationBegin.size() - 1; }
+  absl::Span<const Row> operator[](Row stack) const {
+    const std::uint64_t begin = locationBegin[stack];
+    return absl::MakeConstSpan(locations.data() + begin, locationBegin[stack + std::size_t{1}] - begin);
+  }
+};
+
+struct SampleColumns {
+  std::vector<Row> stack;  // of each sample
+  StackColumns stacks;
   std::vector<std::int64_t> values;  // sample-major: values[i * sampleTypes + t]
   std::vector<std::uint64_t> labelBegin{0};
   LabelColumns labels;
-  std::size_t size() const { return locationBegin.size() - 1; }
+  std::size_t size() const { return stack.size(); }
+  absl::Span<const Row> locationsOf(std::size_t sample) const { return stacks[stack[sample]]; }
+  // The locations at the end of `stacks` that no stack has yet become one, which is the next sample's.
+  void takeStack() {
+    stack.push_back(static_cast<Row>(stacks.size()));
+    stacks.locationBegin.push_back(stacks.locations.size());
+  }
 };
 
 struct LocationColumns {

@@ -246,16 +246,14 @@ absl::Status ProfileScanner::resolveSamples() {
                     absl::StrCat(rows_.valuesPerSample, " values where the profile has ",
                                  out_.sampleTypes.size(), " sample types")});
   }
-  for (std::size_t i = 0; i < samples.locations.size(); ++i) {
-    const IdTable::Token location = samples.locations[i];
-    samples.locations[i] = rows_.locationIds.rowOf(location);
-    if (samples.locations[i] == kNoRow) {
-      const auto after = std::upper_bound(samples.locationBegin.begin(), samples.locationBegin.end(), i);
-      return faultIn({Place::kSample, static_cast<std::size_t>(after - samples.locationBegin.begin()) - 1,
-                      absl::StrCat("location ", rows_.locationIds.idOf(location), " is not in the file")});
-    }
+  std::uint64_t missing = 0;
+  const Row stack = rows_.stacks.resolve(rows_.locationIds, &samples.stacks, &missing);
+  if (stack == kNoRow) {
+    return absl::OkStatus();
   }
-  return absl::OkStatus();
+  const auto first = std::find(samples.stack.begin(), samples.stack.end(), stack);
+  return faultIn({Place::kSample, static_cast<std::size_t>(first - samples.stack.begin()),
+                  absl::StrCat("location ", missing, " is not in the file")});
 }
 
 absl::Status ProfileScanner::resolve() {

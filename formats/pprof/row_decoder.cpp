@@ -78,9 +78,8 @@ bool RowDecoder::label(FieldCursor content) {
 
 void RowDecoder::keepRoom() {
   SampleColumns& samples = out_.samples;
-  growAmply(samples.locations);
+  growAmply(samples.stack);
   growAmply(samples.values);
-  growAmply(samples.locationBegin);
   growAmply(samples.labelBegin);
   growAmply(samples.labels.key);
   growAmply(samples.labels.str);
@@ -88,17 +87,57 @@ void RowDecoder::keepRoom() {
   growAmply(samples.labels.unit);
 }
 
+// The ids of nearly all samples are one packed field, taken as it is. Others are joined into one.
+bool RowDecoder::stackPart(const Field& field) {
+  if (field.type == WireType::kBytes && ids_.data == nullptr && !idsJoined_) {
+    ids_ = field;
+    return true;
+  }
+  const auto join = [this](std::uint64_t id) { joinedIds_.varint(id); };
+  if (!idsJoined_) {
+    idsJoined_ = true;
+    joinedIds_.clear();
+    if (ids_.data != nullptr && !eachNumber(ids_, join)) {
+      return false;
+    }
+  }
+  return eachNumber(field, join);
+}
+
+bool RowDecoder::endStack() {
+  if (idsJoined_) {
+    ids_.type = WireType::kBytes;
+    ids_.data = reinterpret_cast<const std::uint8_t*>(joinedIds_.bytes().data());
+    ids_.end = ids_.data + joinedIds_.bytes().size();
+  }
+  const StackTable::Key key(absl::string_view(reinterpret_cast<const char*>(ids_.data),
+                                              static_cast<std::size_t>(ids_.end - ids_.data)));
+  Row row = stacks.find(key);
+  if (row == kNoRow) {
+    std::size_t locations = 0;
+    if (ids_.data != nullptr && !eachNumber(ids_, [&locations](std::uint64_t) { ++locations; })) {
+      return false;
+    }
+    if (!charge(StackTable::kStackBytes + key.ids.size() + sizeof(Row) * locations)) {
+      return false;
+    }
+    row = stacks.add(key, locations);
+  }
+  out_.samples.stack.push_back(row);
+  return true;
+}
+
 bool RowDecoder::sample(FieldCursor content) {
   keepRoom();
   SampleColumns& samples = out_.samples;
-  const std::size_t locationsBefore = samples.locations.size();
+  ids_ = Field();
+  idsJoined_ = false;
   const std::size_t valuesBefore = samples.values.size();
   const std::uint8_t* start = content.at();
   const bool fits = eachField("sample", content, [&](const Field& field) {
     switch (field.number) {
       case 1:
-        return eachNumber(field,
-                          [&](std::uint64_t id) { samples.locations.push_back(locationIds.token(id)); });
+        return stackPart(field);
       case 2:
         return eachNumber(
             field, [&](std::uint64_t value) { samples.values.push_back(static_cast<std::int64_t>(value)); });
@@ -109,20 +148,19 @@ bool RowDecoder::sample(FieldCursor content) {
         return true;
     }
   });
-  if (!fits) {
+  if (!fits || !endStack()) {
     return false;
   }
   const std::size_t values = samples.values.size() - valuesBefore;
-  if (samples.size() == 0) {
+  if (samples.size() == 1) {
     valuesPerSample = values;
   }
   if (values != valuesPerSample) {
     return fail(start,
                 absl::StrCat("a sample with ", values, " values where the others have ", valuesPerSample));
   }
-  samples.locationBegin.push_back(samples.locations.size());
   samples.labelBegin.push_back(samples.labels.key.size());
-  return charge(20 + 4 * (samples.locations.size() - locationsBefore) + 8 * values);
+  return charge(20 + 8 * values);
 }
 
 bool RowDecoder::valueType(FieldCursor content, ValueType* type) {

@@ -1,8 +1,9 @@
 // One top-level field of a Profile at a time, from contiguous bytes straight into columns.
 //
 // Invariant: after a call gave true the columns hold whole rows; after false, faultAt() and fault() say where
-// and why and the columns are worthless. References are tokens (id_table.h) until resolveIds(). Memory is
-// charged row by row against a budget, so a small file cannot ask for much. One read; one thread.
+// and why and the columns are worthless. References are tokens (id_table.h), stacks are ids (stack_table.h),
+// until the scanner resolves them. Memory is charged row by row against a budget, so a small file cannot ask
+// for much. One read; one thread.
 #pragma once
 
 #include <cstdint>
@@ -15,6 +16,8 @@
 #include "formats/pprof/field_cursor.h"
 #include "formats/pprof/id_table.h"
 #include "formats/pprof/profile_columns.h"
+#include "formats/pprof/row_bytes.h"
+#include "formats/pprof/stack_table.h"
 
 namespace heapprof::formats {
 
@@ -53,6 +56,7 @@ class RowDecoder {
 
   // What resolving needs after the scan.
   IdTable locationIds, functionIds, mappingIds;
+  StackTable stacks;
   RowPlaces places;
   std::size_t valuesPerSample = 0;
   bool sawString = false;
@@ -60,6 +64,8 @@ class RowDecoder {
  private:
   void keepRoom();
   bool sample(FieldCursor cursor);
+  bool stackPart(const Field& field);
+  bool endStack();
   bool label(FieldCursor cursor);
   bool mapping(FieldCursor cursor);
   bool location(FieldCursor cursor);
@@ -148,6 +154,9 @@ class RowDecoder {
   std::uint64_t budget_;
   std::uint64_t charged_ = 0;
   std::uint64_t chargedForIds_ = 0;
+  Field ids_;           // location ids of the sample at hand
+  RowBytes joinedIds_;  // where they do not come as one packed field
+  bool idsJoined_ = false;
   const char* reason_ = "";  // why the field at hand is wrong, until its place is known
   std::string fault_;
   const std::uint8_t* faultAt_ = nullptr;

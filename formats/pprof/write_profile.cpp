@@ -50,9 +50,8 @@ class ProfileWriter {
     const std::size_t types = profile_.sampleTypes.size();
     for (std::size_t i = 0; i < samples.size(); ++i) {
       row_.clear();
-      const std::uint64_t first = samples.locationBegin[i];
-      row_.packed(1, samples.locationBegin[i + 1] - first,
-                  [&](std::size_t k) { return profile_.locations.id[samples.locations[first + k]]; });
+      const absl::Span<const Row> stack = samples.locationsOf(i);
+      row_.packed(1, stack.size(), [&](std::size_t k) { return profile_.locations.id[stack[k]]; });
       row_.packed(2, types,
                   [&](std::size_t k) { return static_cast<std::uint64_t>(samples.values[i * types + k]); });
       for (std::uint64_t k = samples.labelBegin[i]; k < samples.labelBegin[i + 1]; ++k) {

@@ -126,15 +126,15 @@ absl::StatusOr<model::Table> collapsedStacks(const model::Query& query, const Ca
   }
   std::map<std::string, std::int64_t> sums;
   std::string line;
-  absl::Status walked = (*view)->forEach([&](const StackSample& sample) {
+  absl::Status walked = (*view)->forEachStack([&](std::int64_t value, absl::Span<const std::uint32_t> stack) {
     line.clear();
-    for (std::size_t i = sample.stack.size(); i-- > 0;) {
-      const absl::Span<const std::uint32_t> frames = nodes.nodesOf(sample.stack[i]);
+    for (std::size_t i = stack.size(); i-- > 0;) {
+      const absl::Span<const std::uint32_t> frames = nodes.nodesOf(stack[i]);
       for (std::size_t frame = frames.size(); frame-- > 0;) {
         absl::StrAppend(&line, line.empty() ? "" : ";", frameText[frames[frame]]);
       }
     }
-    sums[line] += sample.value;
+    sums[line] += value;
   });
   if (!walked.ok()) return walked;
   model::Table table;

@@ -33,12 +33,14 @@ void LocationUnion::add(const model::Snapshot& snapshot, std::size_t side) {
   if (mappings_.empty() && !columns.mappings.empty()) addMapping(snapshot, side, 0);
 
   const std::size_t types = columns.sampleTypes.size();
+  std::vector<std::uint8_t> seen(columns.samples.stacks.size(), 0);
   for (std::size_t i = 0; i < columns.samples.size(); ++i) {
+    const formats::Row stack = columns.samples.stack[i];
+    if (seen[stack]) continue;
     const std::int64_t* values = columns.samples.values.data() + i * types;
     if (std::all_of(values, values + types, [](std::int64_t value) { return value == 0; })) continue;
-    for (std::uint64_t at = columns.samples.locationBegin[i]; at < columns.samples.locationBegin[i + 1];
-         ++at) {
-      formats::Row row = columns.samples.locations[at];
+    seen[stack] = 1;
+    for (const formats::Row row : columns.samples.stacks[stack]) {
       if (unionRow_[side][row] == kNone) unionRow_[side][row] = addLocation(snapshot, side, row);
     }
   }

@@ -1,6 +1,7 @@
 #include "profiler/analysis/node_sums.h"
 
 #include <cstdlib>
+#include <limits>
 
 #include "absl/container/flat_hash_map.h"
 
@@ -27,20 +28,27 @@ absl::StatusOr<NodeSums> sumNodes(const StackView& view, const NodeTable& nodes)
   sums.cumVariance.assign(nodes.size(), 0);
   std::vector<std::uint64_t> lastSample(nodes.size(), 0);
   std::uint64_t serial = 0;
-  absl::Status walked = view.forEach([&](const StackSample& sample) {
+  auto add = [&](std::int64_t value, double variance, absl::Span<const std::uint32_t> stack) {
     ++serial;
-    for (std::uint32_t location : sample.stack) {
+    for (std::uint32_t location : stack) {
       for (std::uint32_t node : nodes.nodesOf(location)) {
         if (lastSample[node] == serial) continue;
         lastSample[node] = serial;
-        addTo(sums.cum[node], sample.value);
-        sums.cumVariance[node] += sample.variance;
+        addTo(sums.cum[node], value);
+        sums.cumVariance[node] += variance;
       }
     }
-    std::uint32_t leaf = nodes.nodesOf(sample.stack.front()).front();
-    addTo(sums.flat[leaf], sample.value);
-    sums.flatVariance[leaf] += sample.variance;
-  });
+    std::uint32_t leaf = nodes.nodesOf(stack.front()).front();
+    addTo(sums.flat[leaf], value);
+    sums.flatVariance[leaf] += variance;
+  };
+  // Variances are added sample by sample: as floating-point numbers their sum depends on the order.
+  absl::Status walked =
+      view.hasVariances()
+          ? view.forEach([&](const StackSample& sample) { add(sample.value, sample.variance, sample.stack); })
+          : view.forEachStack([&](std::int64_t value, absl::Span<const std::uint32_t> stack) {
+              add(value, std::numeric_limits<double>::quiet_NaN(), stack);
+            });
   if (!walked.ok()) return walked;
   return sums;
 }
@@ -49,11 +57,11 @@ absl::StatusOr<std::vector<Call>> sumCalls(const StackView& view, const NodeTabl
                                            const std::vector<std::uint8_t>& kept, std::int64_t edgeCutoff) {
   absl::flat_hash_map<std::uint64_t, Weighed> weighed;
   std::uint64_t serial = 0;
-  absl::Status walked = view.forEach([&](const StackSample& sample) {
+  absl::Status walked = view.forEachStack([&](std::int64_t value, absl::Span<const std::uint32_t> stack) {
     ++serial;
     std::uint32_t parent = kNone;
-    for (std::size_t i = sample.stack.size(); i-- > 0;) {
-      absl::Span<const std::uint32_t> frames = nodes.nodesOf(sample.stack[i]);
+    for (std::size_t i = stack.size(); i-- > 0;) {
+      absl::Span<const std::uint32_t> frames = nodes.nodesOf(stack[i]);
       for (std::size_t frame = frames.size(); frame-- > 0;) {
         const std::uint32_t node = frames[frame];
         if (!kept[node]) continue;
@@ -61,7 +69,7 @@ absl::StatusOr<std::vector<Call>> sumCalls(const StackView& view, const NodeTabl
           Weighed& call = weighed[(std::uint64_t{parent} << 32) | node];
           if (call.lastSample != serial) {
             call.lastSample = serial;
-            addTo(call.weight, sample.value);
+            addTo(call.weight, value);
             call.inlined = call.inlined && frame + 1 != frames.size();
           }
         }

@@ -65,18 +65,18 @@ class PlaceSums {
   absl::Status sum() {
     sums_.assign(known_.size(), {});
     std::uint64_t serial = 0;
-    return view_.forEach([&](const StackSample& sample) {
+    return view_.forEachStack([&](std::int64_t value, absl::Span<const std::uint32_t> stack) {
       ++serial;
-      for (const std::uint32_t location : sample.stack) {
+      for (const std::uint32_t location : stack) {
         for (std::size_t i = begin_[location]; i < begin_[location + 1]; ++i) {
           Sums& sums = sums_[places_[i]];
           if (sums.lastSample == serial) continue;
           sums.lastSample = serial;
-          sums.cum = wrapSum(sums.cum, sample.value);
+          sums.cum = wrapSum(sums.cum, value);
         }
       }
-      Sums& leaf = sums_[places_[begin_[sample.stack.front()]]];
-      leaf.flat = wrapSum(leaf.flat, sample.value);
+      Sums& leaf = sums_[places_[begin_[stack.front()]]];
+      leaf.flat = wrapSum(leaf.flat, value);
     });
   }
 

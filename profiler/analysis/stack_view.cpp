@@ -31,13 +31,13 @@ struct StackView::EntryJoiner {
   std::vector<std::uint32_t> left{}, right{};
 
   void add(std::size_t side, std::size_t row, std::int64_t value, double variance) {
-    view.unionStack(side, row, &left);
+    view.unionStack(side, view.locationsOf(side, row), &left);
     std::string labels = view.labels_->identity(side, row);
     std::vector<std::size_t>& bucket = byHash[absl::HashOf(left, labels, sidesApart ? side : 0)];
     for (std::size_t candidate : bucket) {
       Entry& entry = entries[candidate];
       if (sidesApart && entry.side != side) continue;
-      view.unionStack(entry.side, entry.row, &right);
+      view.unionStack(entry.side, view.locationsOf(entry.side, entry.row), &right);
       if (left != right || view.labels_->identity(entry.side, entry.row) != labels) continue;
       entry.value = wrapAdd(entry.value, value);
       entry.variance += variance;
@@ -104,7 +104,10 @@ absl::Status StackView::build() {
                                       snapshot(0).text(columns.keepFrames), filters_);
   labels_ = std::make_unique<LabelReader>(snapshot(0), query_.baseline.get(), filters_);
   if (query_.normalize && hasBaseline()) scale_ = normalizeRatio();
-  if (mode_ == Mode::kSubtract) joinEntries();
+  if (mode_ == Mode::kSubtract) {
+    joinEntries();
+    if (!joined_) sumStacks();
+  }
   if (cancelled()) return absl::CancelledError("cancelled");
   computeTotal();
   return absl::OkStatus();
@@ -139,6 +142,19 @@ void StackView::joinEntries() {
   if (!hasBaseline()) return;
   for (std::size_t row = 0; row < snapshot(1).columns().samples.size(); ++row) {
     if (rawValue(1, row) != 0) joiner.add(1, row, wrapNegate(rawValue(1, row)), rawVariance(1, row));
+  }
+}
+
+void StackView::sumStacks() {
+  const formats::SampleColumns& samples = snapshot(0).columns().samples;
+  summed_ = true;
+  stackSums_.resize(samples.stacks.size());
+  for (std::size_t row = 0; row < samples.size(); ++row) {
+    const std::int64_t value = rawValue(0, row);
+    if (value == 0 || (filters_.hasTags() && !labels_->passes(0, row))) continue;
+    StackSum& sum = stackSums_[samples.stack[row]];
+    sum.value = wrapAdd(sum.value, value);
+    sum.met = true;
   }
 }
 
@@ -181,7 +197,7 @@ bool StackView::load(std::size_t index, StackSample* sample, std::vector<std::ui
     }
   }
   if (sample->value == 0 && mode_ != Mode::kEverySample) return false;
-  unionStack(sample->side, sample->row, stack);
+  unionStack(sample->side, locationsOf(sample->side, sample->row), stack);
   return plan_->apply(stack) && (!filters_.hasTags() || labels_->passes(sample->side, sample->row));
 }
 
@@ -194,12 +210,24 @@ double StackView::rawVariance(std::size_t side, std::size_t row) const {
   return snapshot(side).variance(row, type_[side]).value_or(std::numeric_limits<double>::quiet_NaN());
 }
 
-void StackView::unionStack(std::size_t side, std::size_t row, std::vector<std::uint32_t>* stack) const {
-  const formats::SampleColumns& samples = snapshot(side).columns().samples;
-  stack->clear();
-  for (std::uint64_t at = samples.locationBegin[row]; at < samples.locationBegin[row + 1]; ++at) {
-    stack->push_back(union_.locationOf(side, samples.locations[at]));
+void StackView::unionStack(std::size_t side, absl::Span<const formats::Row> locations,
+                           std::vector<std::uint32_t>* stack) const {
+  stack->resize(locations.size());
+  for (std::size_t i = 0; i < locations.size(); ++i) {
+    (*stack)[i] = union_.locationOf(side, locations[i]);
   }
+}
+
+bool StackView::loadStack(formats::Row row, std::vector<std::uint32_t>* stack) const {
+  unionStack(0, snapshot(0).columns().samples.stacks[row], stack);
+  return plan_->apply(stack);
+}
+
+bool StackView::hasVariances() const {
+  const auto has = [this](std::size_t side) {
+    return snapshot(side).heap().stacks().sample_index_size() != 0;
+  };
+  return has(0) || (hasBaseline() && has(1));
 }
 
 std::vector<std::string> StackView::notes() const {

@@ -57,6 +57,24 @@ class StackView {
     return absl::OkStatus();
   }
 
+  // The same for sums of values alone: visit(value, stack), with the samples of a row of stacks added up.
+  // Where nothing can cancel (kSubtract without a baseline and without negative values) a tenth of
+  // forEach()'s time.
+  template <typename Visit>
+  absl::Status forEachStack(Visit&& visit) const {
+    if (!summed_) return forEach([&visit](const StackSample& sample) { visit(sample.value, sample.stack); });
+    std::vector<std::uint32_t> stack;
+    for (std::size_t row = 0; row < stackSums_.size(); ++row) {
+      if (row % kCancelStride == 0 && cancelled()) return absl::CancelledError("cancelled");
+      if (!stackSums_[row].met || !loadStack(static_cast<formats::Row>(row), &stack)) continue;
+      visit(stackSums_[row].value, absl::MakeConstSpan(stack));
+    }
+    return absl::OkStatus();
+  }
+
+  // False: no sample's variance is known.
+  bool hasVariances() const;
+
   // pprof's total: of absolute values before filters; of the base alone with -diff_base.
   std::int64_t total() const { return total_; }
   std::string unit() const { return unit_; }
@@ -85,19 +103,30 @@ class StackView {
     double variance;
   };
   struct EntryJoiner;
+  // Of the samples of a row of stacks that pass the tag filters.
+  struct StackSum {
+    std::int64_t value = 0;
+    bool met = false;  // by one of them; a sum may be 0, modulo 2^64
+  };
 
   StackView(const model::Query& query, Mode mode, const Cancel& cancel);
   absl::Status choosePerSide();
   absl::Status build();
   void joinEntries();
+  void sumStacks();
   void computeTotal();
   double normalizeRatio() const;
   bool cancelled() const { return cancel_ && cancel_(); }
   std::size_t size() const;
   bool load(std::size_t index, StackSample* sample, std::vector<std::uint32_t>* stack) const;
+  bool loadStack(formats::Row row, std::vector<std::uint32_t>* stack) const;
+  absl::Span<const formats::Row> locationsOf(std::size_t side, std::size_t row) const {
+    return snapshot(side).columns().samples.locationsOf(row);
+  }
   std::int64_t rawValue(std::size_t side, std::size_t row) const;
   double rawVariance(std::size_t side, std::size_t row) const;
-  void unionStack(std::size_t side, std::size_t row, std::vector<std::uint32_t>* stack) const;
+  void unionStack(std::size_t side, absl::Span<const formats::Row> locations,
+                  std::vector<std::uint32_t>* stack) const;
 
   model::Query query_;
   Mode mode_;
@@ -110,6 +139,8 @@ class StackView {
   std::unique_ptr<LabelReader> labels_;
   bool joined_ = false;
   std::vector<Entry> entries_;
+  bool summed_ = false;
+  std::vector<StackSum> stackSums_;
   double scale_ = 1;
   std::int64_t total_ = 0;
 };

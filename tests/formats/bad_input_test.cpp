@@ -129,6 +129,9 @@ TEST(BadInput, WireFaultsAreFoundAtTheirOffset) {
              "a length that goes beyond its message in a sample");
   expectSays(messageOf(kGood + std::string("\x12\x03\x0a\x01\x80", 5)),
              absl::StrCat("offset ", kGood.size() + 4, ": a number that ends in the middle"));
+  // The first part of a sample's ids ends in the middle; the second would complete it.
+  expectSays(messageOf(kGood + std::string("\x12\x06\x0a\x01\x81\x0a\x01\x01", 8)),
+             absl::StrCat("offset ", kGood.size() + 4, ": a number that ends in the middle"));
   expectSays(messageOf(kGood + std::string("\x22\x02\x0d\x01", 4)),
              "a number that ends in the middle in a location");
   expectSays(messageOf(kGood + std::string("\xc2\x3e\x02\x23\x24", 5)), "a group");

@@ -41,9 +41,9 @@ void addSamples(const heapprof::pprof::Profile& profile, ProfileColumns* columns
   SampleColumns& out = columns->samples;
   for (const auto& sample : profile.sample()) {
     for (const std::uint64_t id : sample.location_id()) {
-      out.locations.push_back(locations.at(id));
+      out.stacks.locations.push_back(locations.at(id));
     }
-    out.locationBegin.push_back(out.locations.size());
+    out.takeStack();
     out.values.insert(out.values.end(), sample.value().begin(), sample.value().end());
     for (const auto& label : sample.label()) {
       out.labels.key.push_back(index(label.key()));
@@ -94,6 +94,15 @@ bool sameRows(const std::vector<T>& a, const std::vector<T>& b) {
                     [](const T& x, const T& y) { return same(x, y); });
 }
 
+// Which rows of stacks the samples share is each maker's own.
+bool sameStacks(const SampleColumns& a, const SampleColumns& b) {
+  bool same = a.size() == b.size();
+  for (std::size_t i = 0; same && i < a.size(); ++i) {
+    same = a.locationsOf(i) == b.locationsOf(i);
+  }
+  return same;
+}
+
 }  // namespace
 
 ProfileColumns columnsByDom(const heapprof::pprof::Profile& profile) {
@@ -134,8 +143,7 @@ std::string difference(const ProfileColumns& a, const ProfileColumns& b) {
   } checks[] = {
       {"strings", a.strings == b.strings},
       {"sampleTypes", sameRows(a.sampleTypes, b.sampleTypes)},
-      {"samples.locationBegin", s.locationBegin == t.locationBegin},
-      {"samples.locations", s.locations == t.locations},
+      {"samples.stack", sameStacks(s, t)},
       {"samples.values", s.values == t.values},
       {"samples.labelBegin", s.labelBegin == t.labelBegin},
       {"labels.key", s.labels.key == t.labels.key},

@@ -36,8 +36,7 @@ std::map<std::string, std::vector<std::int64_t>> valuesByStack(const ProfileColu
   const auto name = [&](StringIndex index) { return absl::StrCat(p.strings[index], "|"); };
   for (std::size_t i = 0; i < p.samples.size(); ++i) {
     std::string key;
-    for (std::uint64_t k = p.samples.locationBegin[i]; k < p.samples.locationBegin[i + 1]; ++k) {
-      const Row location = p.samples.locations[k];
+    for (const Row location : p.samples.locationsOf(i)) {
       const Row mapping = p.locations.mapping[location];
       const std::uint64_t base = mapping == kNoRow ? 0 : p.mappings[mapping].start;
       absl::StrAppend(&key, p.locations.address[location] - base, "+", p.locations.folded[location], "@",
@@ -112,7 +111,8 @@ TEST(MergeProfiles, AProfileLessItselfIsEmptyButForWhatItsSnapshotNames) {
   EXPECT_TRUE(valuesByStack(*nothing).empty());
   EXPECT_EQ(nothing->samples.size(), 1u);  // the one that the snapshot's only stack refers to
   EXPECT_EQ(nothing->heapSnapshot.stacks().sample_index(0), 0u);
-  const std::set<Row> used(nothing->samples.locations.begin(), nothing->samples.locations.end());
+  const std::set<Row> used(nothing->samples.stacks.locations.begin(),
+                           nothing->samples.stacks.locations.end());
   EXPECT_EQ(nothing->locations.size(), used.size()) << "locations that nothing uses";
   EXPECT_TRUE(validate(*nothing, "x").ok());
 }
@@ -258,8 +258,8 @@ TEST(MergeProfiles, TheLastPositiveSnapshotIsKeptAndPointsToItsStacks) {
   EXPECT_EQ(merged->timeNanos, older.time_nanos());
   const std::uint64_t row = merged->heapSnapshot.stacks().sample_index(0);
   ASSERT_LT(row, merged->samples.size());
-  const Row leaf = merged->samples.locations[merged->samples.locationBegin[row]];
-  const Row expected = b.samples.locations[b.samples.locationBegin[0]];
+  const Row leaf = merged->samples.locationsOf(row).front();
+  const Row expected = b.samples.locationsOf(0).front();
   EXPECT_EQ(merged->locations.address[leaf], b.locations.address[expected]);
   const auto both = mergeProfiles({{&a, 1}, {&b, 1}});
   ASSERT_TRUE(both.ok());
@@ -276,8 +276,8 @@ std::map<std::string, double> variancesOf(const ProfileColumns& profile) {
   }
   for (std::size_t i = 0; i < profile.samples.size(); ++i) {
     std::string key;
-    for (auto k = profile.samples.locationBegin[i]; k < profile.samples.locationBegin[i + 1]; ++k) {
-      absl::StrAppend(&key, profile.locations.address[profile.samples.locations[k]], " ");
+    for (const Row location : profile.samples.locationsOf(i)) {
+      absl::StrAppend(&key, profile.locations.address[location], " ");
     }
     byStack[key] += of[i];
   }

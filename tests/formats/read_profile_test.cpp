@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 #include <zstd.h>
 
+#include "formats/pprof/row_bytes.h"
 #include "tests/formats/column_oracle.h"
 #include "tests/formats/made_profiles.h"
 
@@ -42,6 +43,44 @@ TEST(ReadProfile, AgreesWithTheDomOracleOnRandomProfilesInAnyOrder) {
     EXPECT_EQ(difference(*shuffled, expected), "") << seed;
     EXPECT_EQ(shuffled->unknownFields, unknown) << seed;
   }
+}
+
+TEST(ReadProfile, SamplesOfAStackShareItsRowHoweverItsIdsAreWritten) {
+  const auto profile = dumpLikeProfile();
+  auto figures = profile.sample(0);
+  figures.clear_location_id();
+  const auto first = static_cast<char>(profile.location(0).id());
+  const auto second = static_cast<char>(profile.location(1).id());
+  ASSERT_TRUE(first > 0 && second > 0);
+  const std::string spellings[] = {
+      {'\x0a', 2, first, second},                               // packed
+      {'\x0a', 1, first, '\x0a', 1, second},                    // in two parts
+      {'\x08', first, '\x0a', 1, second},                       // one by one, then packed
+      {'\x0a', 1, first, '\x08', second, '\x0a', 0},            // packed, one by one, nothing
+      {'\x0a', 3, static_cast<char>(first | 0x80), 0, second},  // padded: a row of its own may be
+      {'\x0a', 2, second, first},                               // another stack
+      {'\x0a', 1, first},                                       // where the first begins alike
+      {},
+  };
+  std::string bytes = profile.SerializeAsString();
+  for (const std::string& ids : spellings) {
+    RowBytes row;
+    row.beginBytes(2, ids.size() + figures.ByteSizeLong());
+    bytes += row.bytes() + ids + figures.SerializeAsString();
+  }
+  const auto got = readBytes(bytes);
+  ASSERT_TRUE(got.ok()) << got.status().message();
+  const SampleColumns& samples = got->samples;
+  const std::size_t at = static_cast<std::size_t>(profile.sample_size());
+  const std::vector<Row> both{0, 1}, turned{1, 0}, one{0}, none;
+  for (std::size_t i = at; i < at + 4; ++i) {
+    EXPECT_EQ(samples.locationsOf(i), absl::MakeConstSpan(both)) << i - at;
+    EXPECT_EQ(samples.stack[i], samples.stack[at]) << i - at;
+  }
+  EXPECT_EQ(samples.locationsOf(at + 4), absl::MakeConstSpan(both));
+  EXPECT_EQ(samples.locationsOf(at + 5), absl::MakeConstSpan(turned));
+  EXPECT_EQ(samples.locationsOf(at + 6), absl::MakeConstSpan(one));
+  EXPECT_EQ(samples.locationsOf(at + 7), absl::MakeConstSpan(none));
 }
 
 TEST(ReadProfile, PlainGzipZstdAndManyMembersReadAlike) {
@@ -145,9 +184,11 @@ TEST(Validate, FindsEveryBrokenInvariantOfTheColumns) {
       [](ProfileColumns& p) { p.sampleTypes[1].unit = 99; },
       [](ProfileColumns& p) { p.sampleTypes.pop_back(); },
       [](ProfileColumns& p) { p.samples.values.pop_back(); },
-      [](ProfileColumns& p) { p.samples.locationBegin[1] = 99; },
-      [](ProfileColumns& p) { p.samples.locationBegin.clear(); },
-      [](ProfileColumns& p) { p.samples.locations[3] = 4; },
+      [](ProfileColumns& p) { p.samples.stacks.locationBegin[1] = 99; },
+      [](ProfileColumns& p) { p.samples.stacks.locationBegin.clear(); },
+      [](ProfileColumns& p) { p.samples.stacks.locations[3] = 4; },
+      [](ProfileColumns& p) { p.samples.stack[0] = 99; },
+      [](ProfileColumns& p) { p.samples.stack.pop_back(); },
       [](ProfileColumns& p) { p.samples.labels.key[0] = 99; },
       [](ProfileColumns& p) { p.samples.labels.num.pop_back(); },
       [](ProfileColumns& p) { p.samples.labelBegin.back() = 0; },

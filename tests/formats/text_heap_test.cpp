@@ -63,9 +63,9 @@ TEST(TextHeap, JemallocRecordsAreUnbiasedOneByOneAndTheirThreadsShareThem) {
   EXPECT_EQ(profile.sampleTypes.size(), 2u) << "nothing allocated was recorded: absent, not 0";
   EXPECT_EQ(profile.period, 1000);
   // The allocator's own frame is gone; callers are return addresses minus one.
-  EXPECT_EQ(profile.samples.locationBegin[1], 2u);
-  EXPECT_EQ(profile.locations.address[profile.samples.locations[0]], 0x400100u);
-  EXPECT_EQ(profile.locations.address[profile.samples.locations[1]], 0x7f0000200200u);
+  EXPECT_EQ(profile.samples.locationsOf(0).size(), 2u);
+  EXPECT_EQ(profile.locations.address[profile.samples.locationsOf(0)[0]], 0x400100u);
+  EXPECT_EQ(profile.locations.address[profile.samples.locationsOf(0)[1]], 0x7f0000200200u);
   EXPECT_EQ(profile.mappings.size(), 3u) << "those that can be executed";
   EXPECT_EQ(profile.strings[profile.mappings[2].file], "/usr/lib/lib with blank.so");
   const LabelColumns& labels = profile.samples.labels;

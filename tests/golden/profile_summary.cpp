@@ -40,12 +40,14 @@ void addSnapshot(const heapprof::HeapSnapshot& snapshot, std::string* out) {
 }  // namespace
 
 std::string summarise(const formats::ProfileColumns& profile) {
-  std::string out = absl::StrCat(
-      "message bytes ", profile.messageBytes, ", unknown fields ", profile.unknownFields, "\nstrings ",
-      profile.strings.size(), ", mappings ", profile.mappings.size(), ", functions ",
-      profile.functions.size(), ", locations ", profile.locations.size(), ", lines ",
-      profile.locations.lineFunction.size(), "\nsamples ", profile.samples.size(), ", frames ",
-      profile.samples.locations.size(), ", labels ", profile.samples.labels.key.size(), "\n");
+  std::size_t frames = 0;
+  for (std::size_t i = 0; i < profile.samples.size(); ++i) frames += profile.samples.locationsOf(i).size();
+  std::string out =
+      absl::StrCat("message bytes ", profile.messageBytes, ", unknown fields ", profile.unknownFields,
+                   "\nstrings ", profile.strings.size(), ", mappings ", profile.mappings.size(),
+                   ", functions ", profile.functions.size(), ", locations ", profile.locations.size(),
+                   ", lines ", profile.locations.lineFunction.size(), "\nsamples ", profile.samples.size(),
+                   ", frames ", frames, ", labels ", profile.samples.labels.key.size(), "\n");
   const std::size_t types = profile.sampleTypes.size();
   for (std::size_t type = 0; type < types; ++type) {
     std::uint64_t sum = 0;

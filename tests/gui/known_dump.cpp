@@ -55,8 +55,8 @@ void addFunctions(ProfileColumns& columns, bool isWrapped) {
 }
 
 void addSample(ProfileColumns& columns, std::array<formats::Row, 3> stack, double mebibytes) {
-  for (const formats::Row location : stack) columns.samples.locations.push_back(location);
-  columns.samples.locationBegin.push_back(columns.samples.locations.size());
+  for (const formats::Row location : stack) columns.samples.stacks.locations.push_back(location);
+  columns.samples.takeStack();
   columns.samples.values.push_back(static_cast<std::int64_t>(mebibytes * 100));
   columns.samples.values.push_back(static_cast<std::int64_t>(mebibytes * kMiB));
   columns.samples.labelBegin.push_back(0);

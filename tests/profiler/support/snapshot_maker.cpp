@@ -83,8 +83,8 @@ std::vector<Row> SnapshotMaker::stack(const std::vector<std::string>& leafFirst)
 void SnapshotMaker::sample(const std::vector<Row>& leafFirst, const std::vector<std::int64_t>& values,
                            const std::vector<LabelSpec>& labels) {
   formats::SampleColumns& samples = columns.samples;
-  samples.locations.insert(samples.locations.end(), leafFirst.begin(), leafFirst.end());
-  samples.locationBegin.push_back(samples.locations.size());
+  samples.stacks.locations.insert(samples.stacks.locations.end(), leafFirst.begin(), leafFirst.end());
+  samples.takeStack();
   samples.values.insert(samples.values.end(), values.begin(), values.end());
   for (const LabelSpec& label : labels) {
     samples.labels.key.push_back(text(label.key));

@@ -29,9 +29,7 @@ using RawStack = std::vector<RawLocation>;
 
 RawStack rawStack(const ProfileColumns& columns, std::size_t sample) {
   RawStack stack;
-  for (std::uint64_t at = columns.samples.locationBegin[sample];
-       at < columns.samples.locationBegin[sample + 1]; ++at) {
-    const Row row = columns.samples.locations[at];
+  for (const Row row : columns.samples.locationsOf(sample)) {
     RawLocation location;
     location.address = columns.locations.address[row];
     const Row mapping = columns.locations.mapping[row];

@@ -84,7 +84,7 @@ TEST(Dump, TheLeafFrameIsTheCallOfMalloc) {
   const std::size_t types = profile.sampleTypes.size();
   for (std::size_t i = 0; i < profile.samples.size(); ++i) {
     if (profile.samples.values[i * types + 4] != 3 * 7777) continue;
-    const auto leaf = profile.samples.locations[profile.samples.locationBegin[i]];
+    const auto leaf = profile.samples.locationsOf(i).front();
     const std::uint64_t address = profile.locations.address[leaf];
     EXPECT_GT(address, start);
     EXPECT_LT(address, start + kMostCodeOfAdd);
