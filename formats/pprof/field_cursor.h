@@ -6,6 +6,7 @@
 //   message = { tag varint (number << 3 | wire type) , varint | 8 bytes | length varint + bytes | 4 bytes }*
 #pragma once
 
+#include <bit>
 #include <cstdint>
 #include <cstring>
 
@@ -40,6 +41,22 @@ class FieldCursor {
       return true;
     }
     return longVarint(value);
+  }
+
+  // The same for numbers of any size, where a branch on their length would be guessed wrong half the time.
+  bool mixedVarint(std::uint64_t* value) {
+    if (end_ - at_ >= 8) {
+      std::uint64_t word = 0;
+      std::memcpy(&word, at_, sizeof word);
+      const std::uint64_t ends = ~word & 0x8080808080808080u;  // of the bytes that end a number
+      if (ends != 0 && std::endian::native == std::endian::little) {
+        const std::uint64_t first = ends & (0 - ends);
+        *value = groupsOfSeven(word & (first - 1));
+        at_ += (std::countr_zero(first) >> 3) + 1;
+        return true;
+      }
+    }
+    return varint(value);
   }
 
   // The tag alone; what follows it has not been read.
@@ -89,6 +106,13 @@ class FieldCursor {
   }
 
  private:
+  // Eight bytes' lower seven bits, closed up.
+  static std::uint64_t groupsOfSeven(std::uint64_t x) {
+    x = (x & 0x007f007f007f007fu) | (x & 0x7f007f007f007f00u) >> 1;
+    x = (x & 0x00003fff00003fffu) | (x & 0x3fff00003fff0000u) >> 2;
+    return (x & 0x000000000fffffffu) | (x & 0x0fffffff00000000u) >> 4;
+  }
+
   bool cut() {
     ranOut_ = true;
     return fail("a number that ends in the middle");

@@ -125,7 +125,7 @@ class RowDecoder {
     FieldCursor cursor(field);
     while (!cursor.atEnd()) {
       std::uint64_t value = 0;
-      if (!cursor.varint(&value)) {
+      if (!cursor.mixedVarint(&value)) {
         return fail(cursor.at(), cursor.wrong());
       }
       take(value);
