@@ -19,6 +19,11 @@ void growAmply(std::vector<T>& column) {
   }
 }
 
+absl::string_view viewOf(const Field& field) {
+  return absl::string_view(reinterpret_cast<const char*>(field.data),
+                           static_cast<std::size_t>(field.end - field.data));
+}
+
 }  // namespace
 
 void RowOffsets::push(std::uint64_t offset) {
@@ -91,6 +96,8 @@ void RowDecoder::keepRoom() {
 bool RowDecoder::stackPart(const Field& field) {
   if (field.type == WireType::kBytes && ids_.data == nullptr && !idsJoined_) {
     ids_ = field;
+    key_ = StackTable::Key(viewOf(ids_));
+    stacks.prefetchSlot(key_);
     return true;
   }
   const auto join = [this](std::uint64_t id) { joinedIds_.varint(id); };
@@ -110,18 +117,19 @@ bool RowDecoder::endStack() {
     ids_.data = reinterpret_cast<const std::uint8_t*>(joinedIds_.bytes().data());
     ids_.end = ids_.data + joinedIds_.bytes().size();
   }
-  const StackTable::Key key(absl::string_view(reinterpret_cast<const char*>(ids_.data),
-                                              static_cast<std::size_t>(ids_.end - ids_.data)));
-  Row row = stacks.find(key);
+  if (idsJoined_ || ids_.data == nullptr) {
+    key_ = StackTable::Key(viewOf(ids_));
+  }
+  Row row = stacks.find(key_);
   if (row == kNoRow) {
     std::size_t locations = 0;
     if (ids_.data != nullptr && !eachNumber(ids_, [&locations](std::uint64_t) { ++locations; })) {
       return false;
     }
-    if (!charge(StackTable::kStackBytes + key.ids.size() + sizeof(Row) * locations)) {
+    if (!charge(StackTable::kStackBytes + key_.ids.size() + sizeof(Row) * locations)) {
       return false;
     }
-    row = stacks.add(key, locations);
+    row = stacks.add(key_, locations);
   }
   out_.samples.stack.push_back(row);
   return true;
@@ -139,8 +147,11 @@ bool RowDecoder::sample(FieldCursor content) {
       case 1:
         return stackPart(field);
       case 2:
-        return eachNumber(
-            field, [&](std::uint64_t value) { samples.values.push_back(static_cast<std::int64_t>(value)); });
+        return eachNumber(field,
+                          [&](std::uint64_t value) {
+                            samples.values.push_back(static_cast<std::int64_t>(value));
+                          }) &&
+               aheadOfLabels();
       case 3:
         return isBytes(field) && label(FieldCursor(field));
       default:

@@ -65,6 +65,10 @@ class RowDecoder {
   void keepRoom();
   bool sample(FieldCursor cursor);
   bool stackPart(const Field& field);
+  bool aheadOfLabels() {
+    stacks.prefetchList(key_);
+    return true;
+  }
   bool endStack();
   bool label(FieldCursor cursor);
   bool mapping(FieldCursor cursor);
@@ -154,7 +158,8 @@ class RowDecoder {
   std::uint64_t budget_;
   std::uint64_t charged_ = 0;
   std::uint64_t chargedForIds_ = 0;
-  Field ids_;           // location ids of the sample at hand
+  Field ids_;  // location ids of the sample at hand
+  StackTable::Key key_;
   RowBytes joinedIds_;  // where they do not come as one packed field
   bool idsJoined_ = false;
   const char* reason_ = "";  // why the field at hand is wrong, until its place is known

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "absl/hash/hash.h"
 
@@ -9,64 +10,96 @@ namespace heapprof::formats {
 namespace {
 
 constexpr std::size_t kBlockBytes = 1 << 20;
-constexpr std::size_t kSizeBytes = sizeof(std::uint32_t);
+
+struct Head {
+  Row row;
+  std::uint32_t size;
+};
 
 }  // namespace
 
-StackTable::Key::Key(absl::string_view list) : ids(list), hash(absl::HashOf(list)) {}
+StackTable::Key::Key(absl::string_view list)
+    : ids(list), hash(static_cast<std::uint32_t>(absl::HashOf(list))) {}
 
-absl::string_view StackTable::idsOf(const Entry& entry) const {
-  const char* at = blocks_[entry.block].data() + entry.offset;
-  std::uint32_t size = 0;
-  std::memcpy(&size, at, kSizeBytes);
-  return absl::string_view(at + kSizeBytes, size);
+StackTable::Stack StackTable::stackAt(const char* at) {
+  Head head;
+  std::memcpy(&head, at, sizeof head);
+  return {head.row, absl::string_view(at + sizeof head, head.size)};
+}
+
+Row StackTable::find(const Key& key) const {
+  for (std::size_t i = key.hash & mask(); slots_[i].block != kFree; i = (i + 1) & mask()) {
+    if (slots_[i].hash != key.hash) {
+      continue;
+    }
+    const Stack stack = stackAt(headOf(slots_[i]));
+    if (stack.ids == key.ids) {
+      return stack.row;
+    }
+  }
+  return kNoRow;
+}
+
+void StackTable::put(const Slot& slot) {
+  std::size_t i = slot.hash & mask();
+  while (slots_[i].block != kFree) {
+    i = (i + 1) & mask();
+  }
+  slots_[i] = slot;
 }
 
 Row StackTable::add(const Key& key, std::size_t locations) {
-  const std::size_t wanted = kSizeBytes + key.ids.size();
+  const Head head{rows_, static_cast<std::uint32_t>(key.ids.size())};
+  const std::size_t wanted = sizeof head + key.ids.size();
   if (blocks_.empty() || blocks_.back().capacity() - blocks_.back().size() < wanted) {
     blocks_.emplace_back().reserve(std::max(kBlockBytes, wanted));
   }
   std::vector<char>& block = blocks_.back();
-  const auto size = static_cast<std::uint32_t>(key.ids.size());
-  char sizeBytes[kSizeBytes];
-  std::memcpy(sizeBytes, &size, kSizeBytes);
-  const auto row = static_cast<Row>(entries_.size());
-  entries_.push_back(
-      {key.hash, static_cast<std::uint32_t>(blocks_.size() - 1), static_cast<std::uint32_t>(block.size())});
-  block.insert(block.end(), sizeBytes, sizeBytes + kSizeBytes);
-  block.insert(block.end(), key.ids.begin(), key.ids.end());
-  rows_.insert(row);
+  const std::size_t offset = block.size();
+  block.resize(offset + wanted);
+  std::memcpy(block.data() + offset, &head, sizeof head);
+  std::copy(key.ids.begin(), key.ids.end(), block.data() + offset + sizeof head);
+  if (2 * (rows_ + std::size_t{1}) > slots_.size()) {
+    const std::vector<Slot> before = std::exchange(slots_, std::vector<Slot>(2 * slots_.size()));
+    for (const Slot& slot : before) {
+      if (slot.block != kFree) {
+        put(slot);
+      }
+    }
+  }
+  put({key.hash, static_cast<std::uint32_t>(blocks_.size() - 1), static_cast<std::uint32_t>(offset)});
   locations_ += locations;
-  return row;
+  return rows_++;
 }
 
 Row StackTable::resolve(const IdTable& locations, StackColumns* out, std::uint64_t* missing) {
-  rows_.clear();
-  out->locationBegin.reserve(entries_.size() + 1);
+  slots_ = std::vector<Slot>(kFewestSlots);
+  out->locationBegin.reserve(rows_ + std::size_t{1});
   out->locations.reserve(static_cast<std::size_t>(locations_));
-  for (std::size_t stack = 0; stack < entries_.size(); ++stack) {
-    const Entry& entry = entries_[stack];
-    if (entry.offset == 0 && entry.block != 0) {
-      std::vector<char>().swap(blocks_[entry.block - 1]);
-    }
-    std::uint64_t id = 0;
-    unsigned shift = 0;
-    for (const char byte : idsOf(entry)) {
-      id |= (static_cast<std::uint64_t>(byte) & 0x7f) << shift;
-      shift += 7;
-      if (byte < 0) {
-        continue;
+  for (std::vector<char>& block : blocks_) {
+    const char* const end = block.data() + block.size();
+    for (const char* head = block.data(); head != end;) {
+      const Stack stack = stackAt(head);
+      std::uint64_t id = 0;
+      unsigned shift = 0;
+      for (const char byte : stack.ids) {
+        id |= (static_cast<std::uint64_t>(byte) & 0x7f) << shift;
+        shift += 7;
+        if ((byte & 0x80) != 0) {
+          continue;
+        }
+        const Row row = locations.rowOfId(id);
+        if (row == kNoRow) {
+          *missing = id;
+          return stack.row;
+        }
+        out->locations.push_back(row);
+        id = shift = 0;
       }
-      const Row row = locations.rowOfId(id);
-      if (row == kNoRow) {
-        *missing = id;
-        return static_cast<Row>(stack);
-      }
-      out->locations.push_back(row);
-      id = shift = 0;
+      out->locationBegin.push_back(out->locations.size());
+      head = stack.ids.data() + stack.ids.size();
     }
-    out->locationBegin.push_back(out->locations.size());
+    std::vector<char>().swap(block);
   }
   return kNoRow;
 }

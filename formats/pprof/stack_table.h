@@ -1,9 +1,12 @@
 // The stacks of a profile while its samples are read: a list of location ids, in the bytes of the file, is
 // kept once however many samples have it, and becomes rows at the end.
 //
-//   block     size 4 bytes | ids as varints | size | ids | ...       a list lies in one block
-//   entries_  {hash, block, offset} a stack, in the order in which they came
+//   block    row 4 bytes | size 4 bytes | ids as varints | row | size | ids | ...     a list lies in one
+//   block slots_   {hash, block, offset} a stack, at its hash or behind; a power of two of them, half or more
+//   free
 //
+// A sample looks at a slot and at a list, which no cache holds: both can be asked for ahead, hence a table of
+// our own.
 // Invariant: lists that differ never share a row. Equal ids in other bytes (a varint may be padded) have a
 // row of their own: that costs memory alone. The caller has checked that the bytes are whole varints. One
 // read; one thread.
@@ -12,7 +15,6 @@
 #include <cstdint>
 #include <vector>
 
-#include "absl/container/flat_hash_set.h"
 #include "absl/strings/string_view.h"
 
 #include "formats/pprof/id_table.h"
@@ -22,24 +24,26 @@ namespace heapprof::formats {
 
 class StackTable {
  public:
-  // What a stack takes here besides its bytes and its locations: entry, slot, the boundary of its row.
+  // What a stack takes here besides its bytes and its locations: slot, head, the boundary of its row.
   static constexpr std::uint64_t kStackBytes = 40;
 
   struct Key {
+    Key() = default;
     explicit Key(absl::string_view list);
     absl::string_view ids;
-    std::uint64_t hash;
+    std::uint32_t hash = 0;
   };
 
-  StackTable() : rows_(0, Hash{this}, Equal{this}) {}
-  StackTable(const StackTable&) = delete;
-  StackTable& operator=(const StackTable&) = delete;
-
-  // kNoRow: it has not come yet.
-  Row find(const Key& key) const {
-    const auto found = rows_.find(key);
-    return found == rows_.end() ? kNoRow : *found;
+  // Asks memory for what find() will look at: first for the slot, then for the list that it leads to.
+  void prefetchSlot(const Key& key) const { __builtin_prefetch(&slots_[key.hash & mask()]); }
+  void prefetchList(const Key& key) const {
+    const Slot& slot = slots_[key.hash & mask()];
+    if (slot.block != kFree) {
+      __builtin_prefetch(headOf(slot));
+    }
   }
+  // kNoRow: it has not come yet.
+  Row find(const Key& key) const;
   // Takes one that find() did not find.
   Row add(const Key& key, std::size_t locations);
 
@@ -48,31 +52,24 @@ class StackTable {
   Row resolve(const IdTable& locations, StackColumns* out, std::uint64_t* missing);
 
  private:
-  struct Entry {
-    std::uint64_t hash;
-    std::uint32_t block, offset;
+  static constexpr std::size_t kFewestSlots = 256;
+  static constexpr std::uint32_t kFree = 0xffffffffu;
+  struct Slot {
+    std::uint32_t hash = 0, block = kFree, offset = 0;
   };
-  struct Hash {
-    using is_transparent = void;
-    const StackTable* table;
-    std::size_t operator()(Row row) const { return static_cast<std::size_t>(table->entries_[row].hash); }
-    std::size_t operator()(const Key& key) const { return static_cast<std::size_t>(key.hash); }
-  };
-  struct Equal {
-    using is_transparent = void;
-    const StackTable* table;
-    bool operator()(Row a, Row b) const { return a == b; }
-    bool operator()(Row row, const Key& key) const {
-      const Entry& entry = table->entries_[row];
-      return entry.hash == key.hash && table->idsOf(entry) == key.ids;
-    }
+  struct Stack {
+    Row row;
+    absl::string_view ids;
   };
 
-  absl::string_view idsOf(const Entry& entry) const;
+  std::size_t mask() const { return slots_.size() - 1; }
+  void put(const Slot& slot);
+  const char* headOf(const Slot& slot) const { return blocks_[slot.block].data() + slot.offset; }
+  static Stack stackAt(const char* head);
 
   std::vector<std::vector<char>> blocks_;
-  std::vector<Entry> entries_;
-  absl::flat_hash_set<Row, Hash, Equal> rows_;
+  std::vector<Slot> slots_ = std::vector<Slot>(kFewestSlots);
+  Row rows_ = 0;
   std::uint64_t locations_ = 0;
 };
 
