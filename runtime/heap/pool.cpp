@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <sys/auxv.h>
 #include <unistd.h>
 
@@ -96,11 +97,14 @@ constinit base::Mutex passLock;  // before that one
 constinit std::atomic<std::uint32_t> borrowedHeaps{0};
 constinit std::atomic<bool> wanted{false};
 
-// Upkeep holds what this thread could take: waits until its slice ends, at which it gives all back.
+// Upkeep holds what this thread could take: waits until all is given back, at the end of a slice. Once is not
+// enough: between two slices the lock is free for a moment.
 void waitForBorrowed() noexcept {
-  if (borrowedHeaps.load(std::memory_order_relaxed) == 0) return;
-  wanted.store(true, std::memory_order_relaxed);
-  base::MutexGuard wait(upkeepLock);
+  while (borrowedHeaps.load(std::memory_order_acquire) != 0) {
+    wanted.store(true, std::memory_order_relaxed);
+    { base::MutexGuard wait(upkeepLock); }
+    if (borrowedHeaps.load(std::memory_order_acquire) != 0) sched_yield();
+  }
 }
 
 // Pool lock held: its own, one that is nobody's, or another sleeper's; null: the pool is empty.
@@ -112,16 +116,19 @@ Heap* takeFromPool() noexcept {
   return heap;
 }
 
-Heap* adopt() noexcept {
+// False: upkeep has the thread's own one; null: there is no memory for one.
+bool adopt(Heap** out) noexcept {
   base::MutexGuard guard(pool.lock);
   // Upkeep may have taken this thread's heap for a moment, and have found that the thread was awake.
-  if (Heap* own = heldHeap()) return own;
+  *out = heldHeap();
+  if (*out != nullptr) return true;
+  if (lastHeld != nullptr && lastHeld->borrowed) return false;
   if (keyState == KeyState::kNone) {
     keyState = pthread_key_create(&exitKey, threadEnds) == 0 ? KeyState::kReady : KeyState::kFailed;
   }
   Heap* heap = takeFromPool();
   if (heap == nullptr) heap = makeHeap();
-  if (heap == nullptr) return nullptr;
+  if (heap == nullptr) return true;
   if (heap->forks != pool.forks) {
     heap->forks = pool.forks;
     redrawParked(*heap);
@@ -132,7 +139,8 @@ Heap* adopt() noexcept {
   heap->threadId.store(os::threadId(), std::memory_order_relaxed);
   heap->slot = exited ? nullptr : &self;
   heap->tick();  // a thread that only frees makes no other slow call
-  return heap;
+  *out = heap;
+  return true;
 }
 
 // Pool lock held; nobody holds the heap any longer.
@@ -184,8 +192,10 @@ constinit const HeapFront emptyHeap = makeFront();
 
 Heap* acquire() noexcept {
   if (Heap* heap = heldHeap()) return heap;
-  waitForBorrowed();
-  Heap* heap = adopt();
+  Heap* heap = nullptr;
+  do {
+    waitForBorrowed();
+  } while (!adopt(&heap));
   if (heap == nullptr) {
     errno = ENOMEM;
     return nullptr;
@@ -287,8 +297,8 @@ void returnBorrowed(Heap* list, bool again) noexcept {
     heap->ticksTrimmed = again ? ~std::uint64_t{0} : heap->ticks.load(std::memory_order_relaxed);
     putInPool(heap);
   }
-  borrowedHeaps.store(0, std::memory_order_relaxed);
   wanted.store(false, std::memory_order_relaxed);
+  borrowedHeaps.store(0, std::memory_order_release);
 }
 
 void beginPass() noexcept {

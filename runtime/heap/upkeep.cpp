@@ -65,7 +65,8 @@ class Pass {
     sliceSlabs_ += trimUnit(unit, asked_, discards_);
     if (sliceSlabs_ < kSliceSlabs) return true;
     endSlice();
-    unlockUpkeep();  // fork, and whoever wants a heap, get in here
+    if (heapsAreWanted()) return false;
+    unlockUpkeep();  // fork gets in here
     lockUpkeep();
     return !heapsAreWanted();
   }
