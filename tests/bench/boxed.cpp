@@ -1,12 +1,12 @@
 // Threads that keep a stated amount live while the sizes they ask for move: what a service in a small cgroup
 // does.
 //
-//   boxed [threads] [live MiB] [seconds]      (32 128 10)
+//   boxed [threads] [live MiB] [seconds] [moving]      (32 128 10 1)
 //
 // The time has four parts, each with sizes of its own (32 bytes to 1 KiB, to 8 KiB, to 64 KiB, all of them);
 // in each, random blocks are replaced without an end, so that what the part before left is free in pieces.
 // Live bytes, as asked for, never exceed the figure. Every block is written throughout. With one thread it is
-// the main one. Ends with 3 where malloc gave nothing.
+// the main one. Ends with 3 where malloc gave nothing. With `moving` 0 the sizes are all of them throughout.
 #include <algorithm>
 #include <pthread.h>
 
@@ -33,6 +33,7 @@ struct Worker {
 Worker workers[kMostThreads];
 std::size_t shareBytes;
 double start, seconds;
+bool moving;
 
 void* serve(void* context) {
   auto& worker = *static_cast<Worker*>(context);
@@ -40,7 +41,7 @@ void* serve(void* context) {
   auto* slots = bench::mapped<Slot>(shareBytes / kSmallest);
   std::size_t count = 0, live = 0;
   for (double at = 0; at < seconds; at = bench::now() - start) {
-    const Octaves& part = kParts[static_cast<std::size_t>(at / seconds * 4)];
+    const Octaves& part = kParts[moving ? static_cast<std::size_t>(at / seconds * 4) : 3];
     for (int i = 0; i < 64; ++i, ++worker.operations) {
       const std::size_t octave = kSmallest << (part.first + random.below(part.count));
       const std::size_t size = octave + random.below(octave);
@@ -67,6 +68,7 @@ int main(int argc, char** argv) {
   const auto threads = std::min(kMostThreads, static_cast<std::size_t>(bench::argument(argc, argv, 1, 32)));
   shareBytes = (static_cast<std::size_t>(bench::argument(argc, argv, 2, 128)) << 20) / threads;
   seconds = static_cast<double>(bench::argument(argc, argv, 3, 10));
+  moving = bench::argument(argc, argv, 4, 1) != 0;
   start = bench::now();
   for (std::size_t i = 0; i < threads; ++i) workers[i].index = i;
   for (std::size_t i = 1; i < threads; ++i) pthread_create(&workers[i].thread, nullptr, serve, &workers[i]);

@@ -25,19 +25,21 @@ from redis_server import RedisServer
 THP_NEVER = {"HEAPPROF": "sample=0,dump=none,thp=never"}
 
 
-def small(arguments, _):
+def small(arguments, allocators):
     good = True
-    for live in (1, 4, 6, 7):
-        command = [arguments.boxed, "1", str(live), str(arguments.seconds)]
-        setups = {"default": {}, "thp=never": THP_NEVER}
-        rows = {name: [] for name in setups}
-        for name in interleaved(setups, arguments.n):
-            rows[name].append(run_once(command, arguments.heapprof, setups[name]))
-        threads = max(row["threads"] for row in rows["default"]) - 1
-        note = " / ".join(f"{median(rows[name], 'rss_kib'):.0f} KiB" for name in setups)
-        good = verdict(f"small, {live} MiB live: threads of ours", threads, 0) and good
-        good = verdict(f"small, {live} MiB live: RSS, default / thp=never",
-                       paired_ratio(rows["default"], rows["thp=never"], "rss_kib"), 1.03, note) and good
+    for moving in (0, 1):
+        for live in (1, 4, 7):
+            command = [arguments.boxed, "1", str(live), str(arguments.seconds), str(moving)]
+            setups = {**allocators, "thp=never": (arguments.heapprof, THP_NEVER)}
+            rows = {name: [] for name in setups}
+            for name in interleaved(setups, arguments.n):
+                rows[name].append(run_once(command, *setups[name]))
+            what = f"small, {live} MiB live{', sizes move' if moving else ''}"
+            print(f"{what}: RSS " + ", ".join(f"{name} {median(rows[name], 'rss_kib'):.0f}" for name in setups) + " KiB")
+            threads = max(row["threads"] for row in rows["heapprof"]) - 1
+            good = verdict(f"{what}: threads of ours", threads, 0) and good
+            good = verdict(f"{what}: RSS, default / thp=never",
+                           paired_ratio(rows["heapprof"], rows["thp=never"], "rss_kib"), 1.03) and good
     return good
 
 
@@ -60,7 +62,7 @@ def oom(arguments, allocators):
     for limit in arguments.limit or (256, 512):
         print(f"| {limit} MiB: live | " + " | ".join(f"{name} survived, M operations, limit hit" for name in allocators) + " |")
         print("| --- |" + " --- |" * len(allocators))
-        for share in arguments.share or (30, 40, 50, 55, 60, 65, 70):
+        for share in arguments.share or (20, 25, 30, 35, 40, 45, 50, 55, 60, 65, 70):
             rows = {name: [] for name in allocators}
             for name in interleaved(allocators, arguments.n):
                 warm_up(limit)
