@@ -138,6 +138,9 @@ absl::Status ProfileScanner::bytesField(const Field& field, std::uint64_t start)
   Field content = field;
   content.data = window_.data();
   content.end = content.data + size;
+  if (field.number == RowDecoder::kSample) {
+    rows_.lookAhead(FieldCursor(content.end, window_.data() + window_.available()));
+  }
   if (snapshot) {
     if (absl::Status status = snapshotChunk(content, start); !status.ok()) {
       return status;

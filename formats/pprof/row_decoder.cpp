@@ -96,8 +96,6 @@ void RowDecoder::keepRoom() {
 bool RowDecoder::stackPart(const Field& field) {
   if (field.type == WireType::kBytes && ids_.data == nullptr && !idsJoined_) {
     ids_ = field;
-    key_ = StackTable::Key(viewOf(ids_));
-    stacks.prefetchSlot(key_);
     return true;
   }
   const auto join = [this](std::uint64_t id) { joinedIds_.varint(id); };
@@ -117,8 +115,9 @@ bool RowDecoder::endStack() {
     ids_.data = reinterpret_cast<const std::uint8_t*>(joinedIds_.bytes().data());
     ids_.end = ids_.data + joinedIds_.bytes().size();
   }
-  if (idsJoined_ || ids_.data == nullptr) {
-    key_ = StackTable::Key(viewOf(ids_));
+  const absl::string_view ids = viewOf(ids_);
+  if (ids.data() == nullptr || ids.data() != key_.ids.data() || ids.size() != key_.ids.size()) {
+    key_ = StackTable::Key(ids);
   }
   Row row = stacks.find(key_);
   if (row == kNoRow) {
@@ -126,13 +125,29 @@ bool RowDecoder::endStack() {
     if (ids_.data != nullptr && !eachNumber(ids_, [&locations](std::uint64_t) { ++locations; })) {
       return false;
     }
-    if (!charge(StackTable::kStackBytes + key_.ids.size() + sizeof(Row) * locations)) {
+    if (!charge(StackTable::kStackBytes + ids.size() + sizeof(Row) * locations)) {
       return false;
     }
     row = stacks.add(key_, locations);
   }
   out_.samples.stack.push_back(row);
   return true;
+}
+
+void RowDecoder::lookAhead(FieldCursor next) {
+  key_ = std::exchange(nextKey_, StackTable::Key());
+  if (const char* list = stacks.listOf(key_); list != nullptr) {
+    __builtin_prefetch(list);
+    __builtin_prefetch(list + 64);  // most are longer than a line
+  }
+  Field row, ids;
+  if (!next.atEnd() && next.next(&row) && row.number == kSample && row.type == WireType::kBytes) {
+    FieldCursor content(row);
+    if (!content.atEnd() && content.next(&ids) && ids.number == 1 && ids.type == WireType::kBytes) {
+      nextKey_ = StackTable::Key(viewOf(ids));
+      __builtin_prefetch(stacks.slotOf(nextKey_));
+    }
+  }
 }
 
 bool RowDecoder::sample(FieldCursor content) {
@@ -147,11 +162,8 @@ bool RowDecoder::sample(FieldCursor content) {
       case 1:
         return stackPart(field);
       case 2:
-        return eachNumber(field,
-                          [&](std::uint64_t value) {
-                            samples.values.push_back(static_cast<std::int64_t>(value));
-                          }) &&
-               aheadOfLabels();
+        return eachNumber(
+            field, [&](std::uint64_t value) { samples.values.push_back(static_cast<std::int64_t>(value)); });
       case 3:
         return isBytes(field) && label(FieldCursor(field));
       default:

@@ -45,6 +45,11 @@ class RowDecoder {
 
   // A length-delimited field that knows() says is ours: its content, which began at `offset` in the message.
   bool message(std::uint32_t number, FieldCursor content, std::uint64_t offset);
+  // Before the message() of a sample: what comes after it, as far as it is there. If that is a
+  // sample too, memory is asked for its stack, which takes as long as it takes to decode the one before.
+  // Without this message() does the same, later.
+  void lookAhead(FieldCursor next);
+  static constexpr std::uint32_t kSample = 2;
   // A varint field, or one number of a packed one.
   bool number(std::uint32_t number, std::uint64_t value);
   static bool knows(std::uint32_t number) { return number >= 1 && number <= 14; }
@@ -65,10 +70,6 @@ class RowDecoder {
   void keepRoom();
   bool sample(FieldCursor cursor);
   bool stackPart(const Field& field);
-  bool aheadOfLabels() {
-    stacks.prefetchList(key_);
-    return true;
-  }
   bool endStack();
   bool label(FieldCursor cursor);
   bool mapping(FieldCursor cursor);
@@ -158,9 +159,9 @@ class RowDecoder {
   std::uint64_t budget_;
   std::uint64_t charged_ = 0;
   std::uint64_t chargedForIds_ = 0;
-  Field ids_;  // location ids of the sample at hand
-  StackTable::Key key_;
-  RowBytes joinedIds_;  // where they do not come as one packed field
+  Field ids_;                      // location ids of the sample at hand
+  StackTable::Key key_, nextKey_;  // of the sample at hand and of the next, where lookAhead() saw them
+  RowBytes joinedIds_;             // where they do not come as one packed field
   bool idsJoined_ = false;
   const char* reason_ = "";  // why the field at hand is wrong, until its place is known
   std::string fault_;

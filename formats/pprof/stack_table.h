@@ -34,13 +34,15 @@ class StackTable {
     std::uint32_t hash = 0;
   };
 
-  // Asks memory for what find() will look at: first for the slot, then for the list that it leads to.
-  void prefetchSlot(const Key& key) const { __builtin_prefetch(&slots_[key.hash & mask()]); }
-  void prefetchList(const Key& key) const {
-    const Slot& slot = slots_[key.hash & mask()];
-    if (slot.block != kFree) {
-      __builtin_prefetch(headOf(slot));
+  // What find() will look at, to be asked of memory ahead: a slot, then the list that it leads to, if any.
+  // Addresses, as g++ drops calls of functions that do nothing but prefetch.
+  const void* slotOf(const Key& key) const { return &slots_[key.hash & mask()]; }
+  const char* listOf(const Key& key) const {
+    std::size_t i = key.hash & mask();
+    while (slots_[i].block != kFree && slots_[i].hash != key.hash) {
+      i = (i + 1) & mask();
     }
+    return slots_[i].block == kFree ? nullptr : headOf(slots_[i]);
   }
   // kNoRow: it has not come yet.
   Row find(const Key& key) const;
