@@ -13,15 +13,18 @@ extern "C" [[gnu::visibility("hidden")]] const ElfW(Ehdr) __ehdr_start;
 namespace heapprof::os {
 namespace {
 
-// Of the object whose ELF header is there, as all whose first segment begins at 0 have it.
+// Of the object whose ELF header is there, as all whose first segment begins at 0 have it. Ours has two
+// parts, with constants between them (everyday.ld).
 CodeRange codeOf(std::uintptr_t base) noexcept {
   const auto* header = reinterpret_cast<const ElfW(Ehdr)*>(base);
   const auto* segment = reinterpret_cast<const ElfW(Phdr)*>(base + header->e_phoff);
+  CodeRange code;
   for (int i = 0; i < header->e_phnum; ++i, ++segment) {
-    if (segment->p_type == PT_LOAD && (segment->p_flags & PF_X) != 0)
-      return {base + segment->p_vaddr, base + segment->p_vaddr + segment->p_memsz};
+    if (segment->p_type != PT_LOAD || (segment->p_flags & PF_X) == 0) continue;
+    if (!code.known()) code.start = base + segment->p_vaddr;
+    code.end = base + segment->p_vaddr + segment->p_memsz;
   }
-  return {};
+  return code;
 }
 
 CodeRange libcCode() noexcept {
