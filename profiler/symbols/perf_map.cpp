@@ -1,5 +1,6 @@
 #include "profiler/symbols/perf_map.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <fcntl.h>
 #include <fstream>
