@@ -95,16 +95,21 @@ sum_of_lines() { # column inuse|alloc FILE
   sed -n '/^MAPPED/q; s/^ *[0-9]*: *\([0-9]*\) \[ *[0-9]*: *\([0-9]*\)\] @.*/\1 \2/p' "$2" |
     awk -v column="$1" '{ sum += column == "inuse" ? $1 : $2 } END { printf "%d\n", sum }'
 }
-for type in inuse alloc; do
-  for attempt in 1 2 3; do
-    others=$scratch/others.$type.$attempt
-    "$here/make_profiles.sh" "$others" 2>/dev/null
-    [ -e "$others/gperftools.heap" ] || continue 2
-    own=$(ours -${type}_space "$others/gperftools.heap")
-    agree "gperftools $type, the file's lines" "$(sum_of_lines $type "$others/gperftools.heap")" "$own"
-    total=$(theirs --${type}_space "$python" "$others/gperftools.heap")
-    [ "$total" -lt "$own" ] && [ "$attempt" -lt 3 ] || break
+declare -A own total
+for attempt in 1 2 3; do
+  others=$scratch/others.$attempt
+  "$here/make_profiles.sh" "$others" 2>/dev/null
+  [ -e "$others/gperftools.heap" ] || break
+  complete=yes
+  for type in inuse alloc; do
+    own[$type]=$(ours -${type}_space "$others/gperftools.heap")
+    agree "gperftools $type, the file's lines" "$(sum_of_lines $type "$others/gperftools.heap")" "${own[$type]}"
+    total[$type]=$(theirs --${type}_space "$python" "$others/gperftools.heap")
+    [ "${total[$type]}" -ge "${own[$type]}" ] || complete=no
   done
-  agree "gperftools $type" "$total" "$own"
+  [ "$complete" = no ] || break
+done
+for type in "${!own[@]}"; do
+  agree "gperftools $type" "${total[$type]}" "${own[$type]}"
 done
 echo "$compared totals are jeprof's"
