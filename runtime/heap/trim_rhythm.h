@@ -16,9 +16,7 @@
 
 namespace heapprof::heap {
 
-inline std::uint32_t millisOf(std::uint64_t nanos) noexcept {
-  return static_cast<std::uint32_t>(nanos / 1'000'000);
-}
+using pages::millisOf;
 
 inline bool hasRhythm(const pages::UnitRhythm& unit) noexcept {
   return unit.awayMillis.load(std::memory_order_relaxed) != 0;

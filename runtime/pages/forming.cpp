@@ -9,6 +9,7 @@
 #include "runtime/os/thp.h"
 #include "runtime/pages/huge.h"
 #include "runtime/pages/purging.h"
+#include "runtime/pages/rhythm.h"
 
 extern char** environ;
 
@@ -134,10 +135,6 @@ bool mayForm(std::uint64_t now) noexcept {
 }
 
 enum class Outcome : std::uint8_t { kFormed, kNotNow, kWaits, kRefused };
-
-std::uint32_t millisOf(std::uint64_t nanos) noexcept {
-  return static_cast<std::uint32_t>(nanos / kMillisecond);
-}
 
 bool isRecent(std::uint32_t stamp, std::uint64_t now, std::uint64_t nanos = kDwellNanos) noexcept {
   return stamp != 0 && millisOf(now) - stamp < nanos / kMillisecond;

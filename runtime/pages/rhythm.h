@@ -17,6 +17,11 @@
 
 namespace heapprof::pages {
 
+// Turns over every 49 days: only differences say anything.
+constexpr std::uint32_t millisOf(std::uint64_t nanos) noexcept {
+  return static_cast<std::uint32_t>(nanos / 1'000'000);
+}
+
 // How long what has been away so long is waited for (a helper's round more, and a half), in milliseconds.
 inline constexpr std::uint32_t kLongestAwayMillis = 150'000;
 constexpr std::uint32_t waitedFor(std::uint32_t awayMillis) noexcept {
@@ -26,7 +31,7 @@ constexpr std::uint32_t waitedFor(std::uint32_t awayMillis) noexcept {
 class Rhythm {
  public:
   void note(std::uint64_t nowNanos, std::uint64_t usedGranules) noexcept {
-    const auto now = static_cast<std::uint32_t>(nowNanos / 1'000'000);
+    const auto now = millisOf(nowNanos);
     const unsigned levels = levelsBelow(usedGranules);
     while (reached_ < levels) arrive(levels_[reached_++], now);
     while (reached_ > levels) levels_[--reached_].leftMillis = now | 1;
@@ -36,7 +41,7 @@ class Rhythm {
   // gives its own memory back, whatever is still expected above it: the very top is reached now and then
   // only.
   std::uint64_t awaited(std::uint64_t nowNanos) const noexcept {
-    const auto now = static_cast<std::uint32_t>(nowNanos / 1'000'000);
+    const auto now = millisOf(nowNanos);
     std::uint64_t sum = 0;
     for (unsigned i = reached_; i < highest_; ++i) {
       const Level& level = levels_[i];

@@ -4,6 +4,7 @@
 
 #include "runtime/os/os.h"
 #include "runtime/pages/region.h"
+#include "runtime/pages/rhythm.h"
 
 namespace heapprof::pages {
 namespace {
@@ -77,13 +78,12 @@ void notePass(const PurgePass& pass) noexcept {
 }
 
 void stampUnit(Granule granule, std::uint64_t nowNanos) noexcept {
-  unitOf(granule).purgedMillis.store(static_cast<std::uint32_t>(nowNanos / kMillisecond),
-                                     std::memory_order_relaxed);
+  unitOf(granule).purgedMillis.store(millisOf(nowNanos), std::memory_order_relaxed);
 }
 
 void noteRefault(Granule granule, std::uint64_t bytes, std::uint64_t nowNanos) noexcept {
   const std::uint32_t stamp = unitOf(granule).purgedMillis.load(std::memory_order_relaxed);
-  const auto now = static_cast<std::uint32_t>(nowNanos / kMillisecond);
+  const auto now = millisOf(nowNanos);
   const std::uint64_t age = std::uint64_t{now - stamp} * kMillisecond;
   if (age > kAgeNanos[kAges - 1]) return;
   Row* row = nullptr;
