@@ -44,23 +44,23 @@ def small(arguments, allocators):
 
 
 def boxed_run(arguments, limit, share, library, options):
-    """(survived, operations, times the limit was hit)"""
+    """(survived, operations, the highest charge in MiB)"""
     command = [arguments.boxed, str(arguments.threads), str(limit * share // 100), str(arguments.seconds)]
     with Box(limit << 20) as box:
         try:
             done = box.run(command, environment(library, options), timeout=arguments.seconds * 10 + 60)
         except subprocess.TimeoutExpired:
-            return False, 0, box.failures()
+            return False, 0, box.peak_bytes() >> 20
         operations = int(done.stdout.split("operations=")[1].split()[0]) if done.returncode == 0 else 0
         if done.returncode not in (0, 3, -9):
             sys.exit(f"{' '.join(command)} ended with {done.returncode}: {done.stderr[-300:]}")
-        return done.returncode == 0 and box.killed() == 0, operations, box.failures()
+        return done.returncode == 0 and box.killed() == 0, operations, box.peak_bytes() >> 20
 
 
 def oom(arguments, allocators):
     good = True
     for limit in arguments.limit or (256, 512):
-        print(f"| {limit} MiB: live | " + " | ".join(f"{name} survived, M operations, limit hit" for name in allocators) + " |")
+        print(f"| {limit} MiB: live | " + " | ".join(f"{name} survived, M operations, peak MiB" for name in allocators) + " |")
         print("| --- |" + " --- |" * len(allocators))
         for share in arguments.share or (20, 25, 30, 35, 40, 45, 50, 55, 60, 65, 70):
             rows = {name: [] for name in allocators}

@@ -82,10 +82,7 @@ class Box:
                 return int(line.split()[1])
         return 0
 
-    def failures(self):
-        """How often the limit was hit."""
-        if self.version == 1:
-            counters = ("memory.failcnt", "memory.memsw.failcnt")
-            return sum(int((self.folder / name).read_text()) for name in counters if (self.folder / name).exists())
-        return next((int(line.split()[1]) for line in (self.folder / "memory.events").read_text().splitlines()
-                     if line.startswith("max ")), 0)
+    def peak_bytes(self):
+        """The highest charge; 0: this kernel does not say."""
+        path = self.folder / ("memory.max_usage_in_bytes" if self.version == 1 else "memory.peak")  # 2: Linux 5.19
+        return int(path.read_text()) if path.exists() else 0
