@@ -9,12 +9,14 @@
 
 #include "runtime/base/fatal.h"
 #include "runtime/entry/control.h"
+#include "runtime/heap/inspect.h"
 #include "runtime/heap/upkeep.h"
 #include "runtime/introspect/dump.h"
 #include "runtime/introspect/text.h"
 #include "runtime/os/bell.h"
 #include "runtime/os/code_range.h"
 #include "runtime/os/os.h"
+#include "runtime/pages/pages.h"
 
 namespace heapprof::entry {
 namespace {
@@ -23,6 +25,8 @@ using os::HelperState;
 
 constexpr std::size_t kStackBytes = std::size_t{256} << 10;
 constexpr std::uint64_t kEndCheckNanos = 1000000000;
+// With less than this in use there is nothing that would pay for a thread.
+constexpr std::uint64_t kLeastLiveBytes = std::uint64_t{8} << 20;
 
 // Filled in order by addDuty(); a hole is the end.
 constinit std::atomic<Duty> duties[kMaxDuties];
@@ -120,6 +124,11 @@ void startHelperIfSuitable(const void* frame) noexcept {
   HelperState wanted = HelperState::kWanted;
   if (!os::helperState.compare_exchange_strong(wanted, HelperState::kStarting, std::memory_order_acq_rel))
     return;
+  if (!wantedSoon.load(std::memory_order_relaxed) && heap::liveBytes() < kLeastLiveBytes) {
+    pages::postponeHelper();
+    os::helperState.store(HelperState::kUnborn, std::memory_order_release);
+    return;
+  }
   const int savedErrno = errno;
   makeThread();
   errno = savedErrno;

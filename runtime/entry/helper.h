@@ -1,7 +1,7 @@
 // The helper thread, the one of ours that works unasked: runs duties (dumps, triggers), and keeps the heap up
 // (purges, trims).
 //
-// Invariant: started at the beginning where a duty needs it, else when the heap has passed 8 MiB, from inside
+// Invariant: started at the beginning where a duty needs it, else when 8 MiB of the heap are live, from inside
 // a slow allocation of the program's own code (never from libc's, ld.so's or an unfinished fork), without a
 // lock of ours; never in setuid programs, with background=0 or in a child that shares its parent's memory. It
 // blocks every signal. Threads do not survive fork: a child starts its own when it needs one. Where the

@@ -83,4 +83,7 @@ struct Totals {
 };
 Totals totals() noexcept;
 
+// What the program holds, by allocated size. Needs little stack.
+std::uint64_t liveBytes() noexcept;
+
 }  // namespace heapprof::heap

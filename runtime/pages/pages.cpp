@@ -114,8 +114,11 @@ Span takeHole(std::uint32_t granules, std::uint32_t alignment) noexcept {
   return {};
 }
 
-// The helper thread is wanted from here on.
+// The helper thread is wanted from here on; where less than that was found to be live, asked again a MiB
+// later.
 constexpr std::uint64_t kHelperGranules = (std::uint64_t{8} << 20) >> kGranuleShift;
+constexpr std::uint64_t kHelperStep = (std::uint64_t{1} << 20) >> kGranuleShift;
+constinit std::uint64_t helperFromUsed = 0;  // page lock
 
 // How many free, backed granules may stay; kNothingDue: as many as there are.
 std::uint64_t settle(std::uint32_t granules) noexcept {
@@ -127,7 +130,8 @@ std::uint64_t settle(std::uint32_t granules) noexcept {
   book.nowNanos = os::calls().monotonicNanos();
   const config::PurgeMode mode = purgeRule().mode;
   book.noteUse();
-  if (book.usedGranules + book.freeBackedGranules >= kHelperGranules) os::wantHelper();
+  if (book.usedGranules >= helperFromUsed && book.usedGranules + book.freeBackedGranules >= kHelperGranules)
+    os::wantHelper();
   if (mode == config::PurgeMode::kNever) return kNothingDue;
   if (mode == config::PurgeMode::kEager || pressure() != Pressure::kNone)
     return book.freeBackedGranules > kLittle ? kLittle : kNothingDue;
@@ -267,6 +271,11 @@ bool growInPlace(Granule first, std::uint32_t granules, std::uint32_t wanted, bo
 
 void shrinkInPlace(Granule first, std::uint32_t granules, std::uint32_t kept) noexcept {
   release(first + kept, granules - kept);
+}
+
+void postponeHelper() noexcept {
+  base::MutexGuard guard(book.lock);
+  helperFromUsed = book.usedGranules + kHelperStep;
 }
 
 std::uint64_t activity() noexcept {

@@ -46,6 +46,9 @@ std::uint64_t purge(std::uint64_t keepBytes) noexcept;
 // says how long). False: nothing is left to wait for.
 bool keepUp() noexcept;
 
+// The heap is large, but little of it is live: the helper is wanted again when another MiB is in use.
+void postponeHelper() noexcept;
+
 // Counts calls; unchanged: nothing was asked of the page layer.
 std::uint64_t activity() noexcept;
 

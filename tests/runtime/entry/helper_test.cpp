@@ -18,6 +18,10 @@ TEST(Helper, IsNotStartedUnder8MiB) {
   EXPECT_EQ(run("small", "0"), 0);
 }
 
+TEST(Helper, IsNotStartedWhereTheHeapIsLargerButLittleOfItIsLive) {
+  EXPECT_EQ(run("mixed", "0"), 0);
+}
+
 TEST(Helper, PurgesAnIdleProcessAndThenSleepsForGood) {
   EXPECT_EQ(run("idle", "0"), 0);
 }

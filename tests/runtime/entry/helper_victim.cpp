@@ -71,6 +71,28 @@ int small() {
   return helperThread() == 0 ? 0 : 1;
 }
 
+// Less than 8 MiB live of a heap of more: sizes that move leave free room behind in slabs.
+int mixed() {
+  static void* kept[8192];
+  unsigned seed = 1;
+  std::size_t live = 0;
+  for (int i = 0; i < 400000; ++i) {
+    void*& block = kept[static_cast<unsigned>(rand_r(&seed)) % 8192];
+    if (block != nullptr) live -= malloc_usable_size(block);
+    std::free(block);
+    block = nullptr;
+    const std::size_t octave = std::size_t{16} << (static_cast<unsigned>(rand_r(&seed)) + i / 40000) % 11;
+    if (live + 2 * octave > 6 * kMiB) continue;
+    block = std::malloc(octave + static_cast<unsigned>(rand_r(&seed)) % octave);
+    std::memset(block, 1, octave);
+    live += malloc_usable_size(block);
+  }
+  if (rssKiB() < 10 * 1024) return 1;  // then this shows nothing
+  if (helperThread() != 0) return 2;
+  grow(16 * kMiB);
+  return within(5, [] { return helperThread() != 0; }) ? 0 : 3;
+}
+
 int idle() {
   grow(64 * kMiB);
   if (!within(5, [] { return helperThread() != 0; })) return 1;
@@ -336,6 +358,7 @@ int sandboxed() {
 int main(int argc, char** argv) {
   const char* name = argc > 1 ? argv[1] : "";
   if (std::strcmp(name, "small") == 0) return small();
+  if (std::strcmp(name, "mixed") == 0) return mixed();
   if (std::strcmp(name, "idle") == 0) return idle();
   if (std::strcmp(name, "forbidden") == 0) return forbidden();
   if (std::strcmp(name, "child") == 0) return child();
