@@ -6,10 +6,15 @@
 
 #include "absl/hash/hash.h"
 
+#include "formats/pprof/field_cursor.h"
+
 namespace heapprof::formats {
 namespace {
 
-constexpr std::size_t kBlockBytes = 1 << 20;
+// After the first, above what glibc ever takes from its heap (32 MiB): given back to the system when let go,
+// before the rows of the next are there. What is not written to costs nothing.
+constexpr std::size_t kFirstBlockBytes = 1 << 20;
+constexpr std::size_t kBlockBytes = 33 << 20;
 
 struct Head {
   Row row;
@@ -52,7 +57,7 @@ Row StackTable::add(const Key& key, std::size_t locations) {
   const Head head{rows_, static_cast<std::uint32_t>(key.ids.size())};
   const std::size_t wanted = sizeof head + key.ids.size();
   if (blocks_.empty() || blocks_.back().capacity() - blocks_.back().size() < wanted) {
-    blocks_.emplace_back().reserve(std::max(kBlockBytes, wanted));
+    blocks_.emplace_back().reserve(std::max(blocks_.size() == 1 ? kFirstBlockBytes : kBlockBytes, wanted));
   }
   std::vector<char>& block = blocks_.back();
   const std::size_t offset = block.size();
@@ -80,21 +85,16 @@ Row StackTable::resolve(const IdTable& locations, StackColumns* out, std::uint64
     const char* const end = block.data() + block.size();
     for (const char* head = block.data(); head != end;) {
       const Stack stack = stackAt(head);
-      std::uint64_t id = 0;
-      unsigned shift = 0;
-      for (const char byte : stack.ids) {
-        id |= (static_cast<std::uint64_t>(byte) & 0x7f) << shift;
-        shift += 7;
-        if ((byte & 0x80) != 0) {
-          continue;
-        }
+      const auto* ids = reinterpret_cast<const std::uint8_t*>(stack.ids.data());
+      for (FieldCursor cursor(ids, ids + stack.ids.size()); !cursor.atEnd();) {
+        std::uint64_t id = 0;
+        cursor.mixedVarint(&id);
         const Row row = locations.rowOfId(id);
         if (row == kNoRow) {
           *missing = id;
           return stack.row;
         }
         out->locations.push_back(row);
-        id = shift = 0;
       }
       out->locationBegin.push_back(out->locations.size());
       head = stack.ids.data() + stack.ids.size();
