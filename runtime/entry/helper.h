@@ -1,12 +1,12 @@
 // The helper thread, the one of ours that works unasked: runs duties (dumps, triggers), and keeps the heap up
 // (purges, trims).
 //
-// Invariant: started at the beginning where a duty needs it, else when 8 MiB of the heap are live, from inside
-// a slow allocation of the program's own code (never from libc's, ld.so's or an unfinished fork), without a
-// lock of ours; never in setuid programs, with background=0 or in a child that shares its parent's memory. It
-// blocks every signal. Threads do not survive fork: a child starts its own when it needs one. Where the
-// kernel refuses, slow paths do what they can, and nothing is said. An idle process with nothing left to do
-// sees no wake-ups.
+// Invariant: started at the beginning where a duty needs it, else when 8 MiB of the heap are live, from
+// inside a slow allocation of the program's own code (never from libc's, ld.so's or an unfinished fork),
+// without a lock of ours; never in setuid programs, with background=0 or in a child that shares its parent's
+// memory. It blocks every signal. Threads do not survive fork: a child starts its own when it needs one.
+// Where the kernel refuses, slow paths do what they can, and nothing is said. An idle process with nothing
+// left to do sees no wake-ups.
 //
 // To add a duty: addDuty(myDuty) in an installX() that triggers.cpp calls at start, then startHelper() if it
 // cannot wait until the heap is large. What wakes it early is a bit of os/bell.h.

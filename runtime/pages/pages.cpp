@@ -114,8 +114,8 @@ Span takeHole(std::uint32_t granules, std::uint32_t alignment) noexcept {
   return {};
 }
 
-// The helper thread is wanted from here on; where less than that was found to be live, asked again when another MiB
-// is in use.
+// The helper thread is wanted from here on; where less than that was found to be live, asked again when
+// another MiB is in use.
 constexpr std::uint64_t kHelperGranules = (std::uint64_t{8} << 20) >> kGranuleShift;
 constexpr std::uint64_t kHelperStep = (std::uint64_t{1} << 20) >> kGranuleShift;
 constinit std::uint64_t helperFromUsed = 0;  // page lock
