@@ -46,7 +46,10 @@ inline bool isAwaited(const pages::UnitRhythm& unit, std::uint64_t nowNanos) noe
   return millisOf(nowNanos) - unit.emptiedMillis <= pages::waitedFor(away);
 }
 
-inline void noteTrimmed(pages::UnitRhythm& unit, std::uint32_t pages) noexcept {
+// A unit that empties little by little is trimmed time and again: what counts is the first.
+inline void noteTrimmed(pages::UnitRhythm& unit, std::uint32_t pages, std::uint64_t nowNanos) noexcept {
+  if (unit.gonePages.load(std::memory_order_relaxed) == 0)
+    unit.goneMillis.store(millisOf(nowNanos), std::memory_order_relaxed);
   unit.gonePages.fetch_add(static_cast<std::uint16_t>(pages), std::memory_order_relaxed);
 }
 
@@ -64,7 +67,7 @@ inline void noteBack(pages::Unit& unit, std::uint32_t pages, std::uint64_t nowNa
   rhythm.gonePages.store(0, std::memory_order_relaxed);
   rhythm.backPages.store(0, std::memory_order_relaxed);
   const std::uint32_t away =
-      millisOf(nowNanos) - unit.purgedMillis.load(std::memory_order_relaxed) + kBeforeMillis;
+      millisOf(nowNanos) - rhythm.goneMillis.load(std::memory_order_relaxed) + kBeforeMillis;
   rhythm.awayMillis.store(away > pages::kLongestAwayMillis ? 0 : away, std::memory_order_relaxed);
 }
 

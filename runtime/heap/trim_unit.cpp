@@ -128,7 +128,7 @@ std::uint32_t trimUnit(pages::Granule first, bool asked, Discards& discards) noe
   const std::uint64_t before = discards.advisedBytes();
   forEachTrimmable(first, [&](Heap& heap, Slab& slab) { trim(heap, slab, discards); });
   const auto trimmed = static_cast<std::uint32_t>((discards.advisedBytes() - before) / os::pageBytes());
-  if (trimmed != 0) noteTrimmed(unit.rhythm, trimmed);
+  if (trimmed != 0) noteTrimmed(unit.rhythm, trimmed, discards.startNanos());
   return slabs + 1;
 }
 

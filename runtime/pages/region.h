@@ -25,6 +25,7 @@ enum class Use : std::uint8_t { kNone, kSmall, kMedium };
 struct UnitRhythm {
   std::atomic<std::uint32_t> awayMillis;  // half of what was trimmed came back so soon; 0: it did not
   std::atomic<std::uint16_t> gonePages, backPages;  // since that was last learned
+  std::atomic<std::uint32_t> goneMillis;            // when the first of these went
   std::uint32_t emptiedMillis;                      // the helper's own: about as empty as it is since then
   std::uint16_t liveShare;                          // then; of 256
 };

@@ -12,8 +12,7 @@ constexpr std::uint64_t kStart = 5000 * kSecond;
 struct UnitOfSlabs {
   UnitOfSlabs() { unit.rhythm.awayMillis.store(0); }
   void trim(std::uint64_t now, std::uint32_t pages) {
-    noteTrimmed(unit.rhythm, pages);
-    unit.purgedMillis.store(millisOf(now));
+    noteTrimmed(unit.rhythm, pages, now);
   }
   pages::Unit unit = {};
 };
@@ -30,6 +29,14 @@ TEST(TrimRhythm, AUnitHasNoneUntilHalfOfWhatWasTrimmedIsUsedAgain) {
   noteBack(one.unit, 1, kStart + 3 * kSecond);
   ASSERT_TRUE(hasRhythm(one.unit.rhythm));
   // From when it had emptied, half a second before it was trimmed.
+  EXPECT_EQ(one.unit.rhythm.awayMillis.load(), 3500u);
+}
+
+TEST(TrimRhythm, OfWhatWentLittleByLittleTheFirstCounts) {
+  UnitOfSlabs one;
+  one.trim(kStart, 100);
+  one.trim(kStart + 2 * kSecond, 50);
+  noteBack(one.unit, 75, kStart + 3 * kSecond);
   EXPECT_EQ(one.unit.rhythm.awayMillis.load(), 3500u);
 }
 
