@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "gui/model/purge_flow.h"
-#include "gui/model/table_change.h"
 #include "gui/view/table_page.h"
+#include "profiler/analysis/table_change.h"
 
 namespace heapprof::gui {
 namespace {
@@ -31,12 +31,13 @@ absl::StatusOr<Tables> purgeTables(const model::Query& query, const analysis::Ca
     alone.snapshot = query.baseline;
     absl::StatusOr<analysis::PurgeResult> base = analysis::purges(alone, cancel);
     if (!base.ok()) return base.status();
-    flow = withChange(flow, purgeFlow(*base), {"id"}, "bytes", ChangeOrder::kAsBefore);
-    now->blocked = withChange(now->blocked, base->blocked, {"id"}, "bytes", ChangeOrder::kAsBefore);
+    flow = analysis::withChange(flow, purgeFlow(*base), {"id"}, "bytes", analysis::ChangeOrder::kAsBefore);
+    now->blocked =
+        analysis::withChange(now->blocked, base->blocked, {"id"}, "bytes", analysis::ChangeOrder::kAsBefore);
     // Without a map of the heap nobody is named, and the list has no columns.
     if (now->pinnedBy.find("pins") != nullptr && base->pinnedBy.find("pins") != nullptr) {
-      now->pinnedBy =
-          withChange(now->pinnedBy, base->pinnedBy, {"owner", "stack"}, "pins", ChangeOrder::kLargestFirst);
+      now->pinnedBy = analysis::withChange(now->pinnedBy, base->pinnedBy, {"owner", "stack"}, "pins",
+                                           analysis::ChangeOrder::kLargestFirst);
     }
   } else if (query.baseline) {
     flow.notes.emplace_back("No change is shown: the baseline has no heap snapshot.");

@@ -10,7 +10,6 @@
 #include <numeric>
 
 #include "gui/model/session.h"
-#include "gui/model/table_change.h"
 #include "gui/model/table_model.h"
 #include "gui/model/units.h"
 #include "gui/view/table_style.h"
@@ -229,13 +228,7 @@ Page* createFragmentationPage(Session& session, QWidget* parent) {
           alone.snapshot = query.baseline;
           absl::StatusOr<analysis::FragResult> base = analysis::fragmentation(alone, cancel);
           if (!base.ok()) return base.status();
-          now->levels = withChange(now->levels, base->levels, {"id"}, "bytes", ChangeOrder::kAsBefore);
-          now->occupancy =
-              withChange(now->occupancy, base->occupancy, {"full"}, "count", ChangeOrder::kAsBefore);
-          now->stacks =
-              withChange(now->stacks, base->stacks, {"owner", "stack"}, "pins", ChangeOrder::kLargestFirst);
-          now->classes =
-              withChange(now->classes, base->classes, {"class_size"}, "free", ChangeOrder::kLargestFirst);
+          *now = analysis::changed(*now, *base);
         }
         // What a table has besides is in the command line's; here five stand side by side.
         keepColumns(now->occupancy,

@@ -124,8 +124,13 @@ struct FragResult {
   model::Table pages;   // the huge pages with most free: start, free, live_fraction, ..., owner of most of it
   double resident = 0;  // of the heap
   double live = 0;
+  absl::optional<double> baseResident, baseLive;  // of changed()
 };
+// Of the query's snapshot alone, whatever its baseline.
 absl::StatusOr<FragResult> fragmentation(const model::Query& query, const Cancel& cancel = {});
+// `now` with a signed column `change` in levels, stacks, classes and occupancy; stacks and classes by how
+// much they changed. Rows that only the base has are there. Pages are those of `now`.
+FragResult changed(FragResult now, const FragResult& base);
 
 // How live objects' requests fit the size classes, by sampling, and as many classes that would fit better.
 struct SizesResult {

@@ -1,4 +1,5 @@
-// `heapprof frag FILE`: what the heap's memory is besides live objects, who pins it, what would come back.
+// `heapprof frag FILE [--base OTHER]`: what the heap's memory is besides live objects, who pins it, what
+// would come back.
 
 #include "profiler/analysis/analyses.h"
 #include "profiler/cli/output.h"
@@ -13,10 +14,24 @@ QueryFlags flags;
 std::string file;
 bool fullStacks = false, hugePages = false;
 
+// Both dumps are shared out alone, each by its own rows and pages; then row meets row.
+absl::StatusOr<analysis::FragResult> ask(const model::Query& query) {
+  model::Query alone = query;
+  alone.baseline = nullptr;
+  alone.baselineMode = model::BaselineMode::kNone;
+  absl::StatusOr<analysis::FragResult> now = analysis::fragmentation(alone);
+  if (!now.ok() || query.baseline == nullptr) return now;
+  alone.snapshot = query.baseline;
+  const absl::StatusOr<analysis::FragResult> base = analysis::fragmentation(alone);
+  if (!base.ok()) return base.status();
+  return analysis::changed(*std::move(now), *base);
+}
+
 }  // namespace
 
 void addFragFlags(FlagSet& app) {
   app.addOption("FILE", file, "a dump").required();
+  app.addOption("--base", flags.base, "an earlier dump: what changed since, row by row").onceEach();
   flags.nodeCount = 10;
   flags.addStackFilters(app);
   app.addOption("--nodecount", flags.nodeCount, "show at most so many rows a table; 0: all").showDefault();
@@ -28,7 +43,7 @@ void addFragFlags(FlagSet& app) {
 int runFrag() {
   absl::StatusOr<model::Query> query = flags.toQuery(file);
   if (!query.ok()) return fail(query.status());
-  absl::StatusOr<analysis::FragResult> result = analysis::fragmentation(*query);
+  absl::StatusOr<analysis::FragResult> result = ask(*query);
   if (!result.ok()) return fail(result.status());
 
   report::Document document;
@@ -37,9 +52,17 @@ int runFrag() {
       report::numberFact("resident", "Heap, resident", model::Unit::kBytes, result->resident),
       report::numberFact("live", "Live objects", model::Unit::kBytes, result->live),
   };
+  if (result->baseResident) {
+    document.facts.push_back(report::numberFact("base_resident", "Heap, resident in the base",
+                                                model::Unit::kBytes, *result->baseResident));
+    document.facts.push_back(
+        report::numberFact("base_live", "Live objects in the base", model::Unit::kBytes, *result->baseLive));
+  }
   report::FragView view{query->snapshot.get(), &*result, 0, fullStacks, hugePages};
   view.rows = flags.rowLimit();
-  document.text = [&view] { return report::fragText(view); };
+  document.text = [&] {
+    return query->baseline ? report::fragChangeText(view, query->baseline->path()) : report::fragText(view);
+  };
   if (flags.format.wantsTables()) {
     document.tables = {result->levels, result->stacks, result->classes, result->occupancy, result->pages};
   }

@@ -1,5 +1,6 @@
 // `frag` as a tired engineer reads it at night: how much of the heap holds no data and why, then who pins it
-// and what would come back, then classes and huge pages.
+// and what would come back, then classes and huge pages. With a base: what
+// of it changed.
 #pragma once
 
 #include <string>
@@ -17,5 +18,8 @@ struct FragView {
 };
 
 std::string fragText(const FragView& view);
+
+// Of analysis::changed(): the same tables by what changed since the dump at `basePath`.
+std::string fragChangeText(const FragView& view, const std::string& basePath);
 
 }  // namespace heapprof::report

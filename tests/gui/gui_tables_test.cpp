@@ -7,8 +7,8 @@
 #include "gui/model/call_tree_model.h"
 #include "gui/model/row_order_model.h"
 #include "gui/model/session.h"
-#include "gui/model/table_change.h"
 #include "gui/model/table_model.h"
+#include "profiler/analysis/table_change.h"
 
 using namespace heapprof;
 using namespace heapprof::gui;
@@ -145,7 +145,8 @@ class GuiTablesTest : public QObject {
         {texts("name", {"grew", "new"}), figures("bytes", {300, 50}, {}, {3, 1}), figures("other", {1, 2})});
     const auto base = tableOf({texts("name", {"gone", "grew"}), figures("bytes", {400, 100}, {}, {5, 4}),
                                figures("other", {7, 8})});
-    const model::Table changed = withChange(*now, *base, {"name"}, "bytes", ChangeOrder::kLargestFirst);
+    const model::Table changed =
+        analysis::withChange(*now, *base, {"name"}, "bytes", analysis::ChangeOrder::kLargestFirst);
     QCOMPARE(changed.rows(), std::size_t{3});
     QCOMPARE(changed.columns[0].id, std::string("change"));
     QVERIFY(changed.columns[0].isSigned);
@@ -166,7 +167,8 @@ class GuiTablesTest : public QObject {
     QCOMPARE(model.index(1, 0).data(kSignRole).toInt(), 0);
     // As it stood: what is gone comes last, the change beside its figure; an unknown side leaves it unknown.
     const auto blind = tableOf({texts("name", {"grew"}), figures("bytes", {0}, {0})});
-    const model::Table beside = withChange(*now, *blind, {"name"}, "bytes", ChangeOrder::kAsBefore);
+    const model::Table beside =
+        analysis::withChange(*now, *blind, {"name"}, "bytes", analysis::ChangeOrder::kAsBefore);
     QCOMPARE(beside.columns[2].id, std::string("change"));
     QVERIFY(!beside.columns[2].isKnown(0));
     QCOMPARE(beside.columns[2].values[1], 50.0);

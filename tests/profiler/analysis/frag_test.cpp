@@ -2,6 +2,7 @@
 #include <cmath>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <limits>
 #include <map>
 #include <random>
 #include <set>
@@ -86,6 +87,40 @@ TEST(Frag, WithEveryAllocationRecordedSharesAreExactAndSayNoError) {
     EXPECT_NEAR(cell(result.stacks, "holds", row), truth.holds, 1);
     EXPECT_NEAR(cell(result.stacks, "slack", row), truth.holds / kObject * 16, 1);
   }
+}
+
+TEST(Frag, AChangeIsWhatEachStackPinsLessWhatItPinned) {
+  Heap before = mixedHeap(1), after = mixedHeap(1);
+  before.slabs.resize(before.slabs.size() / 2);
+  before.slabs.push_back({{"gone", "gone"}});
+  after.slabs.push_back({{"new"}});
+  const FragResult base = fragOf(before.dump(1, 1).make()), now = fragOf(after.dump(1, 2).make());
+  const FragResult both = changed(now, base);
+  EXPECT_EQ(*both.baseResident, base.resident);
+  EXPECT_EQ(*both.baseLive, base.live);
+  const auto pinned = [](const FragResult& of, const std::string& who) {
+    const int row = rowOf(of.stacks, who);
+    return row < 0 ? 0 : cell(of.stacks, "pins", row);
+  };
+  double last = std::numeric_limits<double>::infinity();
+  std::set<std::string> owners;
+  for (std::size_t row = 0; row < both.stacks.rows(); ++row) {
+    const std::string& who = both.stacks.find("owner")->texts[row];
+    SCOPED_TRACE(who);
+    owners.insert(who);
+    const double change = both.stacks.find("change")->values[row];
+    EXPECT_NEAR(change, pinned(now, who) - pinned(base, who), 1e-6);
+    EXPECT_LE(std::fabs(change), last) << "most changed first";
+    last = std::fabs(change);
+  }
+  EXPECT_TRUE(owners.contains("gone") && owners.contains("new") && owners.contains("lone"));
+  EXPECT_TRUE(both.stacks.find("pins")->isBlank(static_cast<std::size_t>(rowOf(both.stacks, "gone"))));
+  const double free = now.resident - now.live - (base.resident - base.live);
+  double levels = 0;
+  for (std::size_t row = 0; row < both.levels.rows(); ++row) {
+    if (both.levels.find("id")->texts[row] != "internal") levels += both.levels.find("change")->values[row];
+  }
+  EXPECT_NEAR(levels, free, 1);
 }
 
 TEST(Frag, SharesOfSampledStacksLieWithinTheirErrors) {

@@ -78,6 +78,7 @@ def main():
         verbs = [[verb, file] for verb in ("top", "tree", "traces", "tags", "raw", "info", "summary", "leaks")
                  for file in ("4.pb.gz", "dump1.pb.gz")]
         verbs += [["peek", "a", "4.pb.gz"], ["list", "a", "4.pb.gz"], ["top", "-diff_base", "6.pb.gz", "4.pb.gz"], ["frag", "dump1.pb.gz"],
+                  ["frag", "--base", "dump2.pb.gz", "dump1.pb.gz"],
                   ["purge", "dump1.pb.gz"], ["timeline", "dump1.pb.gz"], ["map", "dump1.pb.gz"], ["map", "--by", "change", "--base", "dump2.pb.gz", "dump1.pb.gz"],
                   ["sizes", "dump1.pb.gz"], ["cost", "dump1.pb.gz", "--price", "4.2/GiB-month"],
                   ["diff", "dump1.pb.gz", "dump2.pb.gz"],

@@ -1,11 +1,11 @@
-#include "gui/model/table_change.h"
+#include "profiler/analysis/table_change.h"
 
 #include <algorithm>
 #include <cmath>
 #include <numeric>
 #include <unordered_map>
 
-namespace heapprof::gui {
+namespace heapprof::analysis {
 namespace {
 
 using model::Column;
@@ -128,4 +128,4 @@ Table withChange(const Table& now, const Table& base, const std::vector<std::str
   return out;
 }
 
-}  // namespace heapprof::gui
+}  // namespace heapprof::analysis

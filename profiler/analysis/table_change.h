@@ -1,4 +1,4 @@
-// A page's table with a baseline: what each row's figure was before, as a signed change beside it.
+// A table with a baseline: what each row's figure was before, as a signed change beside it.
 //
 // Invariant: rows of both tables are there, met by their keys; a row that is gone has blank cells but its
 // keys and its change. Errors of both dumps are taken as independent. Pure; any thread.
@@ -9,7 +9,7 @@
 
 #include "profiler/model/table.h"
 
-namespace heapprof::gui {
+namespace heapprof::analysis {
 
 enum class ChangeOrder {
   kAsBefore,
@@ -21,4 +21,4 @@ enum class ChangeOrder {
 model::Table withChange(const model::Table& now, const model::Table& base,
                         const std::vector<std::string>& keys, const std::string& measure, ChangeOrder order);
 
-}  // namespace heapprof::gui
+}  // namespace heapprof::analysis
