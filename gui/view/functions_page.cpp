@@ -72,6 +72,18 @@ FunctionsPage::FunctionsPage(Session& session, QWidget* parent)
   lines->addWidget(source_);
   lines->setSizes({430, 210});
   lines->setStretchFactor(0, 1);
+  // Without a text to read the tables have the room; with one again, it takes what it had.
+  connect(source_, &SourcePane::answered, this,
+          [this, lines, kept = lines->sizes(), isSmall = false]() mutable {
+            if (source_->isFolded()) {
+              if (!isSmall) kept = lines->sizes();
+              const int height = source_->foldedHeight();
+              lines->setSizes({lines->height() - height, height});
+            } else if (isSmall) {
+              lines->setSizes(kept);
+            }
+            isSmall = source_->isFolded();
+          });
   column->addWidget(lines, 1);
   setContent(content);
   setFocusProxy(list_);

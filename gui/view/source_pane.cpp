@@ -2,9 +2,11 @@
 
 #include <QDir>
 #include <QFileInfo>
+#include <QHeaderView>
 #include <QLabel>
 #include <QTableView>
 #include <QVBoxLayout>
+#include <algorithm>
 
 #include "gui/model/row_order_model.h"
 #include "gui/model/session.h"
@@ -14,6 +16,11 @@
 #include "profiler/analysis/analyses.h"
 
 namespace heapprof::gui {
+namespace {
+
+constexpr int kFoldedRows = 4;
+
+}  // namespace
 
 SourcePane::SourcePane(Session& session, QWidget* parent)
     : QWidget(parent), session_(session), linesWork_(session), sourceWork_(session) {
@@ -84,11 +91,27 @@ void SourcePane::show(const std::shared_ptr<const SourceAnswer>& answer) {
   problem_->setVisible(!answer->problem.isEmpty());
   view_->setVisible(answer->table.rows() > 0);
   setTableOf(view_, model_, std::shared_ptr<const model::Table>(answer, &answer->table));
+  const model::Column* texts = answer->table.find("source");
+  isFolded_ = texts == nullptr || std::all_of(texts->texts.begin(), texts->texts.end(),
+                                              [](const std::string& text) { return text.empty(); });
+  Q_EMIT answered();
   if (answer->heaviest < 0) return;
   const auto& shown = *static_cast<const RowOrderModel*>(view_->model());
   const QModelIndex row = shown.mapFromSource(model_->index(answer->heaviest, 0));
   view_->setCurrentIndex(row);
   view_->scrollTo(row, QAbstractItemView::PositionAtCenter);
+}
+
+int SourcePane::foldedHeight() const {
+  int height = title_->sizeHint().height();
+  const auto add = [&height, this](int more) { height += layout()->spacing() + more; };
+  if (!problem_->isHidden()) add(problem_->heightForWidth(width()));
+  if (!view_->isHidden()) {
+    const int rows =
+        std::min(model_->rowCount(), kFoldedRows) * view_->verticalHeader()->defaultSectionSize();
+    add(view_->horizontalHeader()->sizeHint().height() + rows + 2 * view_->frameWidth());
+  }
+  return height;
 }
 
 QString SourcePane::title() const {

@@ -31,6 +31,11 @@ class SourcePane final : public QWidget {
   QTableView* table() const { return view_; }
   QString title() const;
   QString problem() const;
+  bool isFolded() const { return isFolded_; }
+  int foldedHeight() const;  // of what there is to say, and of the lines' figures, without a text to read
+
+ Q_SIGNALS:
+  void answered();  // it holds another text, or has folded
 
  private:
   void ask();
@@ -40,6 +45,7 @@ class SourcePane final : public QWidget {
   Runner linesWork_, sourceWork_;
   std::shared_ptr<const model::Table> lines_;
   QString function_;
+  bool isFolded_ = false;
   ElidedLabel* title_;
   QLabel* problem_;
   QTableView* view_;

@@ -192,6 +192,21 @@ class GuiPagesTest : public QObject, private KnownWindow {
     // The lines that the dump names are there all the same.
     QCOMPARE(page.source().table()->model()->rowCount(), 1);
     QCOMPARE(text(*page.source().table()->model(), 0, "Line"), QStringLiteral("12"));
+    // And take no more room than they need, to be seen at once.
+    QVERIFY(page.source().isFolded());
+    const QTableView& lines = *page.source().table();
+    QVERIFY2(page.source().height() < page.height() / 5, qPrintable(QString::number(page.source().height())));
+    QVERIFY(lines.viewport()->rect().contains(lines.visualRect(lines.model()->index(0, 0))));
+    // With the file there is room for its text again.
+    QFile source(folder_.filePath(QStringLiteral("known.cpp")));
+    QVERIFY(source.open(QIODevice::WriteOnly));
+    source.write(QByteArray("line\n").repeated(20));
+    source.close();
+    const auto clean = qScopeGuard([&] { source.remove(); });
+    click(*page.list(), rowNamed(*page.list(), "parser::load"));
+    settle();
+    QVERIFY(!page.source().isFolded());
+    QVERIFY2(page.source().height() > page.height() / 5, qPrintable(QString::number(page.source().height())));
   }
 
   void purgingGoesFromAdvisedToReturnedToFaultedInAgain() {
