@@ -174,6 +174,41 @@ model::Table ageTable(const heapprof::Histogram& histogram) {
                  {std::move(from), std::move(to), std::move(count)});
 }
 
+// What madvise(MADV_COLLAPSE) says, by Linux's numbers: they are the dump's, wherever it is read.
+constexpr struct {
+  std::uint64_t number;
+  const char *name, *help;
+} kCauses[] = {
+    {11, "EAGAIN", "pages were in use elsewhere for a moment; it is tried again"},
+    {12, "ENOMEM", "no huge page was free: memory is fragmented or short; see /proc/buddyinfo"},
+    {16, "EBUSY", "the memory cgroup could not be charged: it is at its limit"},
+    {22, "EINVAL", "not eligible: no MADV_COLLAPSE in this kernel, or THP is off for the process"},
+};
+
+model::Table refusalTable(const heapprof::Purges& purges) {
+  Column count = numberColumn("count", "Refused", Unit::kCount, "times that a huge page was not formed");
+  Column cause = textColumn("cause", "Cause", "the error's name");
+  Column number = numberColumn("errno", "Errno", Unit::kCount, "the error's number; 0: any other");
+  Column help = textColumn("help", "Meaning", "what it says of the machine");
+  std::vector<std::pair<std::uint64_t, std::uint64_t>> rows;  // count, errno
+  const int known = std::min(purges.collapse_failure_errno_size(), purges.collapse_failure_count_size());
+  for (int i = 0; i < known; ++i) {
+    rows.emplace_back(purges.collapse_failure_count(i), purges.collapse_failure_errno(i));
+  }
+  std::stable_sort(rows.begin(), rows.end(), [](const auto& a, const auto& b) { return a.first > b.first; });
+  for (const auto& [times, error] : rows) {
+    const auto* const found = std::find_if(std::begin(kCauses), std::end(kCauses),
+                                           [error = error](const auto& row) { return row.number == error; });
+    const bool named = found != std::end(kCauses);
+    addKnown(count, static_cast<double>(times));
+    cause.texts.push_back(named ? found->name : error == 0 ? "others" : absl::StrCat("errno ", error));
+    addKnown(number, static_cast<double>(error));
+    help.texts.emplace_back(named ? found->help : "the runtime does not tell these apart");
+  }
+  return tableOf("collapse_refusals", "Huge pages that the kernel refused to form, by cause",
+                 {std::move(count), std::move(cause), std::move(number), std::move(help)});
+}
+
 struct Blocker {
   const char *id, *label, *help;
 };
@@ -236,6 +271,7 @@ absl::StatusOr<PurgeResult> purges(const model::Query& query, const Cancel& canc
   result.reasons = reasonTable(account);
   result.events = eventTable(snapshot);
   result.ages = ageTable(account.refault_age_histogram());
+  result.refusals = refusalTable(account);
   if (!snapshot.heap().has_purges()) {
     result.reasons.notes.emplace_back(
         "this dump keeps no account of purging: its runtime did not record one");

@@ -22,6 +22,7 @@ struct PurgeResult {
   model::Table reasons;         // of the listed purges, by reason: sums, verdicts
   model::Table events;          // the last purges, oldest first
   model::Table ages;            // how old what was purged was when it was faulted back
+  model::Table refusals;        // of forming huge pages, by cause: count, errno; most first
   model::Table blocked;         // resident free memory that is not purged, and why; most first
   model::Table pinnedBy;        // stacks whose objects pin most of it
 };

@@ -36,7 +36,8 @@ int runPurge() {
   }
   document.text = [&] { return report::purgeText(*query->snapshot, *result, flags.rowLimit(), listEvents); };
   if (flags.format.wantsTables()) {
-    document.tables = {result->reasons, result->events, result->ages, result->blocked, result->pinnedBy};
+    document.tables = {result->reasons,  result->events,  result->ages,
+                       result->refusals, result->blocked, result->pinnedBy};
   }
   return write(flags.format, std::move(document));
 }

@@ -80,6 +80,7 @@ std::string purgeText(const model::Snapshot& snapshot, const analysis::PurgeResu
   absl::StrAppend(&out, "\n", verdict(result), listed(result.reasons, result.reasons.rows()));
   if (listEvents) absl::StrAppend(&out, listed(result.events, rows));
   absl::StrAppend(&out, listed(result.ages, result.ages.rows()),
+                  listed(result.refusals, result.refusals.rows(), {"errno"}),
                   listed(result.blocked, result.blocked.rows(), {"id"}));
   for (const std::string& note : result.blocked.notes) absl::StrAppend(&out, "  note: ", note, "\n");
   return absl::StrCat(out, pinners(result.pinnedBy, std::min<std::size_t>(rows, 8)));

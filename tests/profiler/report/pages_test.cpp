@@ -103,6 +103,32 @@ TEST(Purge, SumsByReasonAreThoseOfTheEventsAndUnknownFiguresStaySo) {
   }
 }
 
+TEST(Purge, RefusedHugePagesAreToldByCauseMostFirst) {
+  LaidHeap heap;
+  heap.slabs.assign(4, {{"kept"}});
+  SnapshotMaker maker = heap.dump(1, 1);
+  heapprof::Purges& purges = *maker.heap().mutable_purges();
+  const std::pair<std::uint64_t, std::uint64_t> kRefused[] = {{0, 2}, {12, 40}, {16, 3}, {99, 1}};
+  for (const auto& [error, count] : kRefused) {
+    purges.add_collapse_failure_errno(error);
+    purges.add_collapse_failure_count(count);
+  }
+  purges.set_collapse_failures(46);
+  const model::Query query = queryOf(maker);
+  const PurgeResult result = *analysis::purges(query);
+  EXPECT_EQ(result.refusals.find("count")->values, (std::vector<double>{40, 3, 2, 1}));
+  EXPECT_EQ(result.refusals.find("errno")->values, (std::vector<double>{12, 16, 0, 99}));
+  EXPECT_EQ(result.refusals.find("cause")->texts,
+            (std::vector<std::string>{"ENOMEM", "EBUSY", "others", "errno 99"}));
+  const std::string text = purgeText(*query.snapshot, result, 20, false);
+  EXPECT_THAT(text, HasSubstr("refused to form, by cause"));
+  EXPECT_THAT(text, HasSubstr("no huge page was free"));
+  purges.clear_collapse_failure_errno();
+  purges.clear_collapse_failure_count();
+  EXPECT_THAT(purgeText(*query.snapshot, *analysis::purges(queryOf(maker)), 20, false),
+              Not(HasSubstr("refused to form")));
+}
+
 TEST(Purge, SaysWhetherItPaidAndWhatBlocksTheRest) {
   LaidHeap heap;
   heap.slabs.assign(20, {{"kept", "held"}});
