@@ -43,6 +43,26 @@ void Merger::add(Row location, const std::vector<Frame>& frames) {
   for (const Frame& frame : frames) added_[location].push_back({function(frame), frame.line, frame.column});
 }
 
+void Merger::add(Row location, const formats::ProfileColumns& from, Row fromLocation,
+                 std::vector<Row>* functions) {
+  const formats::LocationColumns& lines = from.locations;
+  const formats::FunctionColumns& theirs = from.functions;
+  functions->resize(theirs.size(), formats::kNoRow);
+  for (auto k = lines.lineBegin[fromLocation]; k < lines.lineBegin[fromLocation + std::size_t{1}]; ++k) {
+    const Row row = lines.lineFunction[k];
+    Row& known = (*functions)[row];
+    if (known == formats::kNoRow) {
+      Frame frame;
+      frame.name = from.strings[theirs.name[row]];
+      frame.systemName = from.strings[theirs.systemName[row]];
+      frame.file = from.strings[theirs.file[row]];
+      frame.startLine = theirs.startLine[row];
+      known = function(frame);
+    }
+    added_[location].push_back({known, lines.lineNumber[k], lines.lineColumn[k]});
+  }
+}
+
 void Merger::finish() {
   formats::LocationColumns& locations = profile_.locations;
   formats::LocationColumns fresh;

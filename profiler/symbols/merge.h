@@ -24,6 +24,10 @@ class Merger {
 
   // Frames of one location row, innermost first. Each row at most once.
   void add(formats::Row location, const std::vector<Frame>& frames);
+  // The same from a profile that has them: a location of it. `functions` is filled with rows of ours for its
+  // functions as they come up, and belongs to the caller, empty at first: one for each `from`.
+  void add(formats::Row location, const formats::ProfileColumns& from, formats::Row fromLocation,
+           std::vector<formats::Row>* functions);
   void finish();
 
  private:

@@ -137,13 +137,18 @@ bool SymbolCache::read() {
   return true;
 }
 
-absl::optional<std::vector<Frame>> SymbolCache::find(std::uint64_t address) const {
+Row SymbolCache::rowOf(std::uint64_t address) const {
   const auto at = rowOf_.find(address);
-  if (at == rowOf_.end()) return absl::nullopt;
+  return at == rowOf_.end() ? formats::kNoRow : at->second;
+}
+
+absl::optional<std::vector<Frame>> SymbolCache::find(std::uint64_t address) const {
+  const Row row = rowOf(address);
+  if (row == formats::kNoRow) return absl::nullopt;
   const formats::LocationColumns& locations = columns_.locations;
   const formats::FunctionColumns& functions = columns_.functions;
   std::vector<Frame> frames;
-  for (auto k = locations.lineBegin[at->second]; k < locations.lineBegin[at->second + std::size_t{1}]; ++k) {
+  for (auto k = locations.lineBegin[row]; k < locations.lineBegin[row + std::size_t{1}]; ++k) {
     const Row function = locations.lineFunction[k];
     Frame frame;
     frame.name = columns_.strings[functions.name[function]];

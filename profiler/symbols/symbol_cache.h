@@ -36,6 +36,9 @@ class SymbolCache {
 
   // Frames, innermost first; none of an address that has no name; nullopt: not known yet.
   absl::optional<std::vector<Frame>> find(std::uint64_t address) const;
+  // The same as a location of columns(), for who needs no copies of the names; kNoRow: not known yet.
+  formats::Row rowOf(std::uint64_t address) const;
+  const formats::ProfileColumns& columns() const { return columns_; }
   void add(std::uint64_t address, const std::vector<Frame>& frames);
   // What was added, besides what was there; nothing to write is nothing done.
   void save(std::uint64_t folderBytes = kFolderBytes);

@@ -6,6 +6,7 @@
 #include <condition_variable>
 #include <libelf.h>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <thread>
 #include <utility>
@@ -29,7 +30,9 @@ struct Job {
   ModuleRequest request;
   std::string cacheFolder;
   std::vector<Row> locations;
-  std::vector<std::vector<Frame>> frames;  // parallel to `locations`
+  std::unique_ptr<SymbolCache> cache;
+  std::vector<Row> cached;                 // parallel to `locations`: the cache's row, or kNoRow and then
+  std::vector<std::vector<Frame>> frames;  // what was found now
   std::string note;
   bool hasDwarf = false;
 };
@@ -164,6 +167,7 @@ class Pool {
 
   void resolveJob(Job* job) {
     job->frames.resize(job->locations.size());
+    job->cached.resize(job->locations.size(), kNoRow);
     if (cancelled_.load(std::memory_order_relaxed)) return;
     absl::StatusOr<std::unique_ptr<Module>> module = Module::open(job->request);
     if (!module.ok()) {
@@ -172,7 +176,9 @@ class Pool {
       return;
     }
     // By the file's own build id: text heaps carry none, and open() has said that it is the one that ran.
-    SymbolCache cache(job->cacheFolder, (*module)->buildId(), SymbolCache::stampOf((*module)->path()));
+    job->cache = std::make_unique<SymbolCache>(job->cacheFolder, (*module)->buildId(),
+                                               SymbolCache::stampOf((*module)->path()));
+    SymbolCache& cache = *job->cache;
     bool attached = false;
     for (std::size_t i = 0; i < job->locations.size(); ++i) {
       if (cancelled_.load(std::memory_order_relaxed)) return;
@@ -181,8 +187,8 @@ class Pool {
           profile_.locations.address[row], profile_.mappings[profile_.locations.mapping[row]]);
       done_.fetch_add(1, std::memory_order_relaxed);
       if (!inFile.ok()) continue;
-      if (absl::optional<std::vector<Frame>> known = cache.find(*inFile)) {
-        job->frames[i] = *std::move(known);
+      job->cached[i] = cache.rowOf(*inFile);
+      if (job->cached[i] != kNoRow) {
         job->hasDwarf = true;  // only such binaries are kept
         continue;
       }
@@ -212,16 +218,28 @@ class Pool {
   std::size_t finished_ = 0;  // under mutex_
 };
 
-void markMappings(formats::ProfileColumns* profile, const Job& job) {
+void mark(formats::Mapping* mapping, bool hasFile, std::int64_t line, bool hasDwarf) {
+  mapping->hasFunctions = true;
+  mapping->hasFilenames |= hasFile;
+  mapping->hasLineNumbers |= line != 0;
+  mapping->hasInlineFrames |= hasDwarf;
+}
+
+void take(formats::ProfileColumns* profile, const Job& job, Merger* merger) {
+  std::vector<Row> functions;  // of the cache, in the profile
   for (std::size_t i = 0; i < job.locations.size(); ++i) {
     formats::Mapping& mapping = profile->mappings[profile->locations.mapping[job.locations[i]]];
-    if (job.frames[i].empty()) continue;
-    mapping.hasFunctions = true;
-    for (const Frame& frame : job.frames[i]) {
-      mapping.hasFilenames |= !frame.file.empty();
-      mapping.hasLineNumbers |= frame.line != 0;
+    if (const Row row = job.cached[i]; row != kNoRow) {
+      const formats::ProfileColumns& from = job.cache->columns();
+      merger->add(job.locations[i], from, row, &functions);
+      for (auto k = from.locations.lineBegin[row]; k < from.locations.lineBegin[row + std::size_t{1}]; ++k) {
+        const formats::StringIndex file = from.functions.file[from.locations.lineFunction[k]];
+        mark(&mapping, !from.strings[file].empty(), from.locations.lineNumber[k], job.hasDwarf);
+      }
+      continue;
     }
-    mapping.hasInlineFrames |= job.hasDwarf;
+    merger->add(job.locations[i], job.frames[i]);
+    for (const Frame& frame : job.frames[i]) mark(&mapping, !frame.file.empty(), frame.line, job.hasDwarf);
   }
 }
 
@@ -243,8 +261,7 @@ absl::Status resolve(formats::ProfileColumns& profile, const ResolveOptions& opt
     return absl::CancelledError("symbols: cancelled");
   }
   for (const Job& job : work.jobs) {
-    for (std::size_t i = 0; i < job.locations.size(); ++i) merger.add(job.locations[i], job.frames[i]);
-    markMappings(&profile, job);
+    take(&profile, job, &merger);
     if (notes != nullptr && !job.note.empty()) notes->push_back(job.note);
   }
   merger.finish();
