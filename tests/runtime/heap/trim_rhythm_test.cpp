@@ -11,9 +11,7 @@ constexpr std::uint64_t kStart = 5000 * kSecond;
 
 struct UnitOfSlabs {
   UnitOfSlabs() { unit.rhythm.awayMillis.store(0); }
-  void trim(std::uint64_t now, std::uint32_t pages) {
-    noteTrimmed(unit.rhythm, pages, now);
-  }
+  void trim(std::uint64_t now, std::uint32_t pages) { noteTrimmed(unit.rhythm, pages, now); }
   pages::Unit unit = {};
 };
 
