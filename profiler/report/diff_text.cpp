@@ -3,7 +3,6 @@
 #include <cmath>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
 
 #include "profiler/model/units.h"
 #include "profiler/report/dump_text.h"
@@ -71,13 +70,7 @@ std::string stacksText(const DiffView& view) {
   } else {
     const std::string lines = aligned(
         rows, {Align::kLeft, Align::kRight, Align::kLeft, Align::kRight, Align::kRight, Align::kLeft});
-    std::vector<std::string> each = absl::StrSplit(lines, '\n');
-    absl::StrAppend(&out, each[0], "\n");
-    for (std::size_t i = 0; i < shown.size(); ++i) {
-      absl::StrAppend(&out, each[i + 1], "\n",
-                      stackLines(table.find("stack")->texts[shown[i]], table.find("owner")->texts[shown[i]],
-                                 view.fullStacks, "        "));
-    }
+    out += linesWithStacks(table, shown, lines, view.fullStacks, "        ");
   }
   if (more > 0) {
     absl::StrAppend(&out, more, " more stack", more == 1 ? "" : "s", " changed, ",

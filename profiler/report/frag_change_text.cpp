@@ -2,7 +2,6 @@
 #include <cmath>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
 
 #include "profiler/model/units.h"
 #include "profiler/report/frag_text.h"
@@ -70,18 +69,11 @@ std::string stacksText(const FragView& view) {
   }
   if (shown.empty()) return "No stack pins a page more or less than then.\n";
   std::string out = "Who pins it, by what changed\n";
-  const std::vector<std::string> each =
-      absl::StrSplit(aligned(rows,
-                             {Align::kRight, Align::kLeft, Align::kRight, Align::kRight, Align::kRight,
-                              Align::kRight, Align::kLeft},
-                             "  "),
-                     '\n');
-  absl::StrAppend(&out, each[0], "\n");
-  for (std::size_t i = 0; i < shown.size(); ++i) {
-    absl::StrAppend(&out, each[i + 1], "\n",
-                    stackLines(table.find("stack")->texts[shown[i]], table.find("owner")->texts[shown[i]],
-                               view.fullStacks, "          "));
-  }
+  const std::string lines = aligned(
+      rows,
+      {Align::kRight, Align::kLeft, Align::kRight, Align::kRight, Align::kRight, Align::kRight, Align::kLeft},
+      "  ");
+  out += linesWithStacks(table, shown, lines, view.fullStacks, "          ");
   if (more > 0) {
     absl::StrAppend(&out, "  ", more, " more stack", more == 1 ? "" : "s",
                     shown.size() >= view.rows ? " (--nodecount=0 shows all that changed by a page)" : "",

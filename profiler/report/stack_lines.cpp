@@ -72,4 +72,18 @@ std::string stackLines(const std::string& stack, const std::string& owner, bool 
   return out;
 }
 
+std::string linesWithStacks(const model::Table& table, const std::vector<std::size_t>& rows,
+                            absl::string_view lines, bool full, absl::string_view indent) {
+  if (rows.empty()) return "";
+  const std::vector<absl::string_view> each = absl::StrSplit(lines, '\n');
+  const model::Column& stacks = *table.find("stack");
+  const model::Column& owners = *table.find("owner");
+  std::string out = absl::StrCat(each[0], "\n");
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    absl::StrAppend(&out, each[i + 1], "\n",
+                    stackLines(stacks.texts[rows[i]], owners.texts[rows[i]], full, indent));
+  }
+  return out;
+}
+
 }  // namespace heapprof::report

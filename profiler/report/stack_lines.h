@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "absl/strings/string_view.h"
 
@@ -23,5 +24,11 @@ std::string shortStack(const std::string& stack, const std::string& owner);
 // A line "< ..." or, with `full`, a line a frame; each begins with `indent`. "" where the owner is all.
 std::string stackLines(const std::string& stack, const std::string& owner, bool full,
                        absl::string_view indent);
+
+// `lines` is a head and a line for each of `rows`: the same with each row's stack below its line. Without
+// rows
+// "". The table has the columns stack and owner.
+std::string linesWithStacks(const model::Table& table, const std::vector<std::size_t>& rows,
+                            absl::string_view lines, bool full, absl::string_view indent);
 
 }  // namespace heapprof::report

@@ -3,7 +3,6 @@
 #include <cmath>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
 
 #include "profiler/model/units.h"
 #include "profiler/report/stack_lines.h"
@@ -81,16 +80,9 @@ std::string trendText(const analysis::Trend::Result& result, std::size_t dumps, 
          cellText(*table.find("most"), row), table.find("owner")->texts[row]});
   }
   absl::StrAppend(&out, "\n", table.title, "\n");
-  const std::vector<std::string> each = absl::StrSplit(
-      aligned(stacks,
-              {Align::kLeft, Align::kRight, Align::kLeft, Align::kRight, Align::kRight, Align::kLeft}),
-      '\n');
-  if (!shown.empty()) absl::StrAppend(&out, each[0], "\n");
-  for (std::size_t i = 0; i < shown.size(); ++i) {
-    absl::StrAppend(&out, each[i + 1], "\n",
-                    stackLines(table.find("stack")->texts[shown[i]], table.find("owner")->texts[shown[i]],
-                               fullStacks, "        "));
-  }
+  const std::string aRowEach = aligned(
+      stacks, {Align::kLeft, Align::kRight, Align::kLeft, Align::kRight, Align::kRight, Align::kLeft});
+  out += linesWithStacks(table, shown, aRowEach, fullStacks, "        ");
   if (more > 0) absl::StrAppend(&out, more, " more (--nodecount=0 shows all)\n");
   if (same > 0)
     absl::StrAppend(&out, same, same == 1 ? " stack stays" : " stacks stay",
