@@ -290,8 +290,7 @@ std::uint64_t liveBytes() noexcept {
   std::uint64_t sum = 0;
   forEachExtent(
       [](void* total, const Extent& extent) {
-        const std::uint64_t free = extent.cached < extent.outstanding ? extent.cached : extent.outstanding;
-        *static_cast<std::uint64_t*>(total) += (extent.outstanding - free) * extent.objectSize;
+        *static_cast<std::uint64_t*>(total) += (extent.outstanding - extent.cached) * extent.objectSize;
       },
       &sum);
   return sum;

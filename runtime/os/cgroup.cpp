@@ -63,10 +63,13 @@ bool takeNumber(const char* at, std::uint64_t* out) noexcept {
   return true;
 }
 
-// The number behind `key` at the start of a line or behind a space.
+// The number behind `key`, and blanks, at the start of a line or behind a space.
 bool numberBehind(const char* text, const char* key, std::uint64_t* out) noexcept {
   for (const char* at = std::strstr(text, key); at != nullptr; at = std::strstr(at + 1, key)) {
-    if (at == text || at[-1] == '\n' || at[-1] == ' ') return takeNumber(at + std::strlen(key), out);
+    if (at != text && at[-1] != '\n' && at[-1] != ' ') continue;
+    at += std::strlen(key);
+    while (*at == ' ') ++at;
+    return takeNumber(at, out);
   }
   return false;
 }
@@ -258,17 +261,9 @@ bool memoryIsScarce(const CgroupPlaces& places) noexcept {
   if (group.known && limit != kNoLimit && group.usageBytes >= limit - limit / 8) return true;
   std::uint64_t total = 0, available = 0;
   bool known = false;
-  // "MemTotal:       24684500 kB"
-  const auto valueOf = [](const char* line, const char* key, std::uint64_t* out) {
-    const std::size_t size = std::strlen(key);
-    if (std::strncmp(line, key, size) != 0) return false;
-    line += size;
-    while (*line == ' ') ++line;
-    return takeNumber(line, out);
-  };
   eachLine(places.machine, [&](const char* line) {
-    valueOf(line, "MemTotal:", &total);
-    known = valueOf(line, "MemAvailable:", &available);
+    numberBehind(line, "MemTotal:", &total);
+    known = numberBehind(line, "MemAvailable:", &available);
     return known;
   });
   return !known || available < total / 8;
