@@ -48,7 +48,8 @@ struct GranuleStock {
   std::uint32_t refills;
 };
 
-struct Heap : HeapFront {
+// Alone in its pairs of lines, as slabs are.
+struct alignas(128) Heap : HeapFront {
   // Sampling: objects of the class until the next sample, and the interval that was in force when this was
   // drawn.
   std::uint64_t untilSample[kMaxClasses];

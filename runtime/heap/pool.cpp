@@ -79,7 +79,7 @@ void threadEnds(void*) noexcept {
 }
 
 Heap* makeHeap() noexcept {
-  auto* heap = static_cast<Heap*>(meta::allocate(meta::Purpose::kAllocator, sizeof(Heap), 64));
+  auto* heap = static_cast<Heap*>(meta::allocate(meta::Purpose::kAllocator, sizeof(Heap), alignof(Heap)));
   if (heap == nullptr) return nullptr;
   static_cast<HeapFront&>(*heap) = emptyHeap;
   for (std::uint64_t& until : heap->untilSample) until = sampling::kNever;

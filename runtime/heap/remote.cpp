@@ -53,7 +53,7 @@ void cacheRemoteFree(Heap& heap, Slab* slab, void* object) noexcept {
   RemoteCache& cache = heap.remoteCache;
   const SizeClass& row = kSizeClasses[slab->sizeClass];
   RemoteCache::Entry& entry =
-      cache.entries[(reinterpret_cast<std::uintptr_t>(slab) >> 6) % RemoteCache::kEntries];
+      cache.entries[(reinterpret_cast<std::uintptr_t>(slab) / sizeof(Slab)) % RemoteCache::kEntries];
   if (entry.slab != slab) {
     if (entry.slab != nullptr) flushEntry(cache, entry);
     if (row.remoteBatch <= 1) {

@@ -83,7 +83,7 @@ struct alignas(64) Stripe {
 constinit Stripe stripes[kStripes];
 
 Stripe& stripeOf(const Slab* slab) noexcept {
-  return stripes[(reinterpret_cast<std::uintptr_t>(slab) >> 6) % kStripes];
+  return stripes[(reinterpret_cast<std::uintptr_t>(slab) / sizeof(Slab)) % kStripes];
 }
 
 // The first granule's comes last: once it is 0 the owner takes no lock any more, and may end the slab, so

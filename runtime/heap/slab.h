@@ -1,5 +1,6 @@
 // clang-format off
-// A slab's descriptor: one cache line per granule, beside the memory, never inside it.
+// A slab's descriptor: one cache line per granule, beside the memory, never inside it. The line after it stays
+// empty: processors fetch lines in pairs, and neighbours belong to different threads.
 //
 //    0 owner 8 localFree 16 countdown 18 armed 20 carved 22 clean 24 remote 32 filter 40 samples 44 link 48 prev
 //   '- read and written by free() -'                       '--- any thread --'
@@ -60,7 +61,7 @@ struct RemoteWord {
   constexpr bool crossed() const noexcept { return wakeAt != 0 && count >= wakeAt; }
 };
 
-struct alignas(64) Slab {
+struct alignas(128) Slab {
   // Heap pointer and, below, kMediumOwner for slabs of medium classes; or 0 (large spans, unused). Written by
   // the owner when the slab is made and ended; kWatchedOwner comes and goes under the sample lock.
   std::atomic<std::uint64_t> owner;
@@ -95,7 +96,7 @@ struct alignas(64) Slab {
   bool spared : 1;         // trim() would find pages to give back, but its unit was left whole
   std::uint16_t gone;      // of this granule: pages that were given back and in which objects start
 };
-static_assert(sizeof(Slab) == 64 && offsetof(Slab, remote) == 24 && offsetof(Slab, handed) == 56 &&
+static_assert(sizeof(Slab) == 128 && offsetof(Slab, remote) == 24 && offsetof(Slab, handed) == 56 &&
               offsetof(Slab, gone) == 62);
 
 inline void*& nextObject(void* object) noexcept {

@@ -15,7 +15,7 @@
 
 namespace heapprof::heap {
 
-struct alignas(64) SlabMap {
+struct alignas(128) SlabMap {
   std::uintptr_t base = 0;  // written once, before any object exists
   std::size_t granules = 0;
   Slab* table = nullptr;

@@ -8,7 +8,7 @@
 //
 //   region  |unit 0: never used|unit 1|unit 2| ... committed |   PROT_NONE ...            |
 //   units   one 128-byte row per 2 MiB       nodes  16 bytes per granule (free extents)
-//   side    64 bytes per granule for the layer above (its slab descriptors); zero when new
+//   side    128 bytes per granule for the layer above (its slab descriptors); zero when new
 #pragma once
 
 #include <atomic>
@@ -58,7 +58,7 @@ struct Node {
 };
 static_assert(sizeof(Node) == 16);
 
-inline constexpr std::size_t kSideBytes = 64;
+inline constexpr std::size_t kSideBytes = 128;
 
 struct Region {
   std::uintptr_t start;
