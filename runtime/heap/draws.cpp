@@ -41,7 +41,7 @@ bool countBin(const Heap& heap, std::uint8_t c, std::uint32_t* count) noexcept {
   const Slab* slab = heap.current[c];
   if (slab == nullptr) return false;
   const std::uintptr_t start = startOf(slab);
-  const std::uintptr_t bytes = std::uintptr_t{kSizeClasses[c].granules} << pages::kGranuleShift;
+  const std::uintptr_t bytes = std::uintptr_t{slab->granules} << pages::kGranuleShift;
   for (; at != nullptr; at = nextObject(const_cast<void*>(at))) {
     const std::uintptr_t offset = reinterpret_cast<std::uintptr_t>(at) - start;
     if (offset >= bytes || (offset & 7) != 0 || ++*count > slab->carved) return false;

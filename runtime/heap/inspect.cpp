@@ -22,6 +22,7 @@ struct SlabView {
   std::uint64_t owner;
   std::uint32_t link;
   std::uint16_t countdown, armed, carved, handed;
+  SlabShape shape;
   std::uint8_t sizeClass;
   SlabKind kind;
   SlabState state;
@@ -37,6 +38,7 @@ HEAPPROF_RACY_READ SlabView look(const Slab* slab) noexcept {
   view.armed = at->armed;
   view.carved = at->carved;
   view.handed = at->handed;
+  view.shape = {at->granules, at->capacity};
   view.sizeClass = at->sizeClass;
   view.state = at->state;
   view.link = at->link;
@@ -103,12 +105,12 @@ Extent slabExtent(const Slab* slab, const SlabView& view) noexcept {
   const Heap* heap = ownerOf(view.owner);
   Extent extent = {};
   extent.start = startOf(slab);
-  extent.bytes = row.granules * pages::kGranuleBytes;
-  extent.kind = row.granules == 1 ? ExtentKind::kSmallSlab : ExtentKind::kMediumSlab;
+  extent.bytes = view.shape.granules * pages::kGranuleBytes;
+  extent.kind = isMedium(view.sizeClass) ? ExtentKind::kMediumSlab : ExtentKind::kSmallSlab;
   extent.sizeClass = view.sizeClass;
   extent.objectSize = row.size;
-  extent.capacity = row.capacity;
-  extent.carved = lesser(view.carved, row.capacity);
+  extent.capacity = view.shape.capacity;
+  extent.carved = lesser(view.carved, view.shape.capacity);
   const std::uint64_t came =
       static_cast<std::uint16_t>(view.armed - view.countdown) + std::uint64_t{view.remote.count};
   extent.outstanding = lesser(view.handed > came ? view.handed - came : 0, extent.carved);
@@ -153,9 +155,10 @@ void walkRegion(const pages::Region& region, void (*visit)(void*, const Extent&)
     const SlabView view = look(slab);
     std::uint32_t length = 1;
     Extent extent = {};
-    if (view.kind == SlabKind::kSlab && view.sizeClass < kClasses && view.owner != 0) {
+    if (view.kind == SlabKind::kSlab && view.sizeClass < kClasses && view.owner != 0 &&
+        view.shape.granules != 0) {
       extent = slabExtent(slab, view);
-      length = kSizeClasses[view.sizeClass].granules;
+      length = view.shape.granules;
     } else if (view.kind == SlabKind::kLarge && view.link != 0 && view.link <= end - at) {
       extent = {startOf(slab),
                 std::size_t{view.link} << pages::kGranuleShift,
@@ -229,7 +232,7 @@ void forEachClass(void (*visit)(void* context, const ClassRow& row), void* conte
     const SizeClass& row = kSizeClasses[c];
     rows[c].index = c;
     rows[c].size = row.size;
-    rows[c].slabBytes = row.granules * pages::kGranuleBytes;
+    rows[c].slabBytes = row.largest().granules * pages::kGranuleBytes;
   }
   forEachExtent(
       [](void* rowsOfClasses, const Extent& extent) {

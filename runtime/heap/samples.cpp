@@ -91,7 +91,7 @@ Stripe& stripeOf(const Slab* slab) noexcept {
 void setFilter(Slab& slab, std::uint64_t bits) noexcept {
   if (slab.kind == SlabKind::kSlab) {
     const pages::Granule first = granuleOf(&slab);
-    for (std::uint32_t i = 1; i < kSizeClasses[slab.sizeClass].granules; ++i) {
+    for (std::uint32_t i = 1; i < slab.granules; ++i) {
       slabAt(first + i)->filter.store(bits, std::memory_order_release);
     }
   }
@@ -210,7 +210,7 @@ void settle(Slab& slab) noexcept {
   base::MutexGuard guard(stripe.lock);
   if (!holdsSamples(slab) || slab.kind != SlabKind::kSlab) return;
   void* head = std::atomic_ref<void*>(slab.localFree).load(std::memory_order_acquire);
-  forgetListed(stripe, slab, head, kSizeClasses[slab.sizeClass].capacity);
+  forgetListed(stripe, slab, head, slab.capacity);
 }
 
 }  // namespace

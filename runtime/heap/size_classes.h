@@ -3,10 +3,14 @@
 //   8, 16, 32 .. 128        steps of 16: 8 only for requests that need no 16-byte alignment
 //   160 .. 1024             four per doubling
 //   to 4 KiB                divisors of the one-granule slab, up to eight per doubling
-//   to 256 KiB              eight per doubling, in slabs of several granules
+//   to 256 KiB              eight per doubling, in slabs of several granules (medium)
 //
-// Invariant (checked below): sizes rise; every size but 8 is a multiple of 16; a slab's tail waste is under
-// 2%; every request n is served by the first class >= n.
+// A medium class has slabs of several shapes, each of twice the objects or more: a heap's first slab of it is
+// small, so that many threads with few objects each do not hold mostly free slots (runtime/heap/README.md).
+//
+// Invariant (checked below): sizes rise; every size but 8 is a multiple of 16; the tail waste of a class's
+// largest shape is under 2%, of the others an eighth, of the smallest a quarter: address space, touched by
+// nobody; every request n is served by the first class >= n.
 #pragma once
 
 #include <array>
@@ -18,13 +22,21 @@
 
 namespace heapprof::heap {
 
+struct SlabShape {
+  std::uint16_t granules;
+  std::uint16_t capacity;  // objects
+};
+inline constexpr std::size_t kMostShapes = 7;
+
 struct SizeClass {
   std::uint32_t size;
-  std::uint16_t granules;     // per slab
-  std::uint16_t capacity;     // objects per slab
   std::uint16_t carveBatch;   // objects threaded at a time when memory is fresh: 4 KiB's worth
-  std::uint16_t wakeAfter;    // frees before a full slab is looked at again
   std::uint16_t remoteBatch;  // remote frees kept back before they are pushed: 4 KiB's worth
+  SlabShape shapes[kMostShapes];
+  std::uint16_t shapeCount;
+
+  constexpr const SlabShape& smallest() const noexcept { return shapes[0]; }
+  constexpr const SlabShape& largest() const noexcept { return shapes[shapeCount - 1]; }
 };
 
 inline constexpr std::size_t kLargestSmall = 4096;        // classes to here live in one-granule slabs
@@ -34,9 +46,14 @@ inline constexpr std::size_t kMaxClasses = 96;
 
 namespace detail {
 
-constexpr bool wastesLittle(std::size_t size, std::size_t granules) noexcept {
+// Less than one part in `parts` of the slab.
+constexpr bool wastesLess(std::size_t size, std::size_t granules, std::size_t parts) noexcept {
   const std::size_t slab = granules * pages::kGranuleBytes;
-  return slab >= size && (slab % size) * 50 < slab;
+  return slab >= size && (slab % size) * parts < slab;
+}
+
+constexpr std::size_t capacityOf(std::size_t size, std::size_t granules) noexcept {
+  return granules * pages::kGranuleBytes / size;
 }
 
 // A slab of few objects comes and goes at every other call; four keep that rare, as long as the slab stays
@@ -45,17 +62,32 @@ constexpr bool holdsEnough(std::size_t size, std::size_t granules) noexcept {
   return granules * pages::kGranuleBytes >= 4 * size || (granules + 1) * pages::kGranuleBytes > 8 * 32768;
 }
 
-constexpr SizeClass describe(std::size_t size) noexcept {
+constexpr std::size_t granulesOfLargest(std::size_t size) noexcept {
   std::size_t granules = 1;
-  while (!(wastesLittle(size, granules) && holdsEnough(size, granules)) && granules < pages::kLargestMedium)
+  while (!(wastesLess(size, granules, 50) && holdsEnough(size, granules)) && granules < pages::kLargestMedium)
     ++granules;
-  const std::size_t capacity = granules * pages::kGranuleBytes / size;
+  return granules;
+}
+
+constexpr SizeClass describe(std::size_t size) noexcept {
   const std::size_t batch = size >= 4096 ? 1 : 4096 / size;
-  const std::size_t wake = capacity / 4 < 1 ? 1 : capacity / 4 > 32 ? 32 : capacity / 4;
-  const std::size_t remote = batch > 64 ? 64 : batch;
-  return {static_cast<std::uint32_t>(size),     static_cast<std::uint16_t>(granules),
-          static_cast<std::uint16_t>(capacity), static_cast<std::uint16_t>(batch),
-          static_cast<std::uint16_t>(wake),     static_cast<std::uint16_t>(remote)};
+  SizeClass row = {};
+  row.size = static_cast<std::uint32_t>(size);
+  row.carveBatch = static_cast<std::uint16_t>(batch);
+  row.remoteBatch = static_cast<std::uint16_t>(batch > 64 ? 64 : batch);
+  const std::size_t most = granulesOfLargest(size);
+  std::size_t wanted = 1;
+  for (std::size_t granules = 1; granules < most && row.shapeCount + 1u < kMostShapes; ++granules) {
+    const std::size_t capacity = capacityOf(size, granules);
+    if (capacity < wanted || 2 * capacity > capacityOf(size, most)) continue;
+    if (!wastesLess(size, granules, row.shapeCount == 0 ? 4 : 8)) continue;
+    row.shapes[row.shapeCount++] = {static_cast<std::uint16_t>(granules),
+                                    static_cast<std::uint16_t>(capacity)};
+    wanted = 2 * capacity;
+  }
+  row.shapes[row.shapeCount++] = {static_cast<std::uint16_t>(most),
+                                  static_cast<std::uint16_t>(capacityOf(size, most))};
+  return row;
 }
 
 struct Table {
@@ -96,6 +128,20 @@ constexpr bool isMedium(std::size_t sizeClass) noexcept {
   return kSizeClasses[sizeClass].size > kLargestSmall;
 }
 
+// For the next slab of a heap that has so many objects of the class out: no more than doubles them.
+constexpr const SlabShape& shapeFor(std::size_t sizeClass, std::uint64_t out) noexcept {
+  const SizeClass& row = kSizeClasses[sizeClass];
+  std::size_t i = row.shapeCount - 1u;
+  while (i > 0 && row.shapes[i].capacity > out) --i;
+  return row.shapes[i];
+}
+
+// Frees before a full slab is looked at again.
+constexpr std::uint16_t wakeAfter(std::uint16_t capacity) noexcept {
+  const int quarter = capacity / 4;
+  return static_cast<std::uint16_t>(quarter < 1 ? 1 : quarter > 32 ? 32 : quarter);
+}
+
 // The slow, obvious way; the lookup tables are made of it.
 constexpr std::uint8_t searchClass(std::size_t bytes) noexcept {
   std::uint8_t index = 0;
@@ -130,10 +176,14 @@ constexpr bool tableIsSound() noexcept {
   for (std::size_t i = 0; i < kClasses; ++i) {
     const SizeClass& row = kSizeClasses[i];
     if (i > 0 && (row.size % 16 != 0 || row.size <= kSizeClasses[i - 1].size)) return false;
-    if (!wastesLittle(row.size, row.granules) || row.capacity == 0 || row.capacity > 0x3fff) return false;
-    if (row.size <= kLargestSmall && row.granules != 1) return false;
+    if (!wastesLess(row.size, row.largest().granules, 50) || row.largest().capacity > 0x3fff) return false;
+    if (row.size <= kLargestSmall && (row.shapeCount != 1 || row.largest().granules != 1)) return false;
     if (row.size > kLargestSmall && row.size % 512 != 0) return false;
-    if (2u * row.wakeAfter > row.capacity + 1u) return false;
+    for (std::size_t k = 0; k < row.shapeCount; ++k) {
+      const std::uint16_t capacity = row.shapes[k].capacity;
+      if (capacity == 0 || 2u * wakeAfter(capacity) > capacity + 1u) return false;
+      if (k != 0 && capacity < 2 * row.shapes[k - 1].capacity) return false;
+    }
   }
   return true;
 }

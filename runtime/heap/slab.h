@@ -1,10 +1,10 @@
 // clang-format off
-// A slab's descriptor: one cache line per granule, beside the memory, never inside it. The line after it stays
-// empty: processors fetch lines in pairs, and neighbours belong to different threads.
+// A slab's descriptor: one cache line per granule, beside the memory, never inside it. The line after it is
+// nearly empty: processors fetch lines in pairs, and neighbours belong to different threads.
 //
 //    0 owner 8 localFree 16 countdown 18 armed 20 carved 22 clean 24 remote 32 filter 40 samples 44 link 48 prev
 //   '- read and written by free() -'                       '--- any thread --'
-//   52 inboxNext 56 handed 58 sizeClass 59 kind 60 state 61 flags 62 gone 64
+//   52 inboxNext 56 handed 58 sizeClass 59 kind 60 state 61 flags 62 gone 64 capacity 66 granules
 //
 // Invariant, for a slab of a heap (F = armed - countdown: local frees since the last look; R = remote.count):
 //   carved - trimmed - |localFree| = handed - F    objects out: in use, in bins, in remote caches, in `remote`
@@ -95,6 +95,9 @@ struct alignas(128) Slab {
   bool awaited : 1;        // its unit is (trim_rhythm.h), and no bin was filled from it since
   bool spared : 1;         // trim() would find pages to give back, but its unit was left whole
   std::uint16_t gone;      // of this granule: pages that were given back and in which objects start
+  // Of a slab's first granule: its shape.
+  std::uint16_t capacity;
+  std::uint16_t granules;
 };
 static_assert(sizeof(Slab) == 128 && offsetof(Slab, remote) == 24 && offsetof(Slab, handed) == 56 &&
               offsetof(Slab, gone) == 62);

@@ -14,6 +14,8 @@ namespace {
 constexpr std::uint16_t kNeverEnds = 0xffff;
 // Empty slabs of a heap that stay in their lists: 512 KiB.
 constexpr std::uint32_t kMostKept = (std::uint32_t{512} << 10) >> pages::kGranuleShift;
+// What slabs leave free is multiplied by the heaps: from the next one on they start small.
+constexpr std::uint64_t kHeapsWithLargeSlabs = 4;
 // What a heap asks of the page layer at its first, second ... need.
 constexpr std::uint32_t kGranuleBatches[] = {1, 1, 2, 4, 8};
 
@@ -73,7 +75,7 @@ void unlinkPartial(Heap& heap, Slab& slab) noexcept {
   if (slab.link != pages::kNoGranule) slabAt(slab.link)->prev = slab.prev;
   if (slab.kept) {
     slab.kept = false;
-    heap.keptGranules -= kSizeClasses[slab.sizeClass].granules;
+    heap.keptGranules -= slab.granules;
   }
 }
 
@@ -117,16 +119,17 @@ pages::Granule takeGranule(Heap& heap) noexcept {
 
 // The slab is empty and in no list: its granules go back.
 void endSlab(Heap& heap, Slab& slab) noexcept {
-  const SizeClass& row = kSizeClasses[slab.sizeClass];
   heap.freed[slab.sizeClass] += slab.handed;  // those in the remote word were never collected
   detach(slab);
   if (holdsSamples(slab)) base::fatal("a slab came free while an object of it is in use (double free)");
   const pages::Granule first = granuleOf(&slab);
-  for (std::uint32_t i = 0; i < row.granules; ++i) clearSlab(*slabAt(first + i));
-  if (row.granules == 1) {
-    giveGranule(heap, first);
+  const std::uint32_t granules = slab.granules;
+  const bool medium = isMedium(slab.sizeClass);
+  for (std::uint32_t i = 0; i < granules; ++i) clearSlab(*slabAt(first + i));
+  if (medium) {
+    pages::release(first, granules);
   } else {
-    pages::release(first, row.granules);
+    giveGranule(heap, first);
   }
 }
 
@@ -149,7 +152,7 @@ void linkPartial(Heap& heap, Slab& slab) noexcept {
 // A partial slab with nothing out: kept if the heap keeps little else, ended otherwise.
 void retire(Heap& heap, Slab& slab) noexcept {
   if (slab.pushPending || slab.kept) return;
-  const std::uint32_t granules = kSizeClasses[slab.sizeClass].granules;
+  const std::uint32_t granules = slab.granules;
   if (heap.keptGranules + granules <= kMostKept && slab.link == pages::kNoGranule &&
       slab.prev == pages::kNoGranule) {
     slab.kept = true;
@@ -192,7 +195,7 @@ void armPartial(Heap& heap, Slab& slab) noexcept {
 // Takes what other threads pushed, and arms the word anew; the objects stay counted as handed out.
 Chain takeRemote(Slab& slab) noexcept {
   if (loadRemote(slab).count == 0) return {};
-  const std::uint16_t wakeAfter = kSizeClasses[slab.sizeClass].wakeAfter;
+  const std::uint16_t wakeAt = wakeAfter(slab.capacity);
   std::uint64_t old = slab.remote.load(std::memory_order_relaxed);
   RemoteWord word = {};
   bool pushDue = false;
@@ -201,7 +204,7 @@ Chain takeRemote(Slab& slab) noexcept {
     pushDue = slab.pushPending || word.crossed();
     // acquire: pairs with the release in pushRemote: the links are ours to read.
   } while (!slab.remote.compare_exchange_weak(old,
-                                              RemoteWord{0, 0, pushDue ? std::uint16_t{0} : wakeAfter}.pack(),
+                                              RemoteWord{0, 0, pushDue ? std::uint16_t{0} : wakeAt}.pack(),
                                               std::memory_order_acq_rel, std::memory_order_relaxed));
   slab.pushPending = pushDue;
   return {reinterpret_cast<void*>(startOf(&slab) + (std::uintptr_t{word.head} << 3)), word.count, false};
@@ -231,7 +234,7 @@ Chain takeLocal(Heap& heap, Slab& slab, std::uint64_t most) noexcept {
 
 Chain carve(Slab& slab) noexcept {
   const SizeClass& row = kSizeClasses[slab.sizeClass];
-  const std::uint32_t left = static_cast<std::uint32_t>(row.capacity - slab.carved);
+  const std::uint32_t left = static_cast<std::uint32_t>(slab.capacity - slab.carved);
   if (left == 0) return {};
   const std::uint32_t count = left < row.carveBatch ? left : row.carveBatch;
   const std::uintptr_t first = startOf(&slab) + std::uintptr_t{slab.carved} * row.size;
@@ -261,15 +264,15 @@ bool parkCurrent(Heap& heap, Slab& slab) noexcept {
   std::uint64_t old = slab.remote.load(std::memory_order_relaxed);
   const RemoteWord word = RemoteWord::unpack(old);
   if (word.count != 0) return false;
-  const std::uint16_t wakeAfter = kSizeClasses[slab.sizeClass].wakeAfter;
+  const std::uint16_t wakeAt = wakeAfter(slab.capacity);
   // A push that had been outrun disarmed it. Exactly this word may be armed: what comes in between must be
   // seen.
   if (word.wakeAt == 0 && !slab.pushPending &&
-      !slab.remote.compare_exchange_strong(old, RemoteWord{0, 0, wakeAfter}.pack(), std::memory_order_acq_rel,
+      !slab.remote.compare_exchange_strong(old, RemoteWord{0, 0, wakeAt}.pack(), std::memory_order_acq_rel,
                                            std::memory_order_relaxed)) {
     return false;
   }
-  fold(heap, slab, wakeAfter);
+  fold(heap, slab, wakeAt);
   slab.state = SlabState::kFull;
   heap.current[slab.sizeClass] = nullptr;
   return true;
@@ -284,18 +287,20 @@ void makeCurrent(Heap& heap, Slab& slab) noexcept {
 }
 
 Slab* makeSlab(Heap& heap, std::uint8_t sizeClass) noexcept {
-  const SizeClass& row = kSizeClasses[sizeClass];
+  const SlabShape& shape = heap.number <= kHeapsWithLargeSlabs
+                               ? kSizeClasses[sizeClass].largest()
+                               : shapeFor(sizeClass, heap.allocated[sizeClass] - heap.freed[sizeClass]);
   pages::Granule first = pages::kNoGranule;
   bool zeroed = false;
-  if (row.granules == 1) {
+  if (!isMedium(sizeClass)) {
     first = takeGranule(heap);
     if (first == pages::kNoGranule) return nullptr;
   } else {
-    const pages::Span span = pages::allocate(row.granules);
+    const pages::Span span = pages::allocate(shape.granules);
     if (span.first == pages::kNoGranule) return nullptr;
     first = span.first;
     zeroed = span.zeroed;
-    for (std::uint32_t i = 1; i < row.granules; ++i) {
+    for (std::uint32_t i = 1; i < shape.granules; ++i) {
       Slab& interior = *slabAt(first + i);
       interior.kind = SlabKind::kInterior;
       interior.link = first;
@@ -310,7 +315,9 @@ Slab* makeSlab(Heap& heap, std::uint8_t sizeClass) noexcept {
   slab.localFree = nullptr;
   setCountdown(slab, kNeverEnds);
   slab.carved = slab.handed = slab.clean = 0;
-  slab.remote.store(RemoteWord{0, 0, row.wakeAfter}.pack(), std::memory_order_relaxed);
+  slab.capacity = shape.capacity;
+  slab.granules = shape.granules;
+  slab.remote.store(RemoteWord{0, 0, wakeAfter(shape.capacity)}.pack(), std::memory_order_relaxed);
   slab.filter.store(0, std::memory_order_relaxed);
   slab.samples = 0;
   slab.sizeClass = sizeClass;
@@ -328,14 +335,14 @@ Slab* makeSlab(Heap& heap, std::uint8_t sizeClass) noexcept {
 Slab& fullestOf(pages::Granule first) noexcept {
   constexpr int kSeen = 8;
   Slab* fullest = nullptr;
-  int most = -1;
+  int fewest = 0x10000;
   pages::Granule at = first;
   for (int seen = 0; at != pages::kNoGranule && seen < kSeen; ++seen) {
     Slab* slab = slabAt(at);
     const int out = slab->handed - (slab->armed - slab->countdown) - loadRemote(*slab).count;
-    if (out > most) {
+    if (slab->capacity - out < fewest) {
       fullest = slab;
-      most = out;
+      fewest = slab->capacity - out;
     }
     at = slab->link;
   }
@@ -374,8 +381,8 @@ Chain takeObjects(Heap& heap, std::uint8_t sizeClass, std::uint64_t most) noexce
 bool hasFree(const Heap& heap, std::uint8_t sizeClass) noexcept {
   if (heap.bins[sizeClass] != nullptr || heap.partial[sizeClass] != pages::kNoGranule) return true;
   const Slab* slab = heap.current[sizeClass];
-  return slab != nullptr && (slab->localFree != nullptr || slab->trimmed ||
-                             slab->carved < kSizeClasses[sizeClass].capacity || loadRemote(*slab).count != 0);
+  return slab != nullptr && (slab->localFree != nullptr || slab->trimmed || slab->carved < slab->capacity ||
+                             loadRemote(*slab).count != 0);
 }
 
 void putBack(Heap& heap, std::uint8_t sizeClass, Chain chain) noexcept {

@@ -23,7 +23,7 @@ Shape shapeOf(const Slab& slab) noexcept {
   const SizeClass& row = kSizeClasses[slab.sizeClass];
   const auto page = static_cast<std::uint32_t>(os::pageBytes());
   const auto perGranule = static_cast<std::uint32_t>(pages::kGranuleBytes / page);
-  return {row.size, slab.carved, page, perGranule, row.granules * perGranule};
+  return {row.size, slab.carved, page, perGranule, slab.granules * perGranule};
 }
 
 // The first object that starts at or behind the page's start.
@@ -49,7 +49,7 @@ template <typename Visit>
 void forEachGone(const Slab& slab, Visit visit) noexcept {
   const Shape shape = shapeOf(slab);
   const pages::Granule granule = granuleOf(&slab);
-  const std::uint32_t granules = kSizeClasses[slab.sizeClass].granules;
+  const std::uint32_t granules = slab.granules;
   for (std::uint32_t g = 0; g < granules; ++g) {
     for (std::uint32_t bits = slabAt(granule + g)->gone; bits != 0; bits &= bits - 1) {
       const std::uint32_t page = g * shape.pagesPerGranule + static_cast<std::uint32_t>(__builtin_ctz(bits));

@@ -55,13 +55,13 @@ Bounds boundsOf(pages::Granule first, std::uint64_t used) noexcept {
   std::uint32_t unknown = base::bitCount(used);
   forEachTrimmable(first, [&](Heap&, Slab& slab) {
     const SizeClass& row = kSizeClasses[slab.sizeClass];
-    const std::uint32_t pages = row.granules * perGranule;
+    const std::uint32_t pages = slab.granules * perGranule;
     const std::size_t out = outstandingObjects(slab);
     const std::size_t low = out * row.size / page;
     const std::size_t high = out * ((row.size + page - 2) / page + 1);
     sum.lowest += static_cast<std::uint32_t>(low < pages ? low : pages);
     sum.highest += static_cast<std::uint32_t>(high < pages ? high : pages);
-    unknown -= row.granules < unknown ? row.granules : unknown;
+    unknown -= slab.granules < unknown ? slab.granules : unknown;
   });
   sum.lowest += unknown * perGranule;
   sum.highest += unknown * perGranule;
@@ -76,7 +76,7 @@ bool keepsWaiting(pages::Unit& unit, pages::Granule first, std::uint64_t now) no
     const SizeClass& row = kSizeClasses[slab.sizeClass];
     ++look.slabs;
     look.untouched += slab.awaited ? 1 : 0;
-    look.pages += row.granules * static_cast<std::uint32_t>(pages::kGranuleBytes / page);
+    look.pages += slab.granules * static_cast<std::uint32_t>(pages::kGranuleBytes / page);
     look.livePages += static_cast<std::uint32_t>(std::size_t{outstandingObjects(slab)} * row.size / page);
   });
   if (look.slabs != 0 && hasMoved(unit.rhythm, look)) {

@@ -23,7 +23,7 @@ class SlabCheck {
       : slab_(slab),
         row_(heap::kSizeClasses[slab.sizeClass]),
         start_(heap::startOf(&slab)),
-        where_(row_.capacity) {}
+        where_(slab.capacity) {}
 
   // Walks a list of free objects; complains about a cycle, a foreign address, an object in two lists.
   std::size_t walk(const void* object, char place) {
@@ -39,7 +39,8 @@ class SlabCheck {
     for (std::size_t seen = 0; object != nullptr; object = *static_cast<void* const*>(object)) {
       require(++seen <= heap::kMostSpares, "a medium bin is longer than it may be");
       if (!complaint_.empty()) break;
-      if (reinterpret_cast<std::uintptr_t>(object) - start_ >= row_.granules * pages::kGranuleBytes) continue;
+      if (reinterpret_cast<std::uintptr_t>(object) - start_ >= slab_.granules * pages::kGranuleBytes)
+        continue;
       note(object, 'b');
       ++mine;
     }
@@ -58,11 +59,11 @@ class SlabCheck {
     const std::size_t perGranule = pages::kGranuleBytes / page;
     std::size_t count = 0;
     bool any = false;
-    for (std::size_t g = 0; g < row_.granules; ++g) {
+    for (std::size_t g = 0; g < slab_.granules; ++g) {
       any = any || heap::slabAt(heap::granuleOf(&slab_) + static_cast<pages::Granule>(g))->gone != 0;
     }
     require(any == slab_.trimmed, "trimmed, but no page is gone, or the reverse");
-    for (std::size_t i = 0; i < row_.capacity; ++i) {
+    for (std::size_t i = 0; i < slab_.capacity; ++i) {
       const std::size_t at = i * row_.size / page;
       const auto granule = heap::granuleOf(&slab_) + static_cast<pages::Granule>(at / perGranule);
       if ((heap::slabAt(granule)->gone >> (at % perGranule) & 1) == 0) continue;
@@ -96,7 +97,6 @@ class SlabCheck {
 };
 
 std::string checkSlab(const Slab& slab, const std::set<void*>& live, SlabCounts* counts) {
-  const heap::SizeClass& row = heap::kSizeClasses[slab.sizeClass];
   const std::uint64_t owner = slab.owner.load();
   const heap::Heap& home = *heap::ownerOf(owner);
   const RemoteWord remote = RemoteWord::unpack(slab.remote.load());
@@ -114,7 +114,7 @@ std::string checkSlab(const Slab& slab, const std::set<void*>& live, SlabCounts*
   }
   const std::size_t since = slab.armed - slab.countdown;
   const std::size_t out = slab.handed - since;
-  check.require(slab.carved <= row.capacity, "more carved than there is room");
+  check.require(slab.carved <= slab.capacity, "more carved than there is room");
   check.require(remoteLength == remote.count, "the remote word's count is not its chain's length");
   const std::size_t trimmed = check.noteTrimmed();
   counts->trimmed += trimmed;
@@ -128,7 +128,7 @@ std::string checkSlab(const Slab& slab, const std::set<void*>& live, SlabCounts*
     check.require(slab.countdown + toWake <= out - remoteLength + 1, "it could become empty unnoticed");
   }
   const auto first = live.lower_bound(reinterpret_cast<void*>(start));
-  const auto end = live.lower_bound(reinterpret_cast<void*>(start + row.granules * pages::kGranuleBytes));
+  const auto end = live.lower_bound(reinterpret_cast<void*>(start + slab.granules * pages::kGranuleBytes));
   std::size_t used = 0;
   for (auto at = first; at != end; ++at, ++used)
     check.require(!check.isFree(*at), "an object in use is in a free list");

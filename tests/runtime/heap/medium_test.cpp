@@ -1,6 +1,9 @@
 // The bins of medium classes: last in, first out; they shrink when load falls; they keep the sampler's count
 // and the slabs' accounts.
+#include <barrier>
 #include <gtest/gtest.h>
+#include <mutex>
+#include <thread>
 #include <vector>
 
 #include "runtime/base/random.h"
@@ -143,6 +146,33 @@ TEST(Medium, DumpsSeeWhatABinHolds) {
       &cached);
   EXPECT_EQ(cached, inBin(c));
   for (void* p : blocks) hp_free(p);
+}
+
+TEST(Medium, FromTheFifthHeapOnAClasssFirstSlabIsItsSmallest) {
+  constexpr std::ptrdiff_t kThreads = 8;
+  constexpr std::size_t kOften = 30 * 1024;
+  std::barrier together(kThreads);
+  std::size_t small = 0;
+  std::vector<std::thread> threads;
+  std::mutex lock;
+  for (std::ptrdiff_t i = 0; i < kThreads; ++i) {
+    threads.emplace_back([&] {
+      together.arrive_and_wait();
+      void* block = hp_malloc(kOften);
+      const Slab& slab = *firstOf(findSlab(block));
+      const SizeClass& row = kSizeClasses[slab.sizeClass];
+      const bool late = heldHeap()->number > 4;
+      EXPECT_EQ(slab.capacity, late ? row.smallest().capacity : row.largest().capacity);
+      {
+        const std::lock_guard guard(lock);
+        small += late ? 1 : 0;
+      }
+      together.arrive_and_wait();
+      hp_free(block);
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_GE(small, 3u);
 }
 
 TEST(MediumDeathTest, TwoFreesInARowAreNamed) {

@@ -18,12 +18,38 @@ TEST(SizeClasses, InternalWasteIsBounded) {
   }
 }
 
-TEST(SizeClasses, TailWasteOfASlabIsUnderTwoPercent) {
+TEST(SizeClasses, TailWasteOfAClasssLargestSlabIsUnderTwoPercent) {
   for (std::size_t c = 0; c < kClasses; ++c) {
     const SizeClass& row = kSizeClasses[c];
-    const std::size_t slab = row.granules * pages::kGranuleBytes;
-    EXPECT_EQ(row.capacity, slab / row.size);
-    EXPECT_LT((slab - std::size_t{row.capacity} * row.size) * 50, slab) << row.size;
+    const SlabShape& shape = row.largest();
+    const std::size_t slab = shape.granules * pages::kGranuleBytes;
+    EXPECT_EQ(shape.capacity, slab / row.size);
+    EXPECT_LT((slab - std::size_t{shape.capacity} * row.size) * 50, slab) << row.size;
+  }
+}
+
+TEST(SizeClasses, SmallerSlabsOfAClassHoldHalfOrLessAndWasteAnEighthTheSmallestAQuarter) {
+  for (std::size_t c = 0; c < kClasses; ++c) {
+    const SizeClass& row = kSizeClasses[c];
+    for (std::size_t k = 0; k + 1 < row.shapeCount; ++k) {
+      const SlabShape& shape = row.shapes[k];
+      const std::size_t slab = shape.granules * pages::kGranuleBytes;
+      EXPECT_EQ(shape.capacity, slab / row.size);
+      EXPECT_LE(shape.capacity * 2, row.shapes[k + 1].capacity) << row.size;
+      EXPECT_LT((slab % row.size) * (k == 0 ? 4 : 8), slab) << row.size;
+    }
+  }
+}
+
+TEST(SizeClasses, AnotherSlabAtMostDoublesWhatAHeapHasOfAMediumClass) {
+  for (std::size_t c = 0; c < kClasses; ++c) {
+    const SizeClass& row = kSizeClasses[c];
+    EXPECT_EQ(&shapeFor(c, 0), &row.smallest());
+    for (std::uint64_t out = row.smallest().capacity; out < 100; ++out) {
+      EXPECT_LE(shapeFor(c, out).capacity, out) << row.size;
+      EXPECT_GE(shapeFor(c, out).capacity, shapeFor(c, out - 1).capacity) << row.size;
+    }
+    EXPECT_EQ(&shapeFor(c, row.largest().capacity), &row.largest());
   }
 }
 
@@ -34,7 +60,7 @@ TEST(SizeClasses, PowersOfTwoAreClassesSoThatAlignmentWastesNothing) {
 TEST(SizeClasses, ObjectsOfAPageOrMoreAreFewPerSlab) {
   for (std::size_t c = 0; c < kClasses; ++c) {
     if (kSizeClasses[c].size >= 4096) {
-      EXPECT_LE(kSizeClasses[c].capacity, pages::kGranuleBytes / 1024) << kSizeClasses[c].size;
+      EXPECT_LE(kSizeClasses[c].largest().capacity, pages::kGranuleBytes / 1024) << kSizeClasses[c].size;
     }
   }
 }
