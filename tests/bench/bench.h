@@ -2,6 +2,7 @@
 // Header-only, plain libc: a workload is an ordinary program that knows no allocator.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -9,6 +10,7 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <time.h>
+#include <unistd.h>
 
 namespace bench {
 
@@ -35,10 +37,38 @@ T* mapped(std::size_t count) {
   return static_cast<T*>(at);
 }
 
+// A block that a workload holds, and as many bytes of it as it asked for; null: it holds none.
+struct Slot {
+  char* block;
+  std::size_t size;
+
+  // Every byte is written.
+  void fill(std::size_t bytes) {
+    size = bytes;
+    block = static_cast<char*>(std::malloc(bytes));
+    if (block == nullptr) std::abort();
+    std::memset(block, 1, bytes);
+  }
+  void release() {
+    std::free(block);
+    block = nullptr;
+  }
+};
+
+// 16 bytes to 32 KiB, every octave alike: most blocks are small, most bytes are in blocks above a page.
+inline std::size_t mixedSize(Random& random) {
+  const std::size_t octave = std::size_t{16} << random.below(11);
+  return octave + random.below(octave);
+}
+
 inline double now() {
   timespec t;
   clock_gettime(CLOCK_MONOTONIC, &t);
   return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_nsec) * 1e-9;
+}
+
+inline void sleepUntil(double when) {
+  while (now() < when) usleep(static_cast<useconds_t>(std::max(0.0, when - now()) * 1e6) + 1);
 }
 
 inline double cpu() {
@@ -67,6 +97,15 @@ inline long fileKiB(const char* path, const char* name) {
 // "VmHWM", "VmRSS"; ru_maxrss of a child of a large parent lies.
 inline long statusKiB(const char* name) {
   return fileKiB("/proc/self/status", name);
+}
+
+inline double rssMiB() {
+  return static_cast<double>(statusKiB("VmRSS")) / 1024;
+}
+inline long faults() {
+  rusage usage;
+  getrusage(RUSAGE_SELF, &usage);
+  return usage.ru_minflt;
 }
 
 // Measures from construction to report().

@@ -21,10 +21,8 @@ struct Octaves {
 };
 constexpr Octaves kParts[] = {{0, 5}, {3, 5}, {6, 5}, {0, 11}};
 
-struct Slot {
-  char* block;
-  std::size_t size;
-};
+using bench::Slot;
+
 struct Worker {
   pthread_t thread;
   std::size_t index;

@@ -19,10 +19,7 @@ constexpr std::size_t kMostThreads = 64;
 constexpr std::size_t kMeanBytes = 8190;  // of log-uniform sizes from 16 to 65536
 constexpr std::size_t kHandedOver = 4096;
 
-struct Slot {
-  char* block;
-  std::size_t size;
-};
+using bench::Slot;
 
 struct Worker {
   pthread_t thread;

@@ -6,15 +6,15 @@
 // Wave 0 is square: up for half a period, down for the other. Wave 1 is a cosine in 16 steps. What is freed
 // is chosen at random, so slabs thin out as well as go. Printed is what was faulted in the cycles that count;
 // an allocator that gives everything back at once faults the whole swing each time.
-#include <algorithm>
 #include <cmath>
 #include <pthread.h>
 #include <semaphore.h>
-#include <unistd.h>
 
 #include "tests/bench/bench.h"
 
 namespace {
+
+using bench::Slot;
 
 constexpr std::size_t kMostThreads = 64;
 constexpr int kSteps = 16;
@@ -29,11 +29,6 @@ struct Plan {
 };
 Plan plan;
 
-struct Slot {
-  char* block;
-  std::size_t size;
-};
-
 struct Worker {
   pthread_t thread;
   sem_t go, done;
@@ -45,29 +40,19 @@ struct Worker {
 Worker workers[kMostThreads];
 constexpr std::size_t kEnd = ~std::size_t{0};
 
-// 16 bytes to 32 KiB, every octave alike: most blocks are small, most bytes are in blocks above a page.
-std::size_t mixedSize(bench::Random& random) {
-  const std::size_t octave = std::size_t{16} << random.below(11);
-  return octave + random.below(octave);
-}
-
 void follow(Worker& worker) {
   while (worker.liveBytes < worker.target) {
     Slot& slot = worker.slots[worker.next];
     worker.next = (worker.next + 1) % worker.count;
     if (slot.block != nullptr) continue;
-    slot.size = mixedSize(worker.random);
-    slot.block = static_cast<char*>(std::malloc(slot.size));
-    if (slot.block == nullptr) std::abort();
-    std::memset(slot.block, 1, slot.size);
+    slot.fill(bench::mixedSize(worker.random));
     worker.liveBytes += slot.size;
   }
   const std::size_t most = worker.target + worker.target / 64 + 65536;
   while (worker.liveBytes > most) {
     Slot& slot = worker.slots[worker.random.below(worker.count)];
     if (slot.block == nullptr) continue;
-    std::free(slot.block);
-    slot.block = nullptr;
+    slot.release();
     worker.liveBytes -= slot.size;
   }
 }
@@ -105,18 +90,6 @@ double shareAt(int step) {
   return plan.bottom + (1 - plan.bottom) * (1 - std::cos(phase)) / 2;
 }
 
-long faults() {
-  rusage usage;
-  getrusage(RUSAGE_SELF, &usage);
-  return usage.ru_minflt;
-}
-double rssMiB() {
-  return static_cast<double>(bench::statusKiB("VmRSS")) / 1024;
-}
-void sleepUntil(double when) {
-  while (bench::now() < when) usleep(static_cast<useconds_t>(std::max(0.0, when - bench::now()) * 1e6) + 1);
-}
-
 void prepare() {
   for (std::size_t i = 0; i < plan.threads; ++i) {
     Worker& worker = workers[i];
@@ -142,32 +115,32 @@ int main(int argc, char** argv) {
   plan.cosine = bench::argument(argc, argv, 6, 0) != 0;
   plan.notCounted = bench::argument(argc, argv, 7, 3);
   prepare();
-  const double baseline = rssMiB();
+  const double baseline = bench::rssMiB();
   const double start = bench::now();
   double cpuBefore = bench::cpu();
-  long faultsBefore = faults();
+  long faultsBefore = bench::faults();
   double most = 0, sumAtBottom = 0;
   for (long cycle = 0; cycle < plan.cycles; ++cycle) {
     if (cycle == plan.notCounted) {
-      faultsBefore = faults();
+      faultsBefore = bench::faults();
       cpuBefore = bench::cpu();
     }
     double least = 1e9;
     for (int step = 0; step < kSteps; ++step) {
       everybody(shareAt(step));
-      sleepUntil(start + plan.period * (static_cast<double>(cycle) + (step + 1) / double{kSteps}));
-      least = std::min(least, rssMiB());
-      most = std::max(most, rssMiB());
+      bench::sleepUntil(start + plan.period * (static_cast<double>(cycle) + (step + 1) / double{kSteps}));
+      least = std::min(least, bench::rssMiB());
+      most = std::max(most, bench::rssMiB());
     }
     if (cycle >= plan.notCounted) sumAtBottom += least;
   }
   const long counted = std::max(1L, plan.cycles - plan.notCounted);
-  const auto faulted = static_cast<double>(faults() - faultsBefore);
+  const auto faulted = static_cast<double>(bench::faults() - faultsBefore);
   const double cpu = bench::cpu() - cpuBefore;
   everybody(plan.bottom);
   const double stopped = bench::now();
-  sleepUntil(stopped + 2 * plan.period);
-  const double after = rssMiB();
+  bench::sleepUntil(stopped + 2 * plan.period);
+  const double after = bench::rssMiB();
   everybody(-1);
   std::printf(
       "family=oscillate period=%.3f cycles=%ld faulted_mib=%.1f a_cycle_mib=%.1f top_mib=%.1f "
