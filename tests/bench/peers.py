@@ -1,4 +1,5 @@
 """What the runners share: which allocators there are, a clean environment for each, one run, medians, verdicts."""
+import argparse
 import os
 import pathlib
 import statistics
@@ -35,6 +36,16 @@ def peers(extra=()):
     return found
 
 
+def runner_parser(rounds):
+    """What every runner is told: where programs and library are, further peers, the number of rounds."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--bench-dir", required=True, type=pathlib.Path)
+    parser.add_argument("--heapprof", required=True)
+    parser.add_argument("--with", dest="extra", action="append", default=[], metavar="NAME=LIB")
+    parser.add_argument("-n", type=int, default=rounds)
+    return parser
+
+
 def environment(library, options):
     """Ours without any allocator's options, with this library and these."""
     env = dict(os.environ, LC_ALL="C")
@@ -68,6 +79,21 @@ def interleaved(names, rounds):
             yield names[(step + turn) % len(names)]
 
 
+def in_rounds(allocators, rounds, run):
+    """{name: [what run(library, options) gave in each round]}"""
+    rows = {name: [] for name in allocators}
+    for name in interleaved(allocators, rounds):
+        rows[name].append(run(*allocators[name]))
+    return rows
+
+
+def print_table(header, rows):
+    print("| " + " | ".join(header) + " |")
+    print("| --- |" + " --- |" * (len(header) - 1))
+    for row in rows:
+        print("| " + " | ".join(row) + " |", flush=True)
+
+
 def warm_up(mebibytes):
     """Memory is faulted and freed: a virtual machine's cold pages cost 20 times a warm one."""
     block = bytearray(mebibytes << 20)
@@ -78,9 +104,9 @@ def median(rows, key):
     return statistics.median(row[key] for row in rows)
 
 
-def paired_ratio(rows, others, key):
+def paired_ratio(rows, others, key, other_key=None):
     """The median over rounds of the ratio of the two figures of the same round."""
-    return statistics.median(a[key] / b[key] for a, b in zip(rows, others))
+    return statistics.median(a[key] / b[other_key or key] for a, b in zip(rows, others))
 
 
 def verdict(what, figure, bound, note=""):

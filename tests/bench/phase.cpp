@@ -5,25 +5,36 @@
 //   phase [MiB] [threads] [survivors %] [clustered 0|1] [threads live on 0|1] [child 0|1] [idle s] [purge
 //   0|1] [rest before the fall, s]
 //
-// The slots live in mappings of their own, so that the program's books move no figure. The cheapest way to
-// fault what was given back is measured by touching as much of a fresh mapping, a byte a page, on as many
-// threads.
+// The slots live in mappings of their own, so that the program's books move no figure.
+//
+// Beside the time to grow back stand the ways this kernel has to give as many bytes back, on as many threads,
+// in fresh mappings: `touch`, a byte a 4 KiB page; `populate`, MADV_POPULATE_WRITE; `huge`, by huge pages
+// where 2 MiB ranges had been resident (7 in 8 of their pages) and all of each was given back (`whole_mib`),
+// the rest by touch. What a page costs depends on whether the machine below has it at hand: after seconds of
+// idleness not, and then a fault costs 20 times as much. So each is timed right after as much memory was
+// faulted and freed, untimed, as is the growth itself: all are warm, and all lie within about a second. Each
+// way is measured before and after the growth, and the smaller figure stands, so that a disturbance is never
+// in our favour. `write` is what the program's own writing of the same blocks costs once they are resident:
+// in `regrow` it is contained, in the three ways it is not.
 #include <algorithm>
-#include <atomic>
 #include <malloc.h>
 #include <pthread.h>
 #include <semaphore.h>
+#include <signal.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
-#include <unistd.h>
-#include <vector>
 
 #include "tests/bench/bench.h"
 
 namespace {
 
+using bench::Slot;
+
 constexpr std::size_t kPage = 4096;
+constexpr std::size_t kHugePage = std::size_t{2} << 20;
+constexpr std::size_t kPagesInRange = kHugePage / kPage;
 constexpr std::size_t kMostThreads = 256;
+constexpr int kPopulateWrite = 23;  // MADV_POPULATE_WRITE, Linux 5.14
 
 struct Plan {
   std::size_t bytes;
@@ -36,44 +47,26 @@ struct Plan {
 };
 Plan plan;
 
-struct Slot {
-  char* block;
-  std::uint32_t size;
-};
-
-enum class Step { kGrow, kFall, kGrowAgain, kTouch, kEnd };
+enum class Step { kGrow, kFall, kGrowAgain, kWrite, kTouch, kPopulate, kEnd };
 
 struct Worker {
   pthread_t thread;
   sem_t go, done;
   Step step;
-  std::size_t index;
   std::uint64_t seed;
   Slot* slots;
   std::size_t count, capacity;
-  char* fresh;  // for kTouch
-  std::size_t freshBytes;
+  char* fresh;  // for kTouch and kPopulate; the first so many bytes by huge pages
+  std::size_t freshBytes, hugeBytes;
+  bool failed;
 };
 Worker workers[kMostThreads];
-
-// 16 bytes to 32 KiB, every octave alike: most blocks are small, most bytes are in blocks above a page.
-std::size_t mixedSize(bench::Random& random) {
-  const std::size_t octave = std::size_t{16} << random.below(11);
-  return octave + random.below(octave);
-}
-
-void fill(Slot& slot, bench::Random& random) {
-  slot.size = static_cast<std::uint32_t>(mixedSize(random));
-  slot.block = static_cast<char*>(std::malloc(slot.size));
-  if (slot.block == nullptr) std::abort();
-  std::memset(slot.block, 1, slot.size);
-}
 
 void grow(Worker& worker) {
   bench::Random random(worker.seed);
   const std::size_t share = plan.bytes / plan.threads;
   for (std::size_t bytes = 0; bytes < share && worker.count < worker.capacity; ++worker.count) {
-    fill(worker.slots[worker.count], random);
+    worker.slots[worker.count].fill(bench::mixedSize(random));
     bytes += worker.slots[worker.count].size;
   }
 }
@@ -85,20 +78,24 @@ bool survives(bench::Random& random, std::size_t index) {
   return random.below(100) < plan.survivorsPercent;
 }
 
-void fall(Worker& worker) {
+template <typename Act>
+void forThoseThatFall(Worker& worker, Act act) {
   bench::Random random(worker.seed + 1000);
   for (std::size_t i = 0; i < worker.count; ++i) {
-    if (survives(random, i)) continue;
-    std::free(worker.slots[i].block);
-    worker.slots[i].block = nullptr;
+    if (!survives(random, i)) act(worker.slots[i]);
   }
 }
 
 void growAgain(Worker& worker) {
   bench::Random random(worker.seed + 2000);
   for (std::size_t i = 0; i < worker.count; ++i) {
-    if (worker.slots[i].block == nullptr) fill(worker.slots[i], random);
+    if (worker.slots[i].block == nullptr) worker.slots[i].fill(bench::mixedSize(random));
   }
+}
+
+void touch(Worker& worker) {
+  for (std::size_t at = 0; at < worker.freshBytes; at += at < worker.hugeBytes ? kHugePage : kPage)
+    worker.fresh[at] = 1;
 }
 
 void perform(Worker& worker) {
@@ -106,11 +103,15 @@ void perform(Worker& worker) {
     case Step::kGrow:
       return grow(worker);
     case Step::kFall:
-      return fall(worker);
+      return forThoseThatFall(worker, [](Slot& slot) { slot.release(); });
     case Step::kGrowAgain:
       return growAgain(worker);
+    case Step::kWrite:
+      return forThoseThatFall(worker, [](Slot& slot) { std::memset(slot.block, 2, slot.size); });
     case Step::kTouch:
-      for (std::size_t at = 0; at < worker.freshBytes; at += kPage) worker.fresh[at] = 1;
+      return touch(worker);
+    case Step::kPopulate:
+      worker.failed = madvise(worker.fresh, worker.freshBytes, kPopulateWrite) != 0;
       return;
     case Step::kEnd:
       return;
@@ -129,7 +130,9 @@ void* live(void* context) {
   return nullptr;
 }
 
-void everybody(Step step) {
+// Seconds that the step took.
+double everybody(Step step) {
+  const double start = bench::now();
   for (std::size_t i = 0; i < plan.threads; ++i) {
     workers[i].step = step;
     if (!plan.liveOn && step != Step::kEnd) pthread_create(&workers[i].thread, nullptr, live, &workers[i]);
@@ -142,47 +145,79 @@ void everybody(Step step) {
     }
     if (plan.liveOn == (step == Step::kEnd)) pthread_join(workers[i].thread, nullptr);
   }
+  return bench::now() - start;
+}
+
+// Distinct units of so many bytes that hold a byte of a live block, in order.
+struct Units {
+  std::uintptr_t* at;
+  std::size_t count, capacity;
+  void release() const { munmap(at, capacity * sizeof(std::uintptr_t)); }
+};
+Units unitsInUse(std::size_t unit) {
+  std::size_t most = 0;
+  for (std::size_t t = 0; t < plan.threads; ++t) {
+    for (std::size_t i = 0; i < workers[t].count; ++i) {
+      const Slot& slot = workers[t].slots[i];
+      if (slot.block != nullptr) most += slot.size / unit + 2;
+    }
+  }
+  Units units{bench::mapped<std::uintptr_t>(most + 1), 0, most + 1};
+  for (std::size_t t = 0; t < plan.threads; ++t) {
+    for (std::size_t i = 0; i < workers[t].count; ++i) {
+      const Slot& slot = workers[t].slots[i];
+      if (slot.block == nullptr) continue;
+      const auto start = reinterpret_cast<std::uintptr_t>(slot.block);
+      for (std::uintptr_t each = start / unit; each <= (start + slot.size - 1) / unit; ++each)
+        units.at[units.count++] = each;
+    }
+  }
+  std::sort(units.at, units.at + units.count);
+  units.count = static_cast<std::size_t>(std::unique(units.at, units.at + units.count) - units.at);
+  return units;
 }
 
 struct Floor {
   std::size_t liveBytes, pages;
 };
 Floor floorOfPages() {
-  std::size_t touched = 0, bytes = 0;
+  std::size_t bytes = 0;
   for (std::size_t t = 0; t < plan.threads; ++t) {
     for (std::size_t i = 0; i < workers[t].count; ++i) {
-      const Slot& slot = workers[t].slots[i];
-      if (slot.block != nullptr) touched += slot.size / kPage + 2;
+      if (workers[t].slots[i].block != nullptr) bytes += workers[t].slots[i].size;
     }
   }
-  auto* pages = bench::mapped<std::uintptr_t>(touched);
+  const Units pages = unitsInUse(kPage);
+  pages.release();
+  return {bytes, pages.count};
+}
+
+std::size_t residentPages(std::uintptr_t range) {
+  unsigned char resident[kPagesInRange];
   std::size_t count = 0;
-  for (std::size_t t = 0; t < plan.threads; ++t) {
-    for (std::size_t i = 0; i < workers[t].count; ++i) {
-      const Slot& slot = workers[t].slots[i];
-      if (slot.block == nullptr) continue;
-      bytes += slot.size;
-      const auto start = reinterpret_cast<std::uintptr_t>(slot.block);
-      for (std::uintptr_t page = start / kPage; page <= (start + slot.size - 1) / kPage; ++page)
-        pages[count++] = page;
-    }
+  if (mincore(reinterpret_cast<void*>(range * kHugePage), kHugePage, resident) == 0) {
+    for (const unsigned char page : resident) count += page & 1;
+    return count;
   }
-  std::sort(pages, pages + count);
-  const auto distinct = static_cast<std::size_t>(std::unique(pages, pages + count) - pages);
-  munmap(pages, touched * sizeof(std::uintptr_t));
-  return {bytes, distinct};
+  for (std::size_t i = 0; i < kPagesInRange; ++i) {  // parts are not mapped
+    if (mincore(reinterpret_cast<void*>(range * kHugePage + i * kPage), kPage, resident) == 0)
+      count += resident[0] & 1;
+  }
+  return count;
+}
+
+// Keeps the 2 MiB ranges that have from `least` to `most` pages resident.
+void keepThoseWith(Units& ranges, std::size_t least, std::size_t most) {
+  ranges.count = static_cast<std::size_t>(std::remove_if(ranges.at, ranges.at + ranges.count,
+                                                         [least, most](std::uintptr_t range) {
+                                                           const std::size_t pages = residentPages(range);
+                                                           return pages < least || pages > most;
+                                                         }) -
+                                          ranges.at);
 }
 
 double hugeMiB() {
   return static_cast<double>(bench::fileKiB("/proc/self/smaps_rollup", "AnonHugePages")) / 1024;
-}
-double rssMiB() {
-  return static_cast<double>(bench::statusKiB("VmRSS")) / 1024;
-}
-long faults() {
-  rusage usage;
-  getrusage(RUSAGE_SELF, &usage);
-  return usage.ru_minflt;
 }
 
 // The parent's pages stay shared with it until somebody writes.
@@ -199,7 +234,6 @@ void prepare() {
   const std::size_t capacity = plan.bytes / plan.threads / 2048;
   for (std::size_t i = 0; i < plan.threads; ++i) {
     Worker& worker = workers[i];
-    worker.index = i;
     worker.seed = 17 + i;
     worker.capacity = capacity;
     worker.slots = bench::mapped<Slot>(capacity);
@@ -210,29 +244,73 @@ void prepare() {
   }
 }
 
-// Seconds to touch so many fresh pages on all threads.
-double cheapestFaults(double mebibytes) {
-  const std::size_t each = static_cast<std::size_t>(mebibytes * 1048576) / plan.threads / kPage * kPage;
+// Seconds for a step over fresh mappings of so many bytes in all, the first so many by huge pages. 0: the
+// kernel cannot do it.
+double fresh(Step step, std::size_t bytes, std::size_t byHugePages) {
+  const std::size_t each = bytes / plan.threads / kPage * kPage;
+  const std::size_t huge = std::min(each, byHugePages / plan.threads) / kHugePage * kHugePage;
+  if (each == 0) return 0;
+  char* maps[kMostThreads];
   for (std::size_t i = 0; i < plan.threads; ++i) {
+    maps[i] = bench::mapped<char>(each + kHugePage);
+    const auto start = reinterpret_cast<std::uintptr_t>(maps[i]);
+    workers[i].fresh = maps[i] + (kHugePage - start % kHugePage) % kHugePage;
     workers[i].freshBytes = each;
-    workers[i].fresh = each == 0 ? nullptr : bench::mapped<char>(each);
+    workers[i].hugeBytes = huge;
+    workers[i].failed = false;
+    if (huge != 0) madvise(workers[i].fresh, huge, MADV_HUGEPAGE);
+    if (each != huge) madvise(workers[i].fresh + huge, each - huge, MADV_NOHUGEPAGE);
   }
-  const double start = bench::now();
-  everybody(Step::kTouch);
-  const double seconds = bench::now() - start;
+  double seconds = everybody(step);
   for (std::size_t i = 0; i < plan.threads; ++i) {
-    if (each != 0) munmap(workers[i].fresh, each);
+    munmap(maps[i], each + kHugePage);
+    if (workers[i].failed) seconds = 0;
   }
   return seconds;
 }
 
-void sleepUntil(double when) {
-  while (bench::now() < when) usleep(static_cast<useconds_t>(std::max(0.0, when - bench::now()) * 1e6) + 1);
+struct Ways {
+  double touch, populate, huge;
+};
+Ways measureWays(std::size_t bytes, std::size_t whole) {
+  Ways ways{};
+  fresh(Step::kTouch, bytes + bytes / 8, 0);
+  ways.touch = fresh(Step::kTouch, bytes, 0);
+  ways.populate = fresh(Step::kPopulate, bytes, 0);
+  if (whole / plan.threads >= kHugePage) {
+    fresh(Step::kTouch, bytes, whole);
+    ways.huge = fresh(Step::kTouch, bytes, whole);
+  }
+  fresh(Step::kTouch, bytes + bytes / 8, 0);  // for whatever is timed next
+  return ways;
 }
 
-}  // namespace
+struct Growth {
+  double seconds, write, backMiB;
+  long faults, peakKiB;  // of the program, without what the ways took
+  Ways ways;
+  double wholeMiB;
+};
+Growth measureGrowth(double givenBackMiB, std::size_t wholeRanges) {
+  Growth growth{};
+  const auto bytes = static_cast<std::size_t>(std::max(0.0, givenBackMiB) * 1048576);
+  const std::size_t whole = std::min(bytes, wholeRanges * kHugePage);
+  growth.wholeMiB = static_cast<double>(whole) / 1048576;
+  growth.peakKiB = bench::statusKiB("VmHWM");
+  const Ways before = measureWays(bytes, whole);
+  const long faultsBefore = bench::faults();
+  growth.seconds = everybody(Step::kGrowAgain);
+  growth.faults = bench::faults() - faultsBefore;
+  growth.backMiB = bench::rssMiB();
+  growth.peakKiB = std::max(growth.peakKiB, bench::statusKiB("VmRSS"));
+  const Ways after = measureWays(bytes, whole);
+  growth.ways = {std::min(before.touch, after.touch), std::min(before.populate, after.populate),
+                 std::min(before.huge, after.huge)};
+  growth.write = everybody(Step::kWrite);
+  return growth;
+}
 
-int main(int argc, char** argv) {
+void readPlan(int argc, char** argv) {
   plan.bytes = static_cast<std::size_t>(bench::argument(argc, argv, 1, 512)) << 20;
   plan.threads = std::min(kMostThreads, static_cast<std::size_t>(bench::argument(argc, argv, 2, 2)));
   plan.survivorsPercent = static_cast<std::size_t>(bench::argument(argc, argv, 3, 10));
@@ -242,51 +320,54 @@ int main(int argc, char** argv) {
   plan.idleSeconds = bench::argument(argc, argv, 7, 5);
   plan.purge = bench::argument(argc, argv, 8, 0) != 0;
   plan.restSeconds = bench::argument(argc, argv, 9, 0);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  readPlan(argc, argv);
   prepare();
-  const double baseline = rssMiB();
-  const double start = bench::now();
-  everybody(Step::kGrow);
-  const double grown = bench::now() - start;
-  sleepUntil(bench::now() + static_cast<double>(plan.restSeconds));
-  const double full = rssMiB();
+  const double baseline = bench::rssMiB();
+  const double grown = everybody(Step::kGrow);
+  bench::sleepUntil(bench::now() + static_cast<double>(plan.restSeconds));
+  const double full = bench::rssMiB();
   const double hugeFull = hugeMiB();
+  Units ranges = unitsInUse(kHugePage);
+  keepThoseWith(ranges, kPagesInRange * 7 / 8, kPagesInRange);
   const pid_t child = plan.child ? startChild() : 0;
   everybody(Step::kFall);
   if (plan.purge) malloc_trim(0);
   const double fallen = bench::now();
   const double cpuFallen = bench::cpu();
-  const double atOnce = rssMiB();
-  sleepUntil(fallen + 1);
-  const double afterOne = rssMiB();
+  const double atOnce = bench::rssMiB();
+  bench::sleepUntil(fallen + 1);
+  const double afterOne = bench::rssMiB();
   const double idleCpu = bench::cpu() - cpuFallen;
   // The floor takes time and memory of its own, so it is computed between the readings.
   const Floor floor = floorOfPages();
-  sleepUntil(fallen + static_cast<double>(plan.idleSeconds));
-  const double afterAll = rssMiB();
+  bench::sleepUntil(fallen + static_cast<double>(plan.idleSeconds));
+  const double afterAll = bench::rssMiB();
   const double hugeAfterAll = hugeMiB();
+  keepThoseWith(ranges, 0, 0);
   // The workers' slots and what else the program touched since are in both figures.
   double slots = 0;
   for (std::size_t i = 0; i < plan.threads; ++i)
     slots += static_cast<double>(workers[i].count * sizeof(Slot)) / 1048576;
-  const double pages = static_cast<double>(floor.pages * kPage) / 1048576;
-  const double best = baseline + pages;
-  const double warm = cheapestFaults(std::max(0.0, full - afterAll));
-  const long before = faults();
-  const double again = bench::now();
-  everybody(Step::kGrowAgain);
-  const double regrown = bench::now() - again;
-  const long regrowFaults = faults() - before;
+  const double best = baseline + static_cast<double>(floor.pages * kPage) / 1048576;
+  const Growth growth = measureGrowth(full - afterAll, ranges.count);
   everybody(Step::kEnd);
   if (child > 0) {
     kill(child, SIGKILL);
     waitpid(child, nullptr, 0);
   }
+  const Ways& ways = growth.ways;
   std::printf(
       "family=phase live_mib=%.1f slots_mib=%.1f baseline_mib=%.1f floor_mib=%.1f grow=%.3f full_mib=%.1f "
       "fallen_mib=%.1f rss1_mib=%.1f rss5_mib=%.1f rss1_floor=%.3f rss5_floor=%.3f idle_cpu=%.4f "
-      "regrow=%.4f regrow_faults=%ld cheapest=%.4f huge_full_mib=%.1f huge5_mib=%.1f wall=%.4f "
-      "peak_rss_kib=%ld\n",
+      "regrow=%.4f regrow_faults=%ld back_mib=%.1f touch=%.4f populate=%.4f huge=%.4f whole_mib=%.1f "
+      "write=%.4f huge_full_mib=%.1f huge5_mib=%.1f wall=%.4f peak_rss_kib=%ld\n",
       static_cast<double>(floor.liveBytes) / 1048576, slots, baseline, best, grown, full, atOnce, afterOne,
-      afterAll, afterOne / best, afterAll / best, idleCpu, regrown, regrowFaults, warm, hugeFull,
-      hugeAfterAll, regrown, bench::statusKiB("VmHWM"));
+      afterAll, afterOne / best, afterAll / best, idleCpu, growth.seconds, growth.faults, growth.backMiB,
+      ways.touch, ways.populate, ways.huge, growth.wholeMiB, growth.write, hugeFull, hugeAfterAll,
+      growth.seconds, growth.peakKiB);
 }
