@@ -1,7 +1,8 @@
 // A server at rest: threads hold a heap of a given size, replace random blocks of it without an end and read
-// others. Printed at a third, two thirds and the end of the time: what the kernel maps huge over what is
-// live. After that a chain through all blocks in random order is followed: a miss of the TLB a step unless
-// pages are huge.
+// others. At a third, two thirds and the end of the time (the figures end in 1, 2 and 3) they pause, and for
+// each live byte the kernel is asked whether its page is mapped huge (PAGEMAP_SCAN, Linux 6.7; -1 without
+// it): `on_huge` is the share. `huge_mib` is what is mapped huge at all. After that a chain through all
+// blocks in random order is followed: a miss of the TLB a step unless pages are huge.
 //
 //   steady [MiB] [threads] [seconds] [warm 0|1] [chase steps in millions]
 //
@@ -9,22 +10,21 @@
 // use, so that a virtual machine has it at hand (blocks freed to the host cost 4-5 ms to fault again).
 #include <algorithm>
 #include <atomic>
+#include <fcntl.h>
 #include <pthread.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #include "tests/bench/bench.h"
 
 namespace {
 
+using bench::Slot;
+
 constexpr std::size_t kMostThreads = 64;
 constexpr int kMarks = 3;
-
-struct Slot {
-  char* block;
-  std::size_t size;
-};
+constexpr std::uint64_t kPage = 4096;
 
 struct Worker {
   pthread_t thread;
@@ -33,13 +33,14 @@ struct Worker {
   std::size_t count, capacity;
   std::atomic<std::uint64_t> operations;
   std::atomic<std::size_t> liveBytes;
-  std::uint64_t seen;
 };
 Worker workers[kMostThreads];
 std::size_t threads;
 std::size_t shareBytes;
 std::atomic<std::size_t> grown{0};
-std::atomic<bool> stop{false};
+enum class Mode { kServe, kPause, kStop };
+std::atomic<Mode> mode{Mode::kServe};
+std::atomic<std::size_t> paused{0};
 
 // Nine in ten blocks up to 1 KiB, one in ten to 16 KiB, one in a hundred to 256 KiB.
 std::size_t someSize(bench::Random& random) {
@@ -51,12 +52,15 @@ std::size_t someSize(bench::Random& random) {
 }
 
 void fill(Worker& worker, Slot& slot, bench::Random& random) {
-  slot.size = someSize(random);
-  slot.block = static_cast<char*>(std::malloc(slot.size));
-  if (slot.block == nullptr) std::abort();
-  std::memset(slot.block, 1, slot.size);
+  slot.fill(someSize(random));
   worker.liveBytes.store(worker.liveBytes.load(std::memory_order_relaxed) + slot.size,
                          std::memory_order_relaxed);
+}
+
+void waitUntilResumed() {
+  paused.fetch_add(1);  // release: main reads the slots once it sees everybody here
+  while (mode.load() == Mode::kPause) usleep(200);
+  paused.fetch_sub(1);
 }
 
 void* serve(void* context) {
@@ -67,14 +71,19 @@ void* serve(void* context) {
   }
   grown.fetch_add(1);
   std::uint64_t sum = 0;
-  while (!stop.load(std::memory_order_relaxed)) {
+  for (;;) {
+    const Mode now = mode.load(std::memory_order_relaxed);
+    if (now == Mode::kStop) break;
+    if (now == Mode::kPause) {
+      waitUntilResumed();
+      continue;
+    }
     // The size stays what it is: what would grow it is not replaced.
     Slot& slot = worker.slots[random.below(worker.count)];
     if (slot.block != nullptr) {
       worker.liveBytes.store(worker.liveBytes.load(std::memory_order_relaxed) - slot.size,
                              std::memory_order_relaxed);
-      std::free(slot.block);
-      slot.block = nullptr;
+      slot.release();
     }
     if (worker.liveBytes.load(std::memory_order_relaxed) < shareBytes) fill(worker, slot, random);
     for (int i = 0; i < 4; ++i) {
@@ -88,6 +97,74 @@ void* serve(void* context) {
 
 long rollupKiB(const char* name) {
   return bench::fileKiB("/proc/self/smaps_rollup", name);
+}
+
+// The kernel's struct pm_scan_arg and its words, which older headers lack.
+struct Scan {
+  std::uint64_t size, flags, start, end, walkEnd, regions, regionCount, maxPages;
+  std::uint64_t categoriesInverted, categories, anyOf, returned;
+};
+static_assert(sizeof(Scan) == 96);
+constexpr unsigned long kPagemapScan = 0xc0606610;
+constexpr std::uint64_t kPageIsHuge = 1 << 6;
+struct Region {
+  std::uint64_t start, end, categories;
+};
+
+// What is mapped huge from here to there, in order; negative: the kernel does not tell.
+long hugeRegions(std::uint64_t start, std::uint64_t end, Region* regions, std::size_t capacity) {
+  const int file = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+  if (file < 0) return -1;
+  Scan scan{};
+  scan.size = sizeof scan;
+  scan.start = start / kPage * kPage;
+  scan.end = (end + kPage - 1) / kPage * kPage;
+  scan.categories = scan.returned = kPageIsHuge;
+  std::size_t count = 0;
+  long found = 0;
+  do {
+    scan.regions = reinterpret_cast<std::uintptr_t>(regions + count);
+    scan.regionCount = capacity - count;
+    found = ioctl(file, kPagemapScan, &scan);
+    scan.start = scan.walkEnd;
+    if (found > 0) count += static_cast<std::size_t>(found);
+  } while (found >= 0 && scan.walkEnd < scan.end && count < capacity);
+  close(file);
+  return found < 0 || count == capacity ? -1 : static_cast<long>(count);
+}
+
+template <typename Act>
+void forEachLive(Act act) {
+  for (std::size_t i = 0; i < threads; ++i) {
+    for (std::size_t k = 0; k < workers[i].count; ++k) {
+      const Slot& slot = workers[i].slots[k];
+      if (slot.block == nullptr) continue;
+      const std::uint64_t start = reinterpret_cast<std::uintptr_t>(slot.block);
+      act(start, start + slot.size);
+    }
+  }
+}
+
+// The share of live bytes whose pages are mapped huge; nobody may be serving. -1: unknown.
+double shareOnHuge() {
+  std::uint64_t lowest = ~std::uint64_t{0}, highest = 0, all = 0, huge = 0;
+  forEachLive([&](std::uint64_t start, std::uint64_t end) {
+    lowest = std::min(lowest, start);
+    highest = std::max(highest, end);
+    all += end - start;
+  });
+  constexpr std::size_t kCapacity = std::size_t{1} << 20;
+  auto* regions = bench::mapped<Region>(kCapacity);
+  const long count = hugeRegions(lowest, highest, regions, kCapacity);
+  const Region* last = regions + std::max(0L, count);
+  forEachLive([&](std::uint64_t start, std::uint64_t end) {
+    const auto ends = [](std::uint64_t address, const Region& region) { return address < region.end; };
+    for (const Region* at = std::upper_bound<const Region*>(regions, last, start, ends);
+         at < last && at->start < end; ++at)
+      huge += std::min(end, at->end) - std::max(start, at->start);
+  });
+  munmap(regions, kCapacity * sizeof(Region));
+  return count < 0 ? -1 : static_cast<double>(huge) / static_cast<double>(all);
 }
 
 double liveMiB() {
@@ -132,6 +209,24 @@ double chase(std::size_t steps) {
   return seconds;
 }
 
+std::uint64_t operationsOfAll() {
+  std::uint64_t sum = 0;
+  for (std::size_t i = 0; i < threads; ++i) sum += workers[i].operations.load();
+  return sum;
+}
+
+void printMark(int mark) {
+  const double rss = static_cast<double>(rollupKiB("Rss")) / 1024;
+  const double huge = static_cast<double>(rollupKiB("AnonHugePages")) / 1024;
+  mode = Mode::kPause;
+  while (paused.load() < threads) usleep(200);
+  std::printf(" live%d_mib=%.1f rss%d_mib=%.1f huge%d_mib=%.1f on_huge%d=%.4f", mark, liveMiB(), mark, rss,
+              mark, huge, mark, shareOnHuge());
+  std::fflush(stdout);
+  mode = Mode::kServe;
+  while (paused.load() != 0) usleep(200);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -152,26 +247,24 @@ int main(int argc, char** argv) {
   while (grown.load() < threads) usleep(1000);
   const double start = bench::now();
   std::printf("family=steady grow=%.3f", start - begun);
+  std::uint64_t operations = 0;
+  double served = 0, servedCpu = 0;
   for (int mark = 1; mark <= kMarks; ++mark) {
-    const double until = start + static_cast<double>(seconds * mark) / kMarks;
-    std::uint64_t before = 0, after = 0;
-    const double from = bench::now();
-    for (std::size_t i = 0; i < threads; ++i) before += workers[i].operations.load();
-    while (bench::now() < until) usleep(static_cast<useconds_t>((until - bench::now()) * 1e6 * 0.9) + 100);
-    for (std::size_t i = 0; i < threads; ++i) after += workers[i].operations.load();
-    const double took = bench::now() - from;
-    const double live = liveMiB();
-    const double huge = static_cast<double>(rollupKiB("AnonHugePages")) / 1024;
-    std::printf(" at=%ld mops=%.4f live_mib=%.1f rss_mib=%.1f huge_mib=%.1f huge_live=%.3f",
-                seconds * mark / kMarks, static_cast<double>(after - before) / took * 1e-6, live,
-                static_cast<double>(rollupKiB("Rss")) / 1024, huge, huge / live);
-    std::fflush(stdout);
+    const double from = bench::now(), cpuBefore = bench::cpu();
+    const std::uint64_t before = operationsOfAll();
+    bench::sleepUntil(std::max(from, start + static_cast<double>(seconds * mark) / kMarks));
+    operations += operationsOfAll() - before;
+    served += bench::now() - from;
+    servedCpu += bench::cpu() - cpuBefore;
+    printMark(mark);
   }
-  stop = true;
+  mode = Mode::kStop;
   for (std::size_t i = 0; i < threads; ++i) pthread_join(workers[i].thread, nullptr);
   const double cpu = bench::cpu();
   const double chased = steps == 0 ? 0 : chase(steps);
-  std::printf(" chase_ns=%.2f wall=%.4f cpu=%.2f peak_rss_kib=%ld\n",
+  std::printf(" mops=%.4f cpu_us=%.4f chase_ns=%.2f wall=%.4f cpu=%.2f peak_rss_kib=%ld\n",
+              static_cast<double>(operations) / served * 1e-6,
+              servedCpu * 1e6 / static_cast<double>(operations),
               steps == 0 ? 0 : chased * 1e9 / static_cast<double>(steps), bench::now() - begun, cpu,
               bench::statusKiB("VmHWM"));
 }
