@@ -62,13 +62,21 @@ def fields(line):
             for key, value in (field.split("=") for field in line.split())}
 
 
-def run_once(program, library, options):
+def run_once(program, library, options, watch=None):
+    """Its figures; `watch(pid)` is called four times a second while it runs."""
     command = program if isinstance(program, list) else [program]
-    done = subprocess.run(command, env=environment(library, options), text=True, capture_output=True, check=False)
-    if done.returncode != 0:
-        sys.exit(f"{' '.join(map(str, command))} with {library or 'glibc'} ended with {done.returncode}: "
-                 f"{done.stderr.strip()[-300:]}")
-    return fields(done.stdout)
+    process = subprocess.Popen(command, env=environment(library, options), text=True, stdout=subprocess.PIPE,
+                               stderr=subprocess.PIPE)
+    while True:
+        try:
+            out, complaints = process.communicate(timeout=0.25 if watch else None)
+            break
+        except subprocess.TimeoutExpired:
+            watch(process.pid)
+    if process.returncode != 0:
+        sys.exit(f"{' '.join(map(str, command))} with {library or 'glibc'} ended with {process.returncode}: "
+                 f"{complaints.strip()[-300:]}")
+    return fields(out)
 
 
 def interleaved(names, rounds):

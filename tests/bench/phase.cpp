@@ -335,6 +335,7 @@ int main(int argc, char** argv) {
   Units ranges = unitsInUse(kHugePage);
   keepThoseWith(ranges, kPagesInRange * 7 / 8, kPagesInRange);
   const pid_t child = plan.child ? startChild() : 0;
+  double fallCpu = -bench::cpu();
   everybody(Step::kFall);
   if (plan.purge) malloc_trim(0);
   const double fallen = bench::now();
@@ -344,8 +345,11 @@ int main(int argc, char** argv) {
   const double afterOne = bench::rssMiB();
   const double idleCpu = bench::cpu() - cpuFallen;
   // The floor takes time and memory of its own, so it is computed between the readings.
+  fallCpu += bench::cpu();
   const Floor floor = floorOfPages();
+  fallCpu -= bench::cpu();
   bench::sleepUntil(fallen + static_cast<double>(plan.idleSeconds));
+  fallCpu += bench::cpu();
   const double afterAll = bench::rssMiB();
   const double hugeAfterAll = hugeMiB();
   keepThoseWith(ranges, 0, 0);
@@ -364,10 +368,11 @@ int main(int argc, char** argv) {
   std::printf(
       "family=phase live_mib=%.1f slots_mib=%.1f baseline_mib=%.1f floor_mib=%.1f grow=%.3f full_mib=%.1f "
       "fallen_mib=%.1f rss1_mib=%.1f rss5_mib=%.1f rss1_floor=%.3f rss5_floor=%.3f idle_cpu=%.4f "
+      "fall_cpu=%.4f "
       "regrow=%.4f regrow_faults=%ld back_mib=%.1f touch=%.4f populate=%.4f huge=%.4f whole_mib=%.1f "
       "write=%.4f huge_full_mib=%.1f huge5_mib=%.1f wall=%.4f peak_rss_kib=%ld\n",
       static_cast<double>(floor.liveBytes) / 1048576, slots, baseline, best, grown, full, atOnce, afterOne,
-      afterAll, afterOne / best, afterAll / best, idleCpu, growth.seconds, growth.faults, growth.backMiB,
-      ways.touch, ways.populate, ways.huge, growth.wholeMiB, growth.write, hugeFull, hugeAfterAll,
-      growth.seconds, growth.peakKiB);
+      afterAll, afterOne / best, afterAll / best, idleCpu, fallCpu, growth.seconds, growth.faults,
+      growth.backMiB, ways.touch, ways.populate, ways.huge, growth.wholeMiB, growth.write, hugeFull,
+      hugeAfterAll, growth.seconds, growth.peakKiB);
 }
