@@ -12,14 +12,14 @@ bgsave  redis-server with --keys keys, overwritten at random while BGSAVE runs: 
 
 `oom` needs root and a memory cgroup, version 1 or 2. Exit 1 when a bound is missed.
 """
-import argparse
 import pathlib
 import subprocess
 import sys
 import time
 
 from cgroup_box import Box
-from peers import environment, interleaved, median, paired_ratio, peers, run_once, verdict, warm_up
+from peers import (environment, in_rounds, median, paired_ratio, peers, print_table, run_once, runner_parser, verdict,
+                   warm_up)
 from redis_server import RedisServer
 
 THP_NEVER = {"HEAPPROF": "sample=0,dump=none,thp=never"}
@@ -31,9 +31,7 @@ def small(arguments, allocators):
         for live in (1, 4, 7):
             command = [arguments.boxed, "1", str(live), str(arguments.seconds), str(moving)]
             setups = {**allocators, "thp=never": (arguments.heapprof, THP_NEVER)}
-            rows = {name: [] for name in setups}
-            for name in interleaved(setups, arguments.n):
-                rows[name].append(run_once(command, *setups[name]))
+            rows = in_rounds(setups, arguments.n, lambda library, options: run_once(command, library, options))
             what = f"small, {live} MiB live{', sizes move' if moving else ''}"
             print(f"{what}: RSS " + ", ".join(f"{name} {median(rows[name], 'rss_kib'):.0f}" for name in setups) + " KiB")
             threads = max(row["threads"] for row in rows["heapprof"]) - 1
@@ -63,10 +61,11 @@ def oom(arguments, allocators):
         print(f"| {limit} MiB: live | " + " | ".join(f"{name} survived, M operations, peak MiB" for name in allocators) + " |")
         print("| --- |" + " --- |" * len(allocators))
         for share in arguments.share or (20, 25, 30, 35, 40, 45, 50, 55, 60, 65, 70):
-            rows = {name: [] for name in allocators}
-            for name in interleaved(allocators, arguments.n):
+            def run(library, options):
                 warm_up(limit)
-                rows[name].append(boxed_run(arguments, limit, share, *allocators[name]))
+                return boxed_run(arguments, limit, share, library, options)
+
+            rows = in_rounds(allocators, arguments.n, run)
             alive = {name: sum(row[0] for row in rows[name]) for name in allocators}
             print(f"| {share}% | " + " | ".join(
                 f"{alive[name]}/{arguments.n}, {sum(row[1] for row in rows[name]) / arguments.n * 1e-6:.1f}, "
@@ -119,13 +118,10 @@ def bgsave_run(arguments, library, options):
 def bgsave(arguments, allocators):
     if "jemalloc" not in allocators:
         sys.exit("bgsave: jemalloc is not installed, and it is what the bound is about")
-    rows = {name: [] for name in allocators}
-    for name in interleaved(allocators, arguments.n):
-        rows[name].append(bgsave_run(arguments, *allocators[name]))
-    print("| redis | MiB before | peak of parent and child |")
-    print("| --- | --- | --- |")
-    for name in allocators:
-        print(f"| {name} | {median(rows[name], 'before') / 1024:.1f} | {median(rows[name], 'peak') / 1024:.1f} |")
+    rows = in_rounds(allocators, arguments.n, lambda library, options: bgsave_run(arguments, library, options))
+    print_table(["redis", "MiB before", "peak of parent and child"],
+                [[name, f"{median(rows[name], 'before') / 1024:.1f}", f"{median(rows[name], 'peak') / 1024:.1f}"]
+                 for name in allocators])
     return all([verdict(f"BGSAVE, peak of Pss, {name} / jemalloc", paired_ratio(rows[name], rows["jemalloc"], "peak"), 1.0)
                 for name in allocators if name.startswith("heapprof")])
 
@@ -134,19 +130,15 @@ WHAT = {"small": small, "oom": oom, "bgsave": bgsave}
 
 
 def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--bench-dir", required=True)
-    parser.add_argument("--heapprof", required=True)
-    parser.add_argument("--with", dest="extra", action="append", default=[], metavar="NAME=LIB")
+    parser = runner_parser(3)
     parser.add_argument("--what", choices=WHAT, action="append")
     parser.add_argument("--limit", type=int, action="append", help="MiB")
     parser.add_argument("--share", type=int, action="append", help="per cent of the limit that is live")
     parser.add_argument("--threads", type=int, default=32)
     parser.add_argument("--seconds", type=int, default=8)
     parser.add_argument("--keys", type=int, default=300000)
-    parser.add_argument("-n", type=int, default=3)
     arguments = parser.parse_args()
-    arguments.boxed = str(pathlib.Path(arguments.bench_dir) / "bench_boxed")
+    arguments.boxed = str(arguments.bench_dir / "bench_boxed")
     allocators = {"heapprof": (arguments.heapprof, {}), **peers(arguments.extra)}
     results = [WHAT[what](arguments, allocators) for what in arguments.what or WHAT]
     sys.exit(0 if all(results) else 1)

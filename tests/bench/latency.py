@@ -9,13 +9,12 @@ each under ours as it is by default, ours sampling at 512 KiB with a dump every 
 peer. Printed: medians over rounds in nanoseconds, and at p99.9 the median of the ratios to the best peer, with the bound
 1. A run whose process was preempted is in p99.99 and max, not in p99.9. Exit 1 when a bound is missed.
 """
-import argparse
-import pathlib
 import subprocess
 import sys
 import tempfile
 
-from peers import environment, fields, interleaved, median, paired_ratio, peers, run_once, verdict, warm_up
+from peers import (environment, fields, in_rounds, median, paired_ratio, peers, print_table, run_once, runner_parser, verdict,
+                   warm_up)
 from redis_server import RedisServer
 
 BOUND = 1.0
@@ -26,7 +25,7 @@ def run_malloc(arguments, library, options):
     warm_up(2 * arguments.mib)
     with tempfile.TemporaryDirectory(prefix="heapprof-latency.") as scratch:
         options = {key: value.replace("%SCRATCH%", scratch) for key, value in options.items()}
-        program = [str(pathlib.Path(arguments.bench_dir) / "bench_latency"), str(arguments.threads),
+        program = [str(arguments.bench_dir / "bench_latency"), str(arguments.threads),
                    str(arguments.seconds), str(arguments.mib)]
         return run_once(program, library, options)
 
@@ -34,7 +33,7 @@ def run_malloc(arguments, library, options):
 def run_redis(arguments, library, options):
     warm_up(2 * arguments.mib)
     with RedisServer(library, options) as server:
-        load = [str(pathlib.Path(arguments.bench_dir) / "bench_redis_load"), server.socket, str(arguments.seconds)]
+        load = [str(arguments.bench_dir / "bench_redis_load"), server.socket, str(arguments.seconds)]
         done = subprocess.run(load, env=environment("", {}), text=True, capture_output=True, check=False)
         if done.returncode != 0:
             sys.exit(f"{' '.join(load)}: {done.stderr}")
@@ -49,15 +48,11 @@ MEASUREMENTS = {
 
 
 def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--bench-dir", required=True)
-    parser.add_argument("--heapprof", required=True)
-    parser.add_argument("--with", dest="extra", action="append", default=[], metavar="NAME=LIB")
+    parser = runner_parser(5)
     parser.add_argument("--what", choices=MEASUREMENTS, action="append")
     parser.add_argument("--seconds", type=int, default=12)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--mib", type=int, default=256)
-    parser.add_argument("-n", type=int, default=5)
     arguments = parser.parse_args()
 
     dumping = "sample=512k,dump=interval:1s,keep=2,path=%SCRATCH%/%e.%p.%n.pb.gz"
@@ -70,16 +65,13 @@ def main():
     good = True
     for what in arguments.what or MEASUREMENTS:
         run, judged, told = MEASUREMENTS[what]
-        rows = {name: [] for name in allocators}
-        for name in interleaved(allocators, arguments.n):
-            rows[name].append(run(arguments, *allocators[name]))
+        rows = in_rounds(allocators, arguments.n, lambda library, options: run(arguments, library, options))
         if "clock_ns" in rows["heapprof"][0]:
             print(f"ns; reading the clock is {median(rows['heapprof'], 'clock_ns'):.1f} of each")
-        print(f"| {what} | " + " | ".join(f"{call} {' / '.join(MARKS)}" for call in judged + told) + " | calls |")
-        print("| --- |" + " --- |" * (len(judged + told) + 1))
-        for name in allocators:
-            cells = [" / ".join(f"{median(rows[name], f'{call}_{mark}'):.0f}" for mark in MARKS) for call in judged + told]
-            print(f"| {name} | {' | '.join(cells)} | {median(rows[name], judged[0] + '_n'):.0f} |", flush=True)
+        print_table([what] + [f"{call} {' / '.join(MARKS)}" for call in judged + told] + ["calls"],
+                    [[name] + [" / ".join(f"{median(rows[name], f'{call}_{mark}'):.0f}" for mark in MARKS)
+                               for call in judged + told] + [f"{median(rows[name], judged[0] + '_n'):.0f}"]
+                     for name in allocators])
         for call in judged:
             best = min(others, key=lambda name: median(rows[name], f"{call}_p999"))
             for name in ours:

@@ -12,30 +12,26 @@ Exit 1 when a bound is missed. Only bytes are judged, so a busy machine does no 
 periods are real, so 20 cycles of 10 s take 11 minutes (the three run at the same time, unless --one-by-one).
 """
 import argparse
-import os
 import pathlib
 import subprocess
 import sys
 
-from run import find_library
+from peers import environment, fields, find_library
 
 FAULTED_BOUND = 0.10
 STOPPED_BOUND = 1.2
 
 
 def start(program, library, options, arguments):
-    env = dict(os.environ, LC_ALL="C")
-    for name in ("HEAPPROF", "MALLOC_CONF", "LD_PRELOAD"):
-        env.pop(name, None)
-    env.update(options, LD_PRELOAD=library)
-    return subprocess.Popen([program] + [str(a) for a in arguments], env=env, text=True, stdout=subprocess.PIPE)
+    return subprocess.Popen([program] + [str(a) for a in arguments], env=environment(library, options), text=True,
+                            stdout=subprocess.PIPE)
 
 
 def finish(process):
     out, _ = process.communicate()
     if process.returncode != 0:
         sys.exit(f"{process.args[0]} ended with {process.returncode}")
-    return {key: float(value) for key, value in (field.split("=") for field in out.split()) if key != "family"}
+    return fields(out)
 
 
 def main():

@@ -8,22 +8,15 @@ Every round runs each allocator once on each workload, in rotating order, so tha
 A ratio is the median over rounds of heapprof / the peer's figure of the same round. Before the first round memory is
 faulted and freed once, because a virtual machine's cold pages cost 20 times a warm one.
 """
-import argparse
-import pathlib
-
-from peers import find_library, interleaved, median, paired_ratio, peers, run_once, warm_up  # noqa: F401 (oscillate.py)
+from peers import in_rounds, median, paired_ratio, peers, run_once, runner_parser, warm_up
 
 FAMILIES = ["fixed_size", "random_replacement", "producer_consumer", "thread_handoff", "medium_sizes", "large_buffers",
             "smallest", "phase"]
 
 
 def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--bench-dir", required=True)
-    parser.add_argument("--heapprof", required=True)
-    parser.add_argument("--with", dest="extra", action="append", default=[], metavar="NAME=LIB")
+    parser = runner_parser(5)
     parser.add_argument("--family", action="append")
-    parser.add_argument("-n", type=int, default=5)
     arguments = parser.parse_args()
 
     allocators = {"heapprof": (arguments.heapprof, {}),
@@ -35,11 +28,13 @@ def main():
           " | time / best | RSS / smallest | 512k / off |")
     print("| --- |" + " --- |" * (len(allocators) + 3))
     for family in arguments.family or FAMILIES:
-        program = str(pathlib.Path(arguments.bench_dir) / f"bench_{family}")
-        rows = {name: [] for name in allocators}
-        for name in interleaved(allocators, arguments.n):
+        program = str(arguments.bench_dir / f"bench_{family}")
+
+        def run(library, options):
             warm_up(600 if family == "large_buffers" else 256)
-            rows[name].append(run_once(program, *allocators[name]))
+            return run_once(program, library, options)
+
+        rows = in_rounds(allocators, arguments.n, run)
 
         cells = [f"{median(rows[name], 'wall'):.3f} / {median(rows[name], 'peak_rss_kib') / 1024:.1f}" for name in allocators]
         fastest = min(others, key=lambda name: median(rows[name], "wall"))
