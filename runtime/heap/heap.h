@@ -83,6 +83,9 @@ struct alignas(128) Heap : HeapFront {
   std::uint64_t ticksTrimmed;        // when it was last trimmed
   HeapFront** slot;                  // its holder's `self`; null: parked, on loan or borrowed
   bool borrowed;                     // by who trims it; `held` as well
+  // Memory is short and the holder runs: it trims its own slabs at its next need of one (trim_own.h).
+  std::atomic<bool> trimWanted;
+  std::uint64_t ticksTrimmedOwn;  // the holder's own
 
   // noteWork: the helper may be asleep for want of work.
   void tick() noexcept {

@@ -8,6 +8,7 @@
 #include "runtime/heap/samples.h"
 #include "runtime/heap/slab_map.h"
 #include "runtime/heap/slabs.h"
+#include "runtime/pages/pages.h"
 #include "runtime/sampling/sampler.h"
 
 namespace heapprof::heap {
@@ -23,8 +24,9 @@ std::size_t& depthOf(void* object) noexcept {
 
 // Found empty: more is kept.
 void raiseLimit(Heap& heap, std::uint8_t c) noexcept {
-  const std::uint64_t share = (heap.allocated[c] - heap.freed[c]) >> kSpareShift;
-  const std::uint64_t least = kSizeClasses[c].size <= kOftenAlone ? 1 : 0;
+  const bool mayKeep = !pages::isNear();
+  const std::uint64_t share = mayKeep ? (heap.allocated[c] - heap.freed[c]) >> kSpareShift : 0;
+  const std::uint64_t least = mayKeep && kSizeClasses[c].size <= kOftenAlone ? 1 : 0;
   const std::uint64_t most = share < least ? least : share > kMostSpares ? kMostSpares : share;
   std::uint16_t& limit = heap.installed[c];
   limit = static_cast<std::uint16_t>(limit < most ? limit + 1u : most);

@@ -4,6 +4,7 @@
 #include "runtime/heap/samples.h"
 #include "runtime/heap/slab_map.h"
 #include "runtime/heap/trim.h"
+#include "runtime/heap/trim_own.h"
 #include "runtime/pages/pages.h"
 #include "runtime/sampling/sampler.h"
 
@@ -354,7 +355,11 @@ Slab* nextSlab(Heap& heap, std::uint8_t sizeClass) noexcept {
     drainInbox(heap);
     flushRemoteCache(heap);
   }
-  if (heap.partial[sizeClass] == pages::kNoGranule) return makeSlab(heap, sizeClass);
+  if (heap.partial[sizeClass] == pages::kNoGranule) {
+    if (pages::isNear()) [[unlikely]]
+      trimOwnNear(heap);
+    return makeSlab(heap, sizeClass);
+  }
   Slab& slab = isMedium(sizeClass) ? fullestOf(heap.partial[sizeClass]) : *slabAt(heap.partial[sizeClass]);
   unlinkPartial(heap, slab);
   return &slab;
@@ -367,6 +372,7 @@ Chain takeObjects(Heap& heap, std::uint8_t sizeClass, std::uint64_t most) noexce
     Slab* slab = heap.current[sizeClass];
     if (slab == nullptr) {
       heap.tick();
+      trimOwnIfAsked(heap);
       slab = nextSlab(heap, sizeClass);
       if (slab == nullptr) return {};
       makeCurrent(heap, *slab);

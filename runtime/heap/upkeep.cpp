@@ -4,6 +4,7 @@
 #include "runtime/heap/pool.h"
 #include "runtime/heap/slabs.h"
 #include "runtime/heap/trim.h"
+#include "runtime/heap/trim_own.h"
 #include "runtime/heap/trim_unit.h"
 #include "runtime/os/bell.h"
 #include "runtime/os/os.h"
@@ -18,17 +19,22 @@ constexpr std::uint64_t kRoundNanos = 200'000'000;
 // Without work and without activity, until it sleeps for good.
 constexpr std::uint32_t kQuietRounds = 3;
 constexpr std::uint64_t kCreditNanos = 300'000'000;
-constexpr std::uint64_t kShare = 200;  // of the time that passes
 
 // The helper's own. Forming has a budget of its own, and what dumps cost is not ours.
 constinit std::uint64_t startedNanos = 0;
-constinit std::uint64_t spentNanos = 0;
+struct Budget {
+  std::uint64_t share;  // one part in so many of the time that passes
+  std::uint64_t spentNanos = 0;
 
-// Nanoseconds until the processor time spent is within bounds again.
-std::uint64_t overspent(std::uint64_t now) noexcept {
-  const std::uint64_t allowed = kCreditNanos + (now - startedNanos) / kShare;
-  return spentNanos <= allowed ? 0 : (spentNanos - allowed) * kShare;
-}
+  // Nanoseconds until what was spent is within bounds again.
+  std::uint64_t overspent(std::uint64_t now) const noexcept {
+    const std::uint64_t allowed = kCreditNanos + (now - startedNanos) / share;
+    return spentNanos <= allowed ? 0 : (spentNanos - allowed) * share;
+  }
+};
+constinit Budget everyday = {200};
+// Near the cgroup's limit: being killed costs more.
+constinit Budget pressed = {20};
 
 // Slabs looked at between two moments at which others may have their heaps back.
 constexpr std::uint32_t kSliceSlabs = 128;
@@ -134,19 +140,23 @@ constinit std::uint32_t quietRounds = 0;
 
 // Trims and purges. Returns the nanoseconds until the next round; 0: nothing to wait for.
 std::uint64_t round(std::uint64_t now) noexcept {
-  if (now < nextRoundNanos) return nextRoundNanos - now;  // woken for something else
-  std::uint64_t pause = overspent(now);
+  const bool limitIsDue = pages::limitIsDue();
+  if (now < nextRoundNanos && !limitIsDue) return nextRoundNanos - now;  // woken for something else
+  Budget& budget = limitIsDue || pages::pressure() == pages::Pressure::kLimit ? pressed : everyday;
+  std::uint64_t pause = budget.overspent(now);
   if (pause == 0) {
     const std::uint64_t cpuBefore = os::threadCpuNanos();
     const std::uint64_t activityNow = activity();
     bool busy = activityNow != lastActivity;
     lastActivity = activityNow;
     bool waits = false;
+    pages::watchLimits();
     if (trimIsDue(now) && trimEverything(false, &waits) != 0) busy = true;
     busy = busy || waits;
+    if (pages::pressure() != pages::Pressure::kNone) askHoldersToTrim();
     if (pages::keepUp()) busy = true;
     quietRounds = busy ? 0 : quietRounds + 1;
-    spentNanos += os::threadCpuNanos() - cpuBefore;
+    budget.spentNanos += os::threadCpuNanos() - cpuBefore;
   }
   pause = pause > kRoundNanos ? pause : kRoundNanos;
   nextRoundNanos = now + pause;

@@ -2,7 +2,7 @@
 //
 // Invariant: one round at a time, by the helper alone; no lock of ours is held across a system call but the
 // purge lock. The processor time it may take is bounded: kCreditNanos at first, then 0.5% of the time that
-// passes.
+// passes, 5% near a limit of the cgroup.
 #pragma once
 
 #include <cstdint>

@@ -124,6 +124,7 @@ constinit std::uint64_t helperFromUsed = 0;  // page lock
 std::uint64_t settle(std::uint32_t granules) noexcept {
   os::noteWork();
   ++book.calls;
+  noteHeld(book.usedGranules + book.freeBackedGranules);
   if (const std::uint64_t keep = keepForLimit(); keep != kNothingDue) return keep;
   if (granules < kQuietCalls && ++book.quietCalls < kQuietCalls) return kNothingDue;
   book.quietCalls = 0;
@@ -306,6 +307,7 @@ void parentAfterFork() noexcept {
 void childAfterFork() noexcept {
   noteFork();
   restartForming();
+  pressureInChild();
   // Whoever had a batch out is not here. Its granules are free again, as backed: they may read as anything.
   if (book.out.count != 0) book.putBack(0);
   book.lock.reset();

@@ -42,6 +42,11 @@ void shrinkInPlace(Granule first, std::uint32_t granules, std::uint32_t kept) no
 // Gives free, backed memory back to the kernel: all of it, or down to `keepBytes`. Returns the bytes advised.
 std::uint64_t purge(std::uint64_t keepBytes) noexcept;
 
+// The cgroup's limit is, as far as is known: better give back than take more.
+bool isNear() noexcept;
+
+// The helper thread's, before each round: whether memory is short outside of us (pressure.h).
+void watchLimits() noexcept;
 // The helper thread's share: gives back what has not been needed for a while by the clock (the purge option
 // says how long). False: nothing is left to wait for.
 bool keepUp() noexcept;

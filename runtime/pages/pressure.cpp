@@ -2,7 +2,10 @@
 
 #include <atomic>
 
+#include "runtime/os/bell.h"
 #include "runtime/pages/forming.h"
+#include "runtime/pages/granule.h"
+#include "runtime/pages/pages.h"
 
 namespace heapprof::pages {
 namespace {
@@ -10,28 +13,48 @@ namespace {
 constexpr std::uint64_t kSecond = 1'000'000'000;
 constexpr std::uint64_t kRareNanos = 30 * kSecond;
 
+constexpr std::uint64_t kUnknown = ~std::uint64_t{0};
+// Looked at again after this growth at least.
+constexpr std::uint64_t kLeastGrowth = (std::uint64_t{1} << 20) >> kGranuleShift;
+
 constinit std::atomic<Pressure> inForce{Pressure::kNone};
+constinit std::atomic<std::uint64_t> nearAt{kUnknown};
+constinit std::atomic<std::uint64_t> lookAt{kUnknown};
+constinit std::atomic<bool> due{false};
+constinit std::atomic<bool> nearNow{false};
 
 // The helper's own.
 struct Watch {
   std::uint64_t lookedNanos = 0;
+  std::uint64_t limitNanos = 0;
   std::uint64_t limitNotBefore = 0;
   bool near = false;
+  bool waiting = false;
   bool stallsKnown = false;
   std::uint64_t stallMicros = 0;
 };
 constinit Watch watch;
 
-bool isNear(std::uint64_t now, const os::CgroupPlaces& places) noexcept {
+void noteRoom(std::uint64_t held, std::uint64_t roomGranules) noexcept {
+  const std::uint64_t quarter = roomGranules / 4;
+  nearAt.store(held + roomGranules, std::memory_order_relaxed);
+  lookAt.store(held + (quarter > kLeastGrowth ? quarter : kLeastGrowth), std::memory_order_relaxed);
+}
+
+bool lookAtLimit(std::uint64_t now, std::uint64_t held, const os::CgroupPlaces& places) noexcept {
   if (now < watch.limitNotBefore) return watch.near;
   const os::CgroupMemory memory = os::readCgroupMemory(places);
   const std::uint64_t limit = memory.nearestBytes();
   if (!memory.known || limit == os::kNoLimit) {
     watch.limitNotBefore = now + kRareNanos;
+    nearAt.store(kUnknown, std::memory_order_relaxed);
+    lookAt.store(kUnknown, std::memory_order_relaxed);
     return false;
   }
-  const std::uint64_t bound = watch.near ? limit / 20 * 17 : limit / 10 * 9;
-  return memory.workingBytes() >= bound;
+  const std::uint64_t charged = memory.workingBytes();
+  const std::uint64_t bound = limit / 5 * 4;
+  noteRoom(held, charged < bound ? (bound - charged) >> kGranuleShift : 0);
+  return charged >= (watch.near ? limit / 4 * 3 : bound);
 }
 
 bool isWaiting(std::uint64_t sinceNanos, const os::CgroupPlaces& places) noexcept {
@@ -50,12 +73,51 @@ Pressure pressure() noexcept {
   return inForce.load(std::memory_order_relaxed);
 }
 
-void watchPressure(std::uint64_t now, const os::CgroupPlaces& places) noexcept {
+bool isNear() noexcept {
+  return nearNow.load(std::memory_order_relaxed);
+}
+void noteNear() noexcept {
+  if (!isNear()) nearNow.store(true, std::memory_order_relaxed);
+}
+
+std::uint64_t nearGranules() noexcept {
+  return nearAt.load(std::memory_order_relaxed);
+}
+
+void noteHeld(std::uint64_t held) noexcept {
+  if (held < lookAt.load(std::memory_order_relaxed)) return;
+  lookAt.store(kUnknown, std::memory_order_relaxed);
+  due.store(true, std::memory_order_relaxed);
+  os::ring(os::kRingWork);
+}
+
+bool limitIsDue() noexcept {
+  return due.load(std::memory_order_relaxed);
+}
+
+void pressureInChild() noexcept {
+  watch = {};
+  nearNow.store(false, std::memory_order_relaxed);
+  due.store(false, std::memory_order_relaxed);
+  nearAt.store(kUnknown, std::memory_order_relaxed);
+  lookAt.store(kUnknown, std::memory_order_relaxed);
+  inForce.store(Pressure::kNone, std::memory_order_relaxed);
+}
+
+// Stalls are compared over a second, the limit whenever growth asks for it.
+void watchPressure(std::uint64_t now, std::uint64_t held, const os::CgroupPlaces& places) noexcept {
   const std::uint64_t since = now - watch.lookedNanos;
-  if (since < kSecond) return;
-  watch.lookedNanos = now;
-  watch.near = isNear(now, places);
-  const bool waiting = isWaiting(since, places);
+  const bool grew = limitIsDue();
+  if (since < kSecond && !(grew && now - watch.limitNanos >= kSoonestNanos)) return;
+  due.store(false, std::memory_order_relaxed);
+  watch.limitNanos = now;
+  watch.near = lookAtLimit(now, held, places);
+  nearNow.store(watch.near, std::memory_order_relaxed);
+  if (since >= kSecond) {
+    watch.lookedNanos = now;
+    watch.waiting = isWaiting(since, places);
+  }
+  const bool waiting = watch.waiting;
   const Pressure found = watch.near ? Pressure::kLimit : waiting ? Pressure::kStalls : Pressure::kNone;
   inForce.store(found, std::memory_order_relaxed);
   pauseForming(found != Pressure::kNone);

@@ -148,8 +148,13 @@ bool limitAllows(std::uint32_t granules) noexcept {
 }
 
 std::uint64_t keepForLimit() noexcept {
-  const std::uint64_t near = limitGranules() / 8 * 7;
-  if (near == 0 || book.usedGranules + book.freeBackedGranules <= near) return kNothingDue;
+  const std::uint64_t ours = limitGranules() / 8 * 7;
+  const bool mayPurge = environ == nullptr || config::options().purge.mode != config::PurgeMode::kNever;
+  const std::uint64_t cgroups = mayPurge ? nearGranules() : kNothingDue;
+  const std::uint64_t near = ours != 0 && ours < cgroups ? ours : cgroups;
+  const std::uint64_t held = book.usedGranules + book.freeBackedGranules;
+  if (held <= near) return kNothingDue;
+  if (held > cgroups) noteNear();
   const std::uint64_t keep = near > book.usedGranules ? near - book.usedGranules : 0;
   return book.freeBackedGranules > keep + kLittle || (keep == 0 && book.freeBackedGranules != 0)
              ? keep
@@ -159,9 +164,8 @@ std::uint64_t keepForLimit() noexcept {
 void purgeDue(std::uint64_t keep) noexcept {
   if (keep == kNothingDue || !purgeLock.tryLock()) return;
   const base::ErrnoKeeper keeper;
-  const std::uint64_t limit = limitGranules();
   bool nearLimit = false;
-  if (limit != 0) {
+  {
     base::MutexGuard guard(book.lock);
     nearLimit = keepForLimit() != kNothingDue;
   }
@@ -185,11 +189,16 @@ std::uint64_t purge(std::uint64_t keepBytes) noexcept {
   return purgeDownTo(keepBytes >> kGranuleShift, Reach::kAll, PurgeReason::kApi);
 }
 
+void watchLimits() noexcept {
+  const base::ErrnoKeeper keeper;
+  const Totals held = totals();
+  watchPressure(os::calls().monotonicNanos(), held.usedGranules + held.freeBackedGranules);
+}
+
 bool keepUp() noexcept {
   const base::ErrnoKeeper keeper;
   std::uint64_t keep = 0;
   bool excess = false;
-  watchPressure(os::calls().monotonicNanos());
   const Pressure pressed = pressure();
   {
     base::MutexGuard guard(book.lock);

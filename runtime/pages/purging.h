@@ -35,8 +35,8 @@ std::uint64_t awaited(config::PurgeMode mode) noexcept;
 
 // False with ENOMEM: limit= does not allow so many more. Page lock held.
 bool limitAllows(std::uint32_t granules) noexcept;
-// From seven eighths of limit= on, what is in use and what is free and backed together stay below that, if
-// need be without anything free. Page lock held.
+// From seven eighths of limit= on, or where the cgroup's limit is near, what is in use and what is free and
+// backed together stay below that, if need be without anything free. Page lock held.
 std::uint64_t keepForLimit() noexcept;
 
 // After a call that found more free memory than is worth keeping. Somebody else may be at it already.

@@ -15,6 +15,7 @@
 #include "runtime/heap/allocator.h"
 #include "runtime/heap/pool.h"
 #include "runtime/heap/samples.h"
+#include "runtime/heap/trim_own.h"
 #include "runtime/heap/upkeep.h"
 #include "runtime/os/fake.h"
 #include "runtime/os/os.h"
@@ -123,6 +124,30 @@ TEST_P(Trim, KeepsContentAndAccountsAcrossManyPhases) {
     population.shrink(70);
     ASSERT_TRUE(accountsAreRight(population.addresses(), &counts)) << "phase " << phase;
     population.expectUnharmed();
+  }
+}
+
+// As KeepsContentAndAccountsAcrossManyPhases, by the thread that runs, when it is asked.
+TEST_P(Trim, AThreadThatIsAskedTrimsItsOwnSlabsWhileItGoesOn) {
+  releaseFreeMemory();
+  const std::size_t base = residentPages();
+  Population population(GetParam() + 4);
+  for (int phase = 0; phase < 4; ++phase) {
+    population.grow(6000, 60000);
+    population.shrink(10);
+    askHoldersToTrim();
+    for (int steps = 0; heldHeap()->trimWanted && steps < 100; ++steps) population.grow(20, 60000);
+    EXPECT_FALSE(heldHeap()->trimWanted);
+    pages::purge(0);  // slabs that ended
+    const auto resident = static_cast<double>(residentPages() - base);
+    EXPECT_LT(resident, 1.25 * static_cast<double>(population.livePages()));
+    SlabCounts counts;
+    ASSERT_TRUE(accountsAreRight(population.addresses(), &counts)) << "phase " << phase;
+    EXPECT_GT(counts.trimmed, 0u);
+    population.expectUnharmed();
+    population.grow(500, 20000);
+    population.shrink(70);
+    ASSERT_TRUE(accountsAreRight(population.addresses())) << "phase " << phase;
   }
 }
 

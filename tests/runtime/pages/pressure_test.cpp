@@ -7,6 +7,9 @@
 #include <gtest/gtest.h>
 #include <string>
 
+#include "runtime/pages/granule.h"
+#include "runtime/pages/pages.h"
+
 namespace heapprof::pages {
 namespace {
 
@@ -29,8 +32,10 @@ class PressureTest : public testing::Test {
     wait(0);
   }
   void TearDown() override {
+    write("/v2/job/memory.high", "1000\n");
     use(0);
     look();
+    pressureInChild();  // as a process that has not looked yet
     std::filesystem::remove_all(root_);
   }
   void write(const std::string& file, const std::string& text) const { std::ofstream(root_ + file) << text; }
@@ -42,23 +47,28 @@ class PressureTest : public testing::Test {
   Pressure look(std::uint64_t later = kSecond) {
     now_ += later;
     const std::string machine = root_ + "/meminfo";
-    watchPressure(now_, {own_.c_str(), none_.c_str(), v2_.c_str(), none_.c_str(), none_.c_str(),
-                         none_.c_str(), machine.c_str()});
+    watchPressure(now_, held_,
+                  {own_.c_str(), none_.c_str(), v2_.c_str(), none_.c_str(), none_.c_str(), none_.c_str(),
+                   machine.c_str()});
     return pressure();
   }
   std::string root_, own_, v2_, none_;
+  std::uint64_t held_ = 0;
   static inline std::uint64_t now_ = 1000 * kSecond;
 };
 
-TEST_F(PressureTest, BeginsAtNineTenthsAndEndsBelowSeventeenTwentieths) {
-  use(999);  // 899 without what the kernel drops first
+TEST_F(PressureTest, BeginsAtFourFifthsAndEndsBelowThreeQuarters) {
+  use(899);  // 799 without what the kernel drops first
   EXPECT_EQ(look(), Pressure::kNone);
-  use(1000);
+  EXPECT_FALSE(isNear());
+  use(900);
   EXPECT_EQ(look(), Pressure::kLimit);
-  use(951);
+  EXPECT_TRUE(isNear());
+  use(850);
   EXPECT_EQ(look(), Pressure::kLimit);
-  use(949);
+  use(849);
   EXPECT_EQ(look(), Pressure::kNone);
+  EXPECT_FALSE(isNear());
 }
 
 TEST_F(PressureTest, IsLookedAtOnceASecondAtMost) {
@@ -67,6 +77,40 @@ TEST_F(PressureTest, IsLookedAtOnceASecondAtMost) {
   use(0);
   EXPECT_EQ(look(kSecond / 2), Pressure::kLimit);
   EXPECT_EQ(look(kSecond / 2), Pressure::kNone);
+}
+
+TEST_F(PressureTest, SaysHowMuchMayBeHeldUntilTheLimitIsNear) {
+  constexpr std::uint64_t kMiB = std::uint64_t{1} << 20;
+  write("/v2/job/memory.high", std::to_string(1000 * kMiB) + "\n");
+  write("/v2/job/memory.current", std::to_string(300 * kMiB) + "\n");
+  write("/v2/job/memory.stat", "inactive_file 0\n");
+  held_ = 77;
+  look();
+  EXPECT_EQ(nearGranules(), 77 + 500 * kMiB / kGranuleBytes);
+  write("/v2/job/memory.current", std::to_string(900 * kMiB) + "\n");
+  look();
+  EXPECT_EQ(nearGranules(), 77u);
+  write("/v2/job/memory.high", "max\n");
+  look();
+  EXPECT_EQ(nearGranules(), ~std::uint64_t{0});
+}
+
+TEST_F(PressureTest, GrowthByAQuarterOfTheRoomAsksForAnotherLookAtOnce) {
+  constexpr std::uint64_t kMiB = std::uint64_t{1} << 20;
+  write("/v2/job/memory.high", std::to_string(1000 * kMiB) + "\n");
+  write("/v2/job/memory.current", std::to_string(400 * kMiB) + "\n");
+  write("/v2/job/memory.stat", "inactive_file 0\n");
+  held_ = 1000;
+  look();
+  held_ += 100 * kMiB / kGranuleBytes;
+  noteHeld(held_ - 1);
+  EXPECT_FALSE(limitIsDue());
+  write("/v2/job/memory.current", std::to_string(900 * kMiB) + "\n");
+  EXPECT_EQ(look(kSoonestNanos), Pressure::kNone) << "nobody asked";
+  noteHeld(held_);
+  EXPECT_TRUE(limitIsDue());
+  EXPECT_EQ(look(kSoonestNanos), Pressure::kLimit);
+  EXPECT_FALSE(limitIsDue());
 }
 
 TEST_F(PressureTest, ATenthOfASecondWaitedIsPressureWhereMemoryIsScarce) {

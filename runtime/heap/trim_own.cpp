@@ -1,0 +1,55 @@
+#include "runtime/heap/trim_own.h"
+
+#include "runtime/base/errno_keeper.h"
+#include "runtime/heap/pool.h"
+#include "runtime/heap/slab_map.h"
+#include "runtime/heap/slabs.h"
+#include "runtime/heap/trim.h"
+
+namespace heapprof::heap {
+namespace {
+
+constexpr std::uint32_t kMostTrimmed = 128;
+constexpr std::uint64_t kTicksBetween = 64;
+
+// False: it was too much for one call.
+bool trimClass(Heap& heap, std::uint8_t c, Discards& discards, std::uint32_t* left) noexcept {
+  pages::Granule at = heap.partial[c];
+  while (at != pages::kNoGranule) {
+    Slab& slab = *slabAt(at);
+    at = slab.link;  // the slab may end
+    if (!isWorthALook(slab)) continue;
+    if (*left == 0) return false;
+    --*left;
+    trim(heap, slab, discards);
+  }
+  return true;
+}
+
+}  // namespace
+
+void askHoldersToTrim() noexcept {
+  for (Heap* heap = firstHeap(); heap != nullptr; heap = heap->nextOfAll) {
+    if (heap->held.load(std::memory_order_relaxed)) heap->trimWanted.store(true, std::memory_order_relaxed);
+  }
+}
+
+// Memory is short, so no huge page is spared for its own sake.
+void trimOwn(Heap& heap) noexcept {
+  const base::ErrnoKeeper keeper;
+  surrender(heap);
+  Discards discards(pages::PurgeReason::kTrim);
+  std::uint32_t left = kMostTrimmed;
+  bool done = true;
+  for (std::uint8_t c = 0; c < kClasses && done; ++c) done = trimClass(heap, c, discards, &left);
+  discards.flush();
+  discards.notePass();
+  if (done) heap.trimWanted.store(false, std::memory_order_relaxed);
+  heap.ticksTrimmedOwn = heap.ticks.load(std::memory_order_relaxed);
+}
+
+void trimOwnNear(Heap& heap) noexcept {
+  if (heap.ticks.load(std::memory_order_relaxed) - heap.ticksTrimmedOwn >= kTicksBetween) trimOwn(heap);
+}
+
+}  // namespace heapprof::heap
