@@ -9,20 +9,20 @@ constexpr std::uint64_t kOffsetMask = 0xffffffffu;
 
 }  // namespace
 
-void* Arena::allocate(std::size_t bytes) noexcept {
+void* Arena::allocate(std::size_t bytes, std::size_t alignment) noexcept {
   bytes = (bytes + kAlignment - 1) & ~(kAlignment - 1);
   if (bytes > kChunkBytes) return nullptr;
   // acquire: pairs with the release in grow(), so that the chunk's pointer is seen with its number
   std::uint64_t cursor = cursor_.load(std::memory_order_acquire);
   for (;;) {
-    const std::uint64_t offset = cursor & kOffsetMask;
+    const std::uint64_t offset = ((cursor & kOffsetMask) + alignment - 1) & ~(alignment - 1);
     if ((cursor >> 32) == 0 || offset + bytes > kChunkBytes) {
       if (!grow(cursor)) return nullptr;
       cursor = cursor_.load(std::memory_order_acquire);
       continue;
     }
-    if (cursor_.compare_exchange_weak(cursor, cursor + bytes, std::memory_order_acquire,
-                                      std::memory_order_acquire)) {
+    if (cursor_.compare_exchange_weak(cursor, (cursor & ~kOffsetMask) + offset + bytes,
+                                      std::memory_order_acquire, std::memory_order_acquire)) {
       return chunks_[cursor >> 32].load(std::memory_order_relaxed) + offset;
     }
   }

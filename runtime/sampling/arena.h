@@ -22,8 +22,9 @@ class Arena {
 
   constexpr Arena() noexcept = default;
 
-  // Null when the kernel refuses memory, or above kMaxChunks. `bytes` is at most a chunk.
-  void* allocate(std::size_t bytes) noexcept;
+  // Null when the kernel refuses memory, or above kMaxChunks. `bytes` is at most a chunk, `alignment` at most
+  // a cache line's 64.
+  void* allocate(std::size_t bytes, std::size_t alignment = kAlignment) noexcept;
   std::size_t bytes() const noexcept { return mapped_.load(std::memory_order_relaxed); }
   base::Mutex& growthLock() noexcept { return growth_; }
 

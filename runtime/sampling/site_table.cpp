@@ -14,31 +14,81 @@ std::size_t lifetimeBucket(std::uint64_t nanos) noexcept {
   return bucket < kLifetimeBuckets ? bucket : kLifetimeBuckets - 1;
 }
 
-// An exponential takes as long as the rest of a sample's sums.
-Weight weightAt(const SiteNode& site, std::uint64_t interval) noexcept {
-  return interval == site.weightInterval ? site.weight : weightOf(site.allocatedSize, interval);
+double otherObjects(const SiteNode& site) noexcept {
+  return site.hasOther.load(kRelaxed) && site.other.live.load(kRelaxed) != 0
+             ? site.other.liveObjects.load(kRelaxed)
+             : 0;
+}
+
+double bytesOf(const SiteNode& site, std::uint32_t live) noexcept {
+  return (site.objectsEach * live + otherObjects(site)) * static_cast<double>(site.allocatedSize());
+}
+
+struct Counts {
+  std::uint64_t allocations, frees, otherLive;
+  std::uint32_t live;
+};
+
+// The counts of one moment, unless births kept coming.
+Counts countsOf(const SiteNode& site) noexcept {
+  constexpr int kAttempts = 8;
+  Counts counts = {};
+  for (int i = 0; i < kAttempts; ++i) {
+    counts.allocations = site.allocations.load(std::memory_order_acquire);
+    counts.live = site.live.load(std::memory_order_acquire);
+    counts.otherLive = site.other.live.load(std::memory_order_acquire);
+    if (site.allocations.load(kRelaxed) == counts.allocations) break;
+  }
+  const std::uint64_t kept = counts.live + counts.otherLive + site.thinned.load(kRelaxed);
+  counts.frees = counts.allocations > kept ? counts.allocations - kept : 0;
+  return counts;
+}
+
+std::uint64_t since(std::uint64_t count, const std::atomic<std::uint64_t>& before) noexcept {
+  const std::uint64_t then = before.load(kRelaxed);
+  return count > then ? count - then : 0;
+}
+
+// Weights beside the site's own: what was drawn at another interval.
+void otherBorn(SiteNode& site, const SampledObject& object, Weight weight) noexcept {
+  site.hasOther.store(true, kRelaxed);
+  site.other.allocations.fetch_add(1, kRelaxed);
+  addDouble(site.other.allocObjects, weight.objects);
+  addDouble(site.other.allocVariance, weight.variance);
+  addDouble(site.other.liveObjects, weight.objects);
+  addDouble(site.other.liveVariance, weight.variance);
+  addDouble(site.other.liveRequested, weight.objects * static_cast<double>(object.requested));
+  site.other.live.fetch_add(1, kRelaxed);
+}
+
+void otherGone(SiteNode& site, const SampledObject& object, Weight weight) noexcept {
+  addDouble(site.other.liveObjects, -weight.objects);
+  addDouble(site.other.liveVariance, -weight.variance);
+  addDouble(site.other.liveRequested, -weight.objects * static_cast<double>(object.requested));
+  site.other.live.fetch_sub(1, kRelaxed);
 }
 
 }  // namespace
 
 SiteNode* SiteTable::find(Arena& arena, const Stack* stack, std::uint64_t allocatedSize, Kind kind,
                           std::uint64_t interval) noexcept {
-  std::uint64_t hash = mix(0, reinterpret_cast<std::uintptr_t>(stack));
-  hash = mix(mix(hash, allocatedSize), static_cast<std::uint64_t>(kind));
+  const std::uint64_t sizeAndKind = allocatedSize << 8 | static_cast<std::uint64_t>(kind);
+  const std::uint64_t hash = mix(mix(0, reinterpret_cast<std::uintptr_t>(stack)), sizeAndKind);
   const Trie::Found found = trie_.findOrInsert(
       hash,
       [&](const TrieNode* node) noexcept {
         const auto* site = static_cast<const SiteNode*>(node);
-        return site->stack == stack && site->allocatedSize == allocatedSize && site->kind == kind;
+        return site->stack == stack && site->sizeAndKind == sizeAndKind;
       },
       [&]() noexcept -> TrieNode* {
-        auto* site = static_cast<SiteNode*>(arena.allocate(sizeof(SiteNode)));
+        auto* site = static_cast<SiteNode*>(arena.allocate(sizeof(SiteNode), alignof(SiteNode)));
         if (site == nullptr) return nullptr;
         site->stack = stack;
-        site->allocatedSize = allocatedSize;
-        site->kind = kind;
+        site->sizeAndKind = sizeAndKind;
         site->weightInterval = interval;
-        site->weight = weightOf(allocatedSize, interval);
+        const Weight weight = weightOf(allocatedSize, interval);
+        site->objectsEach = weight.objects;
+        site->varianceEach = weight.variance;
         site->id = lastId_.fetch_add(1, kRelaxed) + 1;
         return site;
       });
@@ -57,91 +107,105 @@ SiteNode* SiteTable::find(Arena& arena, const Stack* stack, std::uint64_t alloca
 void SiteTable::keepShareAtPeak(SiteNode& site) noexcept {
   const std::uint64_t epoch = heapEpoch_.load(kRelaxed);
   if (site.peakEpoch.load(kRelaxed) == epoch) return;
-  site.bytesAtPeak.store(site.liveBytes.load(kRelaxed), kRelaxed);
+  site.bytesAtPeak.store(bytesOf(site, site.live.load(kRelaxed)), kRelaxed);
   site.peakEpoch.store(epoch, kRelaxed);
 }
 
-void SiteTable::born(SiteNode& site, const SampledObject& object, std::uint64_t now) noexcept {
-  const Weight weight = weightAt(site, object.interval);
-  const auto allocated = static_cast<double>(object.allocated);
-  const double bytes = weight.objects * allocated;
-  const double variance = weight.variance * allocated * allocated;
-
-  keepShareAtPeak(site);
-  site.rawAllocations.fetch_add(1, kRelaxed);
-  site.rawLive.fetch_add(1, kRelaxed);
-  addDouble(site.allocObjects, weight.objects);
-  addDouble(site.allocBytes, bytes);
-  addDouble(site.varianceAlloc, variance);
-  addDouble(site.liveObjects, weight.objects);
-  addDouble(site.liveRequested, weight.objects * static_cast<double>(object.requested));
-  addDouble(site.varianceLive, variance);
-  raiseDouble(site.ownPeakBytes, addDouble(site.liveBytes, bytes));
-  std::uint64_t never = 0;
-  site.firstSeenNanos.compare_exchange_strong(never, now, kRelaxed);
-  site.lastSeenNanos.store(now, kRelaxed);
-
-  const double total = addDouble(heapLive_, bytes);
+void SiteTable::raisePeaks(SiteNode& site, double siteBytes, double addedBytes, std::uint64_t now) noexcept {
+  raiseDouble(site.ownPeakBytes, siteBytes);
+  const double total = addDouble(heapLive_, addedBytes);
   if (raiseDouble(heapPeak_, total)) {
     heapEpoch_.fetch_add(1, kRelaxed);
     peakNanos_.store(now, kRelaxed);
   }
 }
 
+void SiteTable::born(SiteNode& site, const SampledObject& object, std::uint64_t now) noexcept {
+  keepShareAtPeak(site);
+  double objects = site.objectsEach;
+  std::uint32_t live = 0;
+  if (object.interval == site.weightInterval) [[likely]] {
+    live = site.live.fetch_add(1, kRelaxed) + 1;
+    site.requested.fetch_add(object.requested, kRelaxed);
+  } else {
+    const Weight weight = weightOf(site.allocatedSize(), object.interval);
+    otherBorn(site, object, weight);
+    objects = weight.objects;
+    live = site.live.load(kRelaxed);
+  }
+  // release: pairs with the acquire in countsOf()
+  if (site.allocations.fetch_add(1, std::memory_order_release) == 0) site.firstSeenNanos.store(now, kRelaxed);
+  site.lastSeenNanos.store(now, kRelaxed);
+  raisePeaks(site, bytesOf(site, live), objects * static_cast<double>(site.allocatedSize()), now);
+}
+
 void SiteTable::gone(SiteNode& site, const SampledObject& object, Departure why,
                      std::uint64_t ageNanos) noexcept {
-  const Weight weight = weightAt(site, object.interval);
-  const auto allocated = static_cast<double>(object.allocated);
-  const double bytes = weight.objects * allocated;
-
   keepShareAtPeak(site);
-  addDouble(site.liveObjects, -weight.objects);
-  addDouble(site.liveRequested, -weight.objects * static_cast<double>(object.requested));
-  addDouble(site.varianceLive, -weight.variance * allocated * allocated);
-  addDouble(site.liveBytes, -bytes);
-  addDouble(heapLive_, -bytes);
-  site.rawLive.fetch_sub(1, kRelaxed);
-  if (why == Departure::kThinned) return;
-  site.rawFrees.fetch_add(1, kRelaxed);
+  double objects = site.objectsEach;
+  if (why == Departure::kThinned) site.thinned.fetch_add(1, kRelaxed);
+  if (object.interval == site.weightInterval) [[likely]] {
+    site.requested.fetch_sub(object.requested, kRelaxed);
+    site.live.fetch_sub(1, std::memory_order_release);  // pairs with the acquire in countsOf()
+  } else {
+    const Weight weight = weightOf(site.allocatedSize(), object.interval);
+    otherGone(site, object, weight);
+    objects = weight.objects;
+  }
+  addDouble(heapLive_, -objects * static_cast<double>(site.allocatedSize()));
   if (why == Departure::kDied) site.lifetime[lifetimeBucket(ageNanos)].fetch_add(1, kRelaxed);
 }
 
 void SiteTable::requestedChanged(SiteNode& site, const SampledObject& before,
                                  std::uint64_t requested) noexcept {
-  const double objects = weightAt(site, before.interval).objects;
-  addDouble(site.liveRequested,
+  if (before.interval == site.weightInterval) {
+    site.requested.fetch_add(requested - before.requested, kRelaxed);  // modulo 2^64
+    return;
+  }
+  const double objects = weightOf(site.allocatedSize(), before.interval).objects;
+  addDouble(site.other.liveRequested,
             objects * (static_cast<double>(requested) - static_cast<double>(before.requested)));
 }
 
-// Sums of weights that are not dyadic leave crumbs when everything is gone: no live record means exactly
+// Weights that are not dyadic leave crumbs in `other` when all of it is gone: no live record means exactly
 // zero.
 Site SiteTable::read(const SiteNode& node, std::uint32_t* lifetime) const noexcept {
   for (std::size_t i = 0; i < kLifetimeBuckets; ++i) lifetime[i] = node.lifetime[i].load(kRelaxed);
-  const bool any = node.rawLive.load(kRelaxed) != 0;
-  const double live = any ? node.liveBytes.load(kRelaxed) : 0;
+  const Counts counts = countsOf(node);
+  const std::uint64_t allocations = since(counts.allocations, node.allocationsAtReset);
+  const auto ownAllocations = static_cast<double>(since(allocations, node.other.allocations));
+  const bool any = counts.otherLive != 0;
+  const auto size = static_cast<double>(node.allocatedSize());
+  const double allocObjects = node.objectsEach * ownAllocations + node.other.allocObjects.load(kRelaxed);
+  const double liveObjects =
+      node.objectsEach * counts.live + (any ? node.other.liveObjects.load(kRelaxed) : 0);
+  const double allocVariance = node.varianceEach * ownAllocations + node.other.allocVariance.load(kRelaxed);
+  const double liveVariance =
+      node.varianceEach * counts.live + (any ? node.other.liveVariance.load(kRelaxed) : 0);
+  const auto requested = static_cast<double>(counts.live != 0 ? node.requested.load(kRelaxed) : 0);
   const bool saved = node.peakEpoch.load(kRelaxed) == heapEpoch_.load(kRelaxed);
   return Site{
       .id = node.id,
       .frames = node.stack->frames,
       .frameCount = node.stack->count,
       .failure = node.stack->failure,
-      .kind = node.kind,
-      .allocatedSize = node.allocatedSize,
-      .rawAllocations = node.rawAllocations.load(kRelaxed),
-      .rawFrees = node.rawFrees.load(kRelaxed),
-      .allocObjects = node.allocObjects.load(kRelaxed),
-      .allocBytes = node.allocBytes.load(kRelaxed),
-      .liveObjects = any ? node.liveObjects.load(kRelaxed) : 0,
-      .liveBytes = live,
-      .liveRequested = any ? node.liveRequested.load(kRelaxed) : 0,
-      .peakBytes = saved ? node.bytesAtPeak.load(kRelaxed) : live,
+      .kind = node.kind(),
+      .allocatedSize = node.allocatedSize(),
+      .rawAllocations = allocations,
+      .rawFrees = since(counts.frees, node.freesAtReset),
+      .allocObjects = allocObjects,
+      .allocBytes = allocObjects * size,
+      .liveObjects = liveObjects,
+      .liveBytes = liveObjects * size,
+      .liveRequested = node.objectsEach * requested + (any ? node.other.liveRequested.load(kRelaxed) : 0),
+      .peakBytes = saved ? node.bytesAtPeak.load(kRelaxed) : liveObjects * size,
       .ownPeakBytes = node.ownPeakBytes.load(kRelaxed),
-      .varianceLive = any ? node.varianceLive.load(kRelaxed) : 0,
-      .varianceAlloc = node.varianceAlloc.load(kRelaxed),
+      .varianceLive = liveVariance * size * size,
+      .varianceAlloc = allocVariance * size * size,
       .firstSeenNanos = node.firstSeenNanos.load(kRelaxed),
       .lastSeenNanos = node.lastSeenNanos.load(kRelaxed),
       .lifetime = lifetime,
-      .rawLive = node.rawLive.load(kRelaxed),
+      .rawLive = counts.live + counts.otherLive,
   };
 }
 
@@ -156,12 +220,13 @@ void SiteTable::forEach(void (*visit)(void* context, const Site& site), void* co
 
 void SiteTable::resetCumulative(std::uint64_t now) noexcept {
   for (SiteNode* node = newest_.load(std::memory_order_acquire); node != nullptr; node = node->nextInList) {
-    node->rawAllocations.store(0, kRelaxed);
-    node->rawFrees.store(0, kRelaxed);
-    node->allocObjects.store(0, kRelaxed);
-    node->allocBytes.store(0, kRelaxed);
-    node->varianceAlloc.store(0, kRelaxed);
-    node->ownPeakBytes.store(node->liveBytes.load(kRelaxed), kRelaxed);
+    const Counts counts = countsOf(*node);
+    node->allocationsAtReset.store(counts.allocations, kRelaxed);
+    node->freesAtReset.store(counts.frees, kRelaxed);
+    node->other.allocations.store(0, kRelaxed);
+    node->other.allocObjects.store(0, kRelaxed);
+    node->other.allocVariance.store(0, kRelaxed);
+    node->ownPeakBytes.store(bytesOf(*node, counts.live), kRelaxed);
     for (auto& bucket : node->lifetime) bucket.store(0, kRelaxed);
   }
   heapPeak_.store(heapLive_.load(kRelaxed), kRelaxed);

@@ -18,23 +18,51 @@
 
 namespace heapprof::sampling {
 
-struct SiteNode : TrieNode {
+// All samples of a site have one size, and nearly all of them one weight: that of the interval that was in
+// force when the site was made. Of those only whole numbers are kept, and every sum follows from them when a
+// dump reads it. What was drawn at another interval is summed in `other`.
+//
+//   line 0     children, hash | stack | size and kind | last seen       read by find(), written by a birth
+//   line 1     live, requested, allocations, weight, peaks              a birth and a death
+//   lines 2-4  lifetimes                                                a death
+//   lines 5-6  what dumps read, and `other`
+//
+// Each sample ever is live, freed or thinned: frees are what is left of `allocations`. A birth counts itself
+// live before it counts as an allocation, so that a reader never takes it for freed.
+struct alignas(64) SiteNode : TrieNode {
   const Stack* stack;
-  SiteNode* nextInList;  // all sites, newest first; written before the list's head is
-  std::uint64_t id;
-  std::uint64_t allocatedSize;
-  Kind kind;
-  std::uint64_t weightInterval;  // what `weight` is for: in force when the site was made
-  Weight weight;
-  std::atomic<std::uint64_t> rawAllocations, rawFrees, rawLive;
-  std::atomic<double> allocObjects, allocBytes, varianceAlloc;
-  std::atomic<double> liveObjects, liveBytes, liveRequested, varianceLive;
+  std::uint64_t sizeAndKind;  // allocated size << 8 | kind
+  std::atomic<std::uint64_t> lastSeenNanos;
+
+  std::atomic<std::uint32_t> live;  // of `weightInterval`; records number fewer than 2^32
+  std::atomic<bool> hasOther;
+  std::atomic<std::uint64_t> requested;  // sum over `live`
+  std::atomic<std::uint64_t> allocations;
+  std::uint64_t weightInterval;  // what `objectsEach` is for: in force when the site was made
+  double objectsEach;
   std::atomic<double> ownPeakBytes;
   std::atomic<double> bytesAtPeak;  // valid where peakEpoch is the heap's
   std::atomic<std::uint64_t> peakEpoch;
-  std::atomic<std::uint64_t> firstSeenNanos, lastSeenNanos;
+
   std::atomic<std::uint32_t> lifetime[kLifetimeBuckets];
+
+  SiteNode* nextInList;  // all sites, newest first; written before the list's head is
+  std::uint64_t id;
+  double varianceEach;
+  std::atomic<std::uint64_t> firstSeenNanos;
+  std::atomic<std::uint64_t> thinned;  // neither live nor freed
+  std::atomic<std::uint64_t> allocationsAtReset, freesAtReset;
+  struct Other {
+    std::atomic<std::uint64_t> allocations, live;     // since the reset; `SiteNode::allocations` has them too
+    std::atomic<double> allocObjects, allocVariance;  // weights
+    std::atomic<double> liveObjects, liveVariance, liveRequested;
+  } other;
+
+  std::uint64_t allocatedSize() const noexcept { return sizeAndKind >> 8; }
+  Kind kind() const noexcept { return static_cast<Kind>(sizeAndKind & 0xff); }
 };
+static_assert(offsetof(SiteNode, live) == 64 && offsetof(SiteNode, lifetime) == 128 &&
+              offsetof(SiteNode, nextInList) == 320);
 
 // One sampled object as the sums see it.
 struct SampledObject {
@@ -72,13 +100,14 @@ class SiteTable {
 
  private:
   void keepShareAtPeak(SiteNode& site) noexcept;
+  void raisePeaks(SiteNode& site, double siteBytes, double addedBytes, std::uint64_t now) noexcept;
   Site read(const SiteNode& node, std::uint32_t* lifetime) const noexcept;
 
   Trie trie_;
   std::atomic<SiteNode*> newest_{nullptr};
   std::atomic<std::uint64_t> size_{0};
   std::atomic<std::uint64_t> lastId_{0};
-  std::atomic<double> heapLive_{0};
+  alignas(64) std::atomic<double> heapLive_{0};
   std::atomic<double> heapPeak_{0};
   std::atomic<std::uint64_t> heapEpoch_{0};
   std::atomic<std::uint64_t> peakNanos_{0};
