@@ -4,6 +4,7 @@
 #include "runtime/heap/size_classes.h"
 #include "runtime/heap/slab_map.h"
 #include "runtime/meta/meta_memory.h"
+#include "runtime/sampling/slab_list.h"
 
 namespace heapprof::heap {
 namespace {
@@ -86,9 +87,15 @@ Stripe& stripeOf(const Slab* slab) noexcept {
   return stripes[(reinterpret_cast<std::uintptr_t>(slab) / sizeof(Slab)) % kStripes];
 }
 
+// The granule that the object starts in, whose filter its owner's free asks; the slab's first has the bits of
+// all.
+Slab& granuleOfObject(Slab& slab, const void* object) noexcept {
+  return slab.kind == SlabKind::kSlab ? *findSlab(object) : slab;
+}
+
 // The first granule's comes last: once it is 0 the owner takes no lock any more, and may end the slab, so
 // nothing of the slab is touched after that. release: pairs with the acquire in holdsSamples().
-void setFilter(Slab& slab, std::uint64_t bits) noexcept {
+void setFilters(Slab& slab, std::uint64_t bits) noexcept {
   if (slab.kind == SlabKind::kSlab) {
     const pages::Granule first = granuleOf(&slab);
     for (std::uint32_t i = 1; i < slab.granules; ++i) {
@@ -98,12 +105,13 @@ void setFilter(Slab& slab, std::uint64_t bits) noexcept {
   slab.filter.store(bits, std::memory_order_release);
 }
 
-void refilter(Slab& slab) noexcept {
-  std::uint64_t bits = 0;
-  for (sampling::RecordId at = slab.samples; at != 0; at = sampling::nextInSlab(at)) {
-    bits |= filterBit(sampling::addressOf(at));
+void addToFilters(Slab& slab, const void* object) noexcept {
+  const std::uint64_t bit = filterBit(object);
+  Slab& own = granuleOfObject(slab, object);
+  if (&own != &slab) {
+    own.filter.store(own.filter.load(std::memory_order_relaxed) | bit, std::memory_order_release);
   }
-  setFilter(slab, bits);
+  slab.filter.store(slab.filter.load(std::memory_order_relaxed) | bit, std::memory_order_release);
 }
 
 std::uint32_t listLength(const Slab& slab) noexcept {
@@ -123,7 +131,7 @@ bool moveToTable(HashTable& table, Slab& slab) noexcept {
     return false;
   }
   slab.samples = kHashed | moved;
-  setFilter(slab, ~std::uint64_t{0});
+  setFilters(slab, ~std::uint64_t{0});
   return true;
 }
 
@@ -146,52 +154,69 @@ bool link(Stripe& stripe, Slab& slab, const void* object, sampling::RecordId id,
   }
   sampling::setNextInSlab(id, slab.samples);
   slab.samples = id;
-  setFilter(slab, slab.filter.load(std::memory_order_relaxed) | filterBit(object));
+  addToFilters(slab, object);
   return true;
 }
 
-sampling::RecordId find(Stripe& stripe, const Slab& slab, const void* object) noexcept {
-  if ((slab.samples & kHashed) != 0) {
-    const sampling::RecordId* id = stripe.table.find(object);
-    return id == nullptr ? 0 : *id;
-  }
-  sampling::RecordId at = slab.samples;
-  while (at != 0 && sampling::addressOf(at) != object) at = sampling::nextInSlab(at);
-  return at;
+// What was taken out; wasLast: it was the slab's last sample, and the slab must not be touched again
+// (setFilters).
+struct Unlinked {
+  sampling::RecordId id;
+  bool wasLast;
+};
+
+Unlinked unlinkFromTable(Stripe& stripe, Slab& slab, const void* object) noexcept {
+  sampling::RecordId* const found = stripe.table.find(object);
+  if (found == nullptr) return {0, false};
+  const sampling::RecordId id = *found;
+  stripe.table.erase(found);
+  if (--slab.samples != kHashed) return {id, false};
+  slab.samples = 0;
+  setWatched(slab, false);
+  setFilters(slab, 0);
+  return {id, true};
 }
 
-void takeOutOfList(Slab& slab, sampling::RecordId id) noexcept {
-  if (slab.samples == id) {
-    slab.samples = sampling::nextInSlab(id);
-    return;
+// One walk finds the sample, what is before it, and what the others leave in the filters.
+Unlinked unlinkFromList(Slab& slab, const void* object) noexcept {
+  Slab& own = granuleOfObject(slab, object);
+  sampling::RecordId found = 0;
+  sampling::RecordId before = 0;
+  std::uint64_t bits = 0;
+  std::uint64_t ownBits = 0;
+  for (sampling::RecordId at = slab.samples, previous = 0; at != 0;
+       previous = at, at = sampling::nextInSlab(at)) {
+    const void* const other = sampling::addressOf(at);
+    if (other == object) {
+      found = at;
+      before = previous;
+      continue;
+    }
+    bits |= filterBit(other);
+    if (&granuleOfObject(slab, other) == &own) ownBits |= filterBit(other);
   }
-  sampling::RecordId before = slab.samples;
-  while (sampling::nextInSlab(before) != id) before = sampling::nextInSlab(before);
-  sampling::setNextInSlab(before, sampling::nextInSlab(id));
-}
-
-// True: it was the slab's last sample, and the slab must not be touched again (setFilter).
-bool unlink(Stripe& stripe, Slab& slab, const void* object, sampling::RecordId id) noexcept {
-  if ((slab.samples & kHashed) != 0) {
-    stripe.table.erase(stripe.table.find(object));
-    if (--slab.samples != kHashed) return false;
-    slab.samples = 0;
+  if (found == 0) return {0, false};
+  const sampling::RecordId next = sampling::nextInSlab(found);
+  if (before == 0) {
+    slab.samples = next;
+    if (next == 0) setWatched(slab, false);
   } else {
-    takeOutOfList(slab, id);
+    sampling::setNextInSlab(before, next);
   }
-  const bool wasLast = slab.samples == 0;
-  if (wasLast) setWatched(slab, false);
-  refilter(slab);
-  return wasLast;
+  if (&own != &slab) own.filter.store(ownBits, std::memory_order_release);
+  slab.filter.store(bits, std::memory_order_release);
+  return {found, bits == 0};
 }
 
-// True: as unlink().
+Unlinked unlink(Stripe& stripe, Slab& slab, const void* object) noexcept {
+  return (slab.samples & kHashed) != 0 ? unlinkFromTable(stripe, slab, object) : unlinkFromList(slab, object);
+}
+
+// True: it was the slab's last sample, as in Unlinked.
 bool forgetLocked(Stripe& stripe, Slab& slab, const void* object) noexcept {
-  const sampling::RecordId id = find(stripe, slab, object);
-  if (id == 0) return false;
-  const bool wasLast = unlink(stripe, slab, object, id);
-  sampling::forget(id);
-  return wasLast;
+  const Unlinked dead = unlink(stripe, slab, object);
+  if (dead.id != 0) sampling::forget(dead.id);
+  return dead.wasLast;
 }
 
 // Lock held. Stops with the last sample: from then on the owner may take the list without the lock.
@@ -263,11 +288,10 @@ bool resizeSample(Slab* slab, const void* object, std::size_t requested, std::si
                   base::Random& random) noexcept {
   Stripe& stripe = stripeOf(slab);
   base::MutexGuard guard(stripe.lock);
-  const sampling::RecordId id = find(stripe, *slab, object);
-  if (id == 0) return false;
   const bool watch = (slab->owner.load(std::memory_order_relaxed) & kWatchedOwner) != 0;
   // The record is unlinked first: a sample that is thinned away is gone when resize returns.
-  unlink(stripe, *slab, object, id);
+  const sampling::RecordId id = unlink(stripe, *slab, object).id;
+  if (id == 0) return false;
   const sampling::RecordId stays = sampling::resize(id, requested, allocated, random);
   if (stays != 0) {
     if (!link(stripe, *slab, object, stays, watch)) sampling::lose(stays);

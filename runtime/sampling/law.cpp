@@ -11,6 +11,11 @@ namespace {
 constexpr double kLn2High = 0x1.62e42fefa0000p-1;
 constexpr double kLn2Low = 0x1.cf79abc9e3b39p-40;
 
+// 1/3, 1/5, ..., 1/25
+constexpr int kTerms = 12;
+constexpr double kReciprocals[kTerms] = {1.0 / 3,  1.0 / 5,  1.0 / 7,  1.0 / 9,  1.0 / 11, 1.0 / 13,
+                                         1.0 / 15, 1.0 / 17, 1.0 / 19, 1.0 / 21, 1.0 / 23, 1.0 / 25};
+
 // Beyond this many expected samples per object p is 1 in a double, and a drawn exponential (from 53 bits)
 // never exceeds it.
 constexpr double kCertain = 40;
@@ -30,8 +35,14 @@ double naturalLog(double x) noexcept {
   const double f = mantissa - 1;  // exact
   const double s = f / (2 + f);
   const double square = s * s;
-  double tail = 0;
-  for (int n = 25; n >= 3; n -= 2) tail = (tail + 1.0 / n) * square;
+  const double fourth = square * square;
+  double even = 0;  // two chains, so that each multiplication need not wait for the one before
+  double odd = 0;
+  for (int i = kTerms - 2; i >= 0; i -= 2) {
+    even = even * fourth + kReciprocals[i];
+    odd = odd * fourth + kReciprocals[i + 1];
+  }
+  const double tail = square * (even + square * odd);
   // log m = 2s + 2s*tail, and 2s = f - f*s keeps the leading term exact.
   const double correction = s * (2 * tail - f);
   const double k = exponent;

@@ -1,7 +1,5 @@
 #include "runtime/sampling/record_table.h"
 
-#include <bit>
-
 #include "runtime/meta/meta_memory.h"
 
 namespace heapprof::sampling {
@@ -30,13 +28,6 @@ RecordFields load(const RecordSlot& slot) noexcept {
 }
 
 }  // namespace
-
-RecordTable::Place RecordTable::placeOf(RecordId id) noexcept {
-  // Counting from 2^kFirstBits, segment k begins at 2^(kFirstBits+k).
-  const std::uint64_t shifted = std::uint64_t{id} + (std::uint64_t{1} << kFirstBits);
-  const auto top = static_cast<unsigned>(std::bit_width(shifted)) - 1;
-  return {top - kFirstBits, static_cast<std::size_t>(shifted - (std::uint64_t{1} << top))};
-}
 
 RecordId RecordTable::popFree() noexcept {
   // acquire: pairs with the release in give(), so that the slot's `next` is the one pushed with it

@@ -12,6 +12,7 @@
 #pragma once
 
 #include <atomic>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 
@@ -77,7 +78,12 @@ class RecordTable {
     unsigned segment;
     std::size_t offset;
   };
-  static Place placeOf(RecordId id) noexcept;
+  // Counting from 2^kFirstBits, segment k begins at 2^(kFirstBits+k).
+  static Place placeOf(RecordId id) noexcept {
+    const std::uint64_t shifted = std::uint64_t{id} + (std::uint64_t{1} << kFirstBits);
+    const auto top = static_cast<unsigned>(std::bit_width(shifted)) - 1;
+    return {top - kFirstBits, static_cast<std::size_t>(shifted - (std::uint64_t{1} << top))};
+  }
   RecordId popFree() noexcept;
   bool ensureSegment(unsigned segment) noexcept;
 

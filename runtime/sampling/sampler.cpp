@@ -10,12 +10,15 @@
 #include "runtime/os/os.h"
 #include "runtime/sampling/arena.h"
 #include "runtime/sampling/read.h"
-#include "runtime/sampling/record_table.h"
 #include "runtime/sampling/site_table.h"
+#include "runtime/sampling/slab_list.h"
 #include "runtime/sampling/stack_table.h"
 #include "runtime/sampling/unwind.h"
 
 namespace heapprof::sampling {
+
+constinit RecordTable records;
+
 namespace {
 
 constexpr auto kRelaxed = std::memory_order_relaxed;
@@ -24,8 +27,6 @@ constexpr std::uint64_t kDefaultCapBytes = std::uint64_t{64} << 20;
 constinit Arena arena;
 constinit StackTable stacks;
 constinit SiteTable sites;
-constinit RecordTable records;
-
 constinit std::atomic<std::uint64_t> interval{0};
 constinit std::atomic<std::uint32_t> depth{kMaxFrames};
 constinit std::atomic<std::uint64_t> capOption{kDefaultCapBytes};
@@ -184,16 +185,6 @@ RecordId resize(RecordId id, std::size_t requested, std::size_t allocated, base:
   sites.born(*site, objectOf(fields), os::calls().monotonicNanos());
   errno = savedErrno;
   return id;
-}
-
-RecordId nextInSlab(RecordId id) noexcept {
-  return records.slot(id).next.load(kRelaxed);
-}
-void setNextInSlab(RecordId id, RecordId next) noexcept {
-  records.slot(id).next.store(next, kRelaxed);
-}
-const void* addressOf(RecordId id) noexcept {
-  return reinterpret_cast<const void*>(records.slot(id).address.load(kRelaxed));
 }
 
 void initialise() noexcept {

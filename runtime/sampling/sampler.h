@@ -72,11 +72,6 @@ void lose(RecordId id) noexcept;
 // and record().
 RecordId resize(RecordId id, std::size_t requested, std::size_t allocated, base::Random& random) noexcept;
 
-// Records of one slab are chained through the records; the heap keeps the head and the slab's lock.
-RecordId nextInSlab(RecordId id) noexcept;
-void setNextInSlab(RecordId id, RecordId next) noexcept;
-const void* addressOf(RecordId id) noexcept;
-
 // Opens the unwinder, then starts sampling where HEAPPROF asked for it. Called from the constructor, an API
 // call or the helper thread: never inside malloc.
 void initialise() noexcept;

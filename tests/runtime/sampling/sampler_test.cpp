@@ -13,6 +13,7 @@
 #include "runtime/os/fake.h"
 #include "runtime/os/os.h"
 #include "runtime/sampling/read.h"
+#include "runtime/sampling/slab_list.h"
 
 namespace heapprof::sampling {
 namespace {
