@@ -2,12 +2,16 @@
 
 #include <atomic>
 #include <dlfcn.h>
+#include <sys/auxv.h>
 
 #include "runtime/sampling/dwarf_reader.h"
 #include "runtime/sampling/frame_program.h"
 #include "runtime/sampling/trie.h"
 
 namespace heapprof::sampling {
+
+constinit CodeObject permanentObjects[kPermanentObjects] = {};
+
 namespace {
 
 // glibc's struct dl_find_object on 64-bit Linux, spelt out so that older headers do. The function is looked
@@ -134,6 +138,9 @@ bool openEhFrame(const char** note) noexcept {
     return false;
   }
   findObject.store(found, std::memory_order_release);
+  findCodeObject(getauxval(AT_ENTRY), &permanentObjects[0]);
+  findCodeObject(reinterpret_cast<std::uintptr_t>(dlsym(RTLD_DEFAULT, "gnu_get_libc_version")),
+                 &permanentObjects[1]);
   return true;
 }
 
@@ -149,7 +156,8 @@ bool findCodeObject(std::uintptr_t address, CodeObject* out) noexcept {
   // that is loaded to the old one's address differs there.
   std::uint64_t words[2];
   std::memcpy(words, out->header, sizeof words);
-  out->fingerprint = mix(mix(mix(mix(out->begin, out->end), words[0]), words[1]),
+  out->fingerprint = mix(out->begin * 0x9fb21c651e98df25u + out->end * 0xd1342543de82ef95u +
+                             words[0] * 0xbf58476d1ce4e5b9u + words[1] * 0x94d049bb133111ebu,
                          reinterpret_cast<std::uintptr_t>(found.ehFrameHeader));
   return true;
 }

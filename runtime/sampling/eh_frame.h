@@ -43,7 +43,14 @@ struct CodeObject {
   std::uintptr_t end = 0;
   const std::uint8_t* header = nullptr;  // .eh_frame_hdr
   std::uint64_t fingerprint = 0;  // differs, for all practical purposes, when another object took the place
+
+  bool holds(std::uintptr_t address) const noexcept { return address - begin < end - begin; }
 };
+
+// The program itself and libc, which this library needs: they stay for the life of the process, so that they
+// need not be asked for at each walk. They hold nothing before openEhFrame().
+inline constexpr int kPermanentObjects = 2;
+extern CodeObject permanentObjects[kPermanentObjects];
 
 // Looks _dl_find_object up (glibc 2.35). Calls dlsym: never inside malloc.
 bool openEhFrame(const char** note) noexcept;

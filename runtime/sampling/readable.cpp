@@ -26,16 +26,13 @@ StackReader::StackReader(std::uintptr_t start) noexcept
       knownBegin_(start & ~(pageBytes_ - 1)),
       knownEnd_(knownBegin_ + pageBytes_) {}  // the entry function's own frame lies here
 
-HEAPPROF_READS_FOREIGN_STACK bool StackReader::read(std::uintptr_t address, std::uintptr_t* value) noexcept {
-  if (address < start_ || (address & (sizeof(std::uintptr_t) - 1)) != 0) return false;
-  if (address < knownBegin_ || address >= knownEnd_) {
-    if (address > knownEnd_ && address - knownEnd_ > kLargestFrameBytes) return false;
-    if (!isReadable(address)) return false;
-    const std::uintptr_t page = address & ~(pageBytes_ - 1);
-    if (page != knownEnd_) knownBegin_ = page;
-    knownEnd_ = page + pageBytes_;
-  }
-  *value = *reinterpret_cast<const std::uintptr_t*>(address);
+bool StackReader::extendTo(std::uintptr_t address) noexcept {
+  if (address < start_) return false;
+  if (address > knownEnd_ && address - knownEnd_ > kLargestFrameBytes) return false;
+  if (!isReadable(address)) return false;
+  const std::uintptr_t page = address & ~(pageBytes_ - 1);
+  if (page != knownEnd_) knownBegin_ = page;
+  knownEnd_ = page + pageBytes_;
   return true;
 }
 

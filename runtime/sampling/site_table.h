@@ -29,12 +29,12 @@ namespace heapprof::sampling {
 //
 // Each sample ever is live, freed or thinned: frees are what is left of `allocations`. A birth counts itself
 // live before it counts as an allocation, so that a reader never takes it for freed.
-struct alignas(64) SiteNode : TrieNode {
+struct SiteNode : TrieNode {
   const Stack* stack;
   std::uint64_t sizeAndKind;  // allocated size << 8 | kind
   std::atomic<std::uint64_t> lastSeenNanos;
 
-  std::atomic<std::uint32_t> live;  // of `weightInterval`; records number fewer than 2^32
+  alignas(64) std::atomic<std::uint32_t> live;  // of `weightInterval`; records number fewer than 2^32
   std::atomic<bool> hasOther;
   std::atomic<std::uint64_t> requested;  // sum over `live`
   std::atomic<std::uint64_t> allocations;
@@ -44,9 +44,9 @@ struct alignas(64) SiteNode : TrieNode {
   std::atomic<double> bytesAtPeak;  // valid where peakEpoch is the heap's
   std::atomic<std::uint64_t> peakEpoch;
 
-  std::atomic<std::uint32_t> lifetime[kLifetimeBuckets];
+  alignas(64) std::atomic<std::uint32_t> lifetime[kLifetimeBuckets];
 
-  SiteNode* nextInList;  // all sites, newest first; written before the list's head is
+  alignas(64) SiteNode* nextInList;  // all sites, newest first; written before the list's head is
   std::uint64_t id;
   double varianceEach;
   std::atomic<std::uint64_t> firstSeenNanos;
@@ -61,8 +61,7 @@ struct alignas(64) SiteNode : TrieNode {
   std::uint64_t allocatedSize() const noexcept { return sizeAndKind >> 8; }
   Kind kind() const noexcept { return static_cast<Kind>(sizeAndKind & 0xff); }
 };
-static_assert(offsetof(SiteNode, live) == 64 && offsetof(SiteNode, lifetime) == 128 &&
-              offsetof(SiteNode, nextInList) == 320);
+static_assert(sizeof(TrieNode) == 40 && sizeof(SiteNode) == 7 * 64);
 
 // One sampled object as the sums see it.
 struct SampledObject {

@@ -23,10 +23,21 @@ class Walker {
 
   const Cursor& cursor() const noexcept { return at_; }
   // To the caller; false at the outermost frame, or where the tables end.
-  bool step() noexcept;
+  bool step() noexcept {
+    std::uintptr_t address = 0;
+    return steps(&address, 1) == 1;
+  }
+  // Up to `most` callers' addresses; gives their number.
+  std::uint32_t steps(std::uintptr_t* addresses, std::uint32_t most) noexcept;
 
  private:
-  bool rule(FrameRule* out) noexcept;
+  // The places that hold an object met: the one at hand and the one before, which is often come back to. What
+  // is on the stack is not unloaded meanwhile.
+  static constexpr unsigned kMet = 2;
+
+  bool changeObject(std::uintptr_t inside) noexcept;
+  void readRule(std::uintptr_t inside, PackedRule* out) noexcept;
+  bool stepAsSaid(const PackedRule& packed) noexcept;
   bool load(Base base, std::uintptr_t cfa, std::int32_t offset, std::uintptr_t* value) noexcept {
     const std::uintptr_t from = base == Base::kCfa            ? cfa
                                 : base == Base::kStackPointer ? at_.stackPointer
@@ -36,27 +47,32 @@ class Walker {
 
   Cursor at_;
   StackReader stack_;
-  CodeObject object_;  // the last one met: neighbours on the stack often share it
+  const CodeObject* object_ = &met_[0];
+  CodeObject met_[kMet];
+  unsigned newest_ = 0;
 };
 
-bool Walker::rule(FrameRule* out) noexcept {
-  // A call may be its function's last instruction: the address before lies inside for certain.
-  const std::uintptr_t inside = at_.interrupted ? at_.address : at_.address - 1;
-  if (inside < object_.begin || inside >= object_.end) {
-    if (!findCodeObject(inside, &object_)) {
-      object_ = {};
-      return false;
-    }
+[[gnu::noinline]] bool Walker::changeObject(std::uintptr_t inside) noexcept {
+  for (const CodeObject& object : permanentObjects) {
+    if (object.holds(inside)) return object_ = &object, true;
   }
-  if (cache.find(inside, object_.fingerprint, out)) return true;
-  *out = findRule(object_, inside);
-  cache.store(inside, object_.fingerprint, *out);
-  return true;
+  for (const CodeObject& object : met_) {
+    if (object.holds(inside)) return object_ = &object, true;
+  }
+  newest_ = (newest_ + 1) % kMet;
+  object_ = &met_[newest_];
+  if (findCodeObject(inside, &met_[newest_])) return true;
+  met_[newest_] = {};
+  return false;
 }
 
-bool Walker::step() noexcept {
-  FrameRule rule;
-  if (!this->rule(&rule) || rule.kind != RuleKind::kStep) return false;
+[[gnu::noinline]] void Walker::readRule(std::uintptr_t inside, PackedRule* out) noexcept {
+  *out = PackedRule::pack(findRule(*object_, inside));
+  cache.store(inside, object_->fingerprint, *out);
+}
+
+[[gnu::noinline]] bool Walker::stepAsSaid(const PackedRule& packed) noexcept {
+  const FrameRule rule = packed.unpack();
   std::uintptr_t cfa = rule.cfaBase == Base::kStackPointer ? at_.stackPointer : at_.framePointer;
   cfa += static_cast<std::uintptr_t>(static_cast<std::intptr_t>(rule.cfaOffset));
   if (rule.cfaLoads) {
@@ -80,6 +96,38 @@ bool Walker::step() noexcept {
   if (rule.signalFrame && !stack_.restart(cfa)) return false;
   at_ = {address, cfa, framePointer, rule.signalFrame};
   return true;
+}
+
+// Nearly all frames are simple ones and stay within this loop, with the cursor in registers.
+[[gnu::always_inline]] inline std::uint32_t Walker::steps(std::uintptr_t* addresses,
+                                                          std::uint32_t most) noexcept {
+  std::uint32_t count = 0;
+  Cursor at = at_;
+  for (; count < most; ++count) {
+    // A call may be its function's last instruction: the address before lies inside for certain.
+    const std::uintptr_t inside = at.address - (at.interrupted ? 0 : 1);
+    if (!object_->holds(inside) && !changeObject(inside)) break;
+    PackedRule rule;
+    if (!cache.find(inside, object_->fingerprint, &rule)) readRule(inside, &rule);
+    if (!rule.isSimple()) [[unlikely]] {
+      if (!rule.isStep()) break;
+      at_ = at;
+      if (!stepAsSaid(rule)) break;
+      at = at_;
+    } else {
+      const std::uintptr_t cfa =
+          (rule.fromFramePointer() ? at.framePointer : at.stackPointer) + rule.cfaOffset();
+      if (cfa <= at.stackPointer || !stack_.read(cfa + rule.returnOffset(), &at.address)) break;
+      if (rule.savesFramePointer() && !stack_.read(cfa + rule.frameOffset(), &at.framePointer)) break;
+      at.stackPointer = cfa;
+      at.interrupted = false;
+      at.address = withoutPointerAuthentication(at.address);
+      if (at.address < kLowestCodeAddress) break;
+    }
+    addresses[count] = at.address;
+  }
+  at_ = at;
+  return count;
 }
 
 // x86-64: the entry function pushed its frame pointer below the return address, so its caller's registers are
@@ -121,10 +169,8 @@ Walk walkEhFrame(const void* entryFrame, std::uintptr_t* frames, std::uint32_t d
   Cursor caller = {};
   if (!startAtCaller(entryFrame, &caller)) return {0, "[unwind failed: no tables for our own code]"};
   Walker walker(caller);
-  std::uint32_t count = 0;
-  frames[count++] = walker.cursor().address;
-  while (count < depth && walker.step()) frames[count++] = walker.cursor().address;
-  return {count, nullptr};
+  frames[0] = caller.address;
+  return {1 + walker.steps(frames + 1, depth - 1), nullptr};
 }
 
 }  // namespace heapprof::sampling
