@@ -11,7 +11,6 @@ namespace {
 
 constexpr std::uint32_t kListed = 8;
 constexpr std::uint32_t kHashed = 0x80000000u;
-constexpr std::size_t kStripes = 64;
 constexpr std::size_t kFirstCapacity = 1024;
 
 // Address to record, linear probing; grows at two thirds. Old tables stay behind in metadata memory: with
@@ -77,15 +76,26 @@ class HashTable {
   std::size_t count_ = 0;
 };
 
-struct alignas(64) Stripe {
-  base::Mutex lock;
-  HashTable table;  // guarded by lock
-};
-constinit Stripe stripes[kStripes];
+using sampling::Lane;
 
-Stripe& stripeOf(const Slab* slab) noexcept {
-  return stripes[(reinterpret_cast<std::uintptr_t>(slab) / sizeof(Slab)) % kStripes];
+constinit HashTable tables[sampling::kLanes];  // each guarded by the lock of the lane of its number
+
+Lane& laneOf(const Slab* slab) noexcept {
+  return sampling::lanes[(reinterpret_cast<std::uintptr_t>(slab) >> 6) % sampling::kLanes];
 }
+
+HashTable& tableOf(const Lane& lane) noexcept {
+  return tables[&lane - sampling::lanes];
+}
+
+// One reading of the clock for however many deaths are noticed at once; none where there are none.
+class Clock {
+ public:
+  std::uint64_t now() noexcept { return nanos_ != 0 ? nanos_ : nanos_ = sampling::now(); }
+
+ private:
+  std::uint64_t nanos_ = 0;
+};
 
 // The granule that the object starts in, whose filter its owner's free asks; the slab's first has the bits of
 // all.
@@ -114,6 +124,11 @@ void addToFilters(Slab& slab, const void* object) noexcept {
   slab.filter.store(slab.filter.load(std::memory_order_relaxed) | bit, std::memory_order_release);
 }
 
+// release: pairs with the acquire in forgetSample(), which looks without the lock.
+void setSamples(Slab& slab, std::uint32_t samples) noexcept {
+  std::atomic_ref<std::uint32_t>(slab.samples).store(samples, std::memory_order_release);
+}
+
 std::uint32_t listLength(const Slab& slab) noexcept {
   std::uint32_t length = 0;
   for (sampling::RecordId at = slab.samples; at != 0; at = sampling::nextInSlab(at)) ++length;
@@ -130,7 +145,7 @@ bool moveToTable(HashTable& table, Slab& slab) noexcept {
     }
     return false;
   }
-  slab.samples = kHashed | moved;
+  setSamples(slab, kHashed | moved);
   setFilters(slab, ~std::uint64_t{0});
   return true;
 }
@@ -144,16 +159,16 @@ void setWatched(Slab& slab, bool watched) noexcept {
   }
 }
 
-bool link(Stripe& stripe, Slab& slab, const void* object, sampling::RecordId id, bool watch) noexcept {
+bool link(Lane& lane, Slab& slab, const void* object, sampling::RecordId id, bool watch) noexcept {
   if (slab.samples == 0 && watch) setWatched(slab, true);
-  if ((slab.samples & kHashed) == 0 && listLength(slab) >= kListed) moveToTable(stripe.table, slab);
+  if ((slab.samples & kHashed) == 0 && listLength(slab) >= kListed) moveToTable(tableOf(lane), slab);
   if ((slab.samples & kHashed) != 0) {
-    if (!stripe.table.insert(object, id)) return false;
-    ++slab.samples;
+    if (!tableOf(lane).insert(object, id)) return false;
+    setSamples(slab, slab.samples + 1);
     return true;
   }
   sampling::setNextInSlab(id, slab.samples);
-  slab.samples = id;
+  setSamples(slab, id);
   addToFilters(slab, object);
   return true;
 }
@@ -165,13 +180,14 @@ struct Unlinked {
   bool wasLast;
 };
 
-Unlinked unlinkFromTable(Stripe& stripe, Slab& slab, const void* object) noexcept {
-  sampling::RecordId* const found = stripe.table.find(object);
+Unlinked unlinkFromTable(Lane& lane, Slab& slab, const void* object) noexcept {
+  sampling::RecordId* const found = tableOf(lane).find(object);
   if (found == nullptr) return {0, false};
   const sampling::RecordId id = *found;
-  stripe.table.erase(found);
-  if (--slab.samples != kHashed) return {id, false};
-  slab.samples = 0;
+  tableOf(lane).erase(found);
+  setSamples(slab, slab.samples - 1);
+  if (slab.samples != kHashed) return {id, false};
+  setSamples(slab, 0);
   setWatched(slab, false);
   setFilters(slab, 0);
   return {id, true};
@@ -198,7 +214,7 @@ Unlinked unlinkFromList(Slab& slab, const void* object) noexcept {
   if (found == 0) return {0, false};
   const sampling::RecordId next = sampling::nextInSlab(found);
   if (before == 0) {
-    slab.samples = next;
+    setSamples(slab, next);
     if (next == 0) setWatched(slab, false);
   } else {
     sampling::setNextInSlab(before, next);
@@ -208,22 +224,23 @@ Unlinked unlinkFromList(Slab& slab, const void* object) noexcept {
   return {found, bits == 0};
 }
 
-Unlinked unlink(Stripe& stripe, Slab& slab, const void* object) noexcept {
-  return (slab.samples & kHashed) != 0 ? unlinkFromTable(stripe, slab, object) : unlinkFromList(slab, object);
+Unlinked unlink(Lane& lane, Slab& slab, const void* object) noexcept {
+  return (slab.samples & kHashed) != 0 ? unlinkFromTable(lane, slab, object) : unlinkFromList(slab, object);
 }
 
 // True: it was the slab's last sample, as in Unlinked.
-bool forgetLocked(Stripe& stripe, Slab& slab, const void* object) noexcept {
-  const Unlinked dead = unlink(stripe, slab, object);
-  if (dead.id != 0) sampling::forget(dead.id);
+bool forgetLocked(Lane& lane, Slab& slab, const void* object, Clock& clock) noexcept {
+  const Unlinked dead = unlink(lane, slab, object);
+  if (dead.id != 0) sampling::forget(lane, dead.id, clock.now());
   return dead.wasLast;
 }
 
 // Lock held. Stops with the last sample: from then on the owner may take the list without the lock.
-void forgetListed(Stripe& stripe, Slab& slab, void* head, std::uint32_t most) noexcept {
+void forgetListed(Lane& lane, Slab& slab, void* head, std::uint32_t most) noexcept {
+  Clock clock;
   for (void* at = head; at != nullptr && most != 0; --most) {
     void* next = nextObject(at);
-    if (mayBeSampled(&slab, at) && forgetLocked(stripe, slab, at)) return;
+    if (mayBeSampled(&slab, at) && forgetLocked(lane, slab, at, clock)) return;
     at = next;
   }
 }
@@ -231,43 +248,50 @@ void forgetListed(Stripe& stripe, Slab& slab, void* head, std::uint32_t most) no
 // acquire: pairs with pushLocal, so that the links of what is listed are seen. Others push meanwhile; what
 // was listed stays as it is while the lock is held.
 void settle(Slab& slab) noexcept {
-  Stripe& stripe = stripeOf(&slab);
-  base::MutexGuard guard(stripe.lock);
+  Lane& lane = laneOf(&slab);
+  base::MutexGuard guard(lane.lock);
   if (!holdsSamples(slab) || slab.kind != SlabKind::kSlab) return;
   void* head = std::atomic_ref<void*>(slab.localFree).load(std::memory_order_acquire);
-  forgetListed(stripe, slab, head, slab.capacity);
+  forgetListed(lane, slab, head, slab.capacity);
 }
 
 }  // namespace
 
 void addSample(Slab* slab, const sampling::Allocation& allocation, const void* frame, bool watch) noexcept {
-  const sampling::RecordId id = sampling::record(allocation, frame);
-  if (id == 0) return;
-  Stripe& stripe = stripeOf(slab);
-  bool linked = false;
-  {
-    base::MutexGuard guard(stripe.lock);
-    linked = link(stripe, *slab, allocation.address, id, watch);
-  }
-  if (!linked) sampling::lose(id);
+  Lane& lane = laneOf(slab);
+  sampling::SiteNode* site = sampling::siteOf(lane, allocation, frame);
+  if (site == nullptr) return;
+  const std::uint64_t now = sampling::now();
+  base::MutexGuard guard(lane.lock);
+  const sampling::RecordId id = sampling::record(lane, allocation, site, now);
+  if (id != 0 && !link(lane, *slab, allocation.address, id, watch)) sampling::lose(lane, id);
 }
 
 void forgetSample(Slab* slab, const void* object) noexcept {
-  Stripe& stripe = stripeOf(slab);
-  base::MutexGuard guard(stripe.lock);
-  forgetLocked(stripe, *slab, object);
+  Lane& lane = laneOf(slab);
+  Clock clock;
+  // Taking the lock waits for all that the program has written: meanwhile the clock is read, and what the
+  // death will need is fetched. Nothing of this is relied upon.
+  // acquire: pairs with setSamples(), so that the record's segment is there.
+  const sampling::RecordId first =
+      std::atomic_ref<sampling::RecordId>(slab->samples).load(std::memory_order_acquire);
+  if (first != 0 && (first & kHashed) == 0 && sampling::addressOf(first) == object) {
+    sampling::prefetchDeath(first, clock.now());
+  }
+  base::MutexGuard guard(lane.lock);
+  forgetLocked(lane, *slab, object, clock);
 }
 
 void noticeFrees(Slab& slab, std::uint32_t newest) noexcept {
-  Stripe& stripe = stripeOf(&slab);
-  base::MutexGuard guard(stripe.lock);
-  forgetListed(stripe, slab, slab.localFree, newest);
+  Lane& lane = laneOf(&slab);
+  base::MutexGuard guard(lane.lock);
+  forgetListed(lane, slab, slab.localFree, newest);
 }
 
 void* detachFrees(Slab& slab, std::uint32_t newest) noexcept {
-  Stripe& stripe = stripeOf(&slab);
-  base::MutexGuard guard(stripe.lock);
-  forgetListed(stripe, slab, slab.localFree, newest);
+  Lane& lane = laneOf(&slab);
+  base::MutexGuard guard(lane.lock);
+  forgetListed(lane, slab, slab.localFree, newest);
   void* head = slab.localFree;
   slab.localFree = nullptr;
   return head;
@@ -286,27 +310,27 @@ void settleSamples() noexcept {
 
 bool resizeSample(Slab* slab, const void* object, std::size_t requested, std::size_t allocated,
                   base::Random& random) noexcept {
-  Stripe& stripe = stripeOf(slab);
-  base::MutexGuard guard(stripe.lock);
+  Lane& lane = laneOf(slab);
+  base::MutexGuard guard(lane.lock);
   const bool watch = (slab->owner.load(std::memory_order_relaxed) & kWatchedOwner) != 0;
   // The record is unlinked first: a sample that is thinned away is gone when resize returns.
-  const sampling::RecordId id = unlink(stripe, *slab, object).id;
+  const sampling::RecordId id = unlink(lane, *slab, object).id;
   if (id == 0) return false;
-  const sampling::RecordId stays = sampling::resize(id, requested, allocated, random);
+  const sampling::RecordId stays = sampling::resize(lane, id, requested, allocated, random);
   if (stays != 0) {
-    if (!link(stripe, *slab, object, stays, watch)) sampling::lose(stays);
+    if (!link(lane, *slab, object, stays, watch)) sampling::lose(lane, stays);
   }
   return true;
 }
 
 void lockSamples() noexcept {
-  for (Stripe& stripe : stripes) stripe.lock.lock();
+  for (Lane& lane : sampling::lanes) lane.lock.lock();
 }
 void unlockSamples() noexcept {
-  for (Stripe& stripe : stripes) stripe.lock.unlock();
+  for (Lane& lane : sampling::lanes) lane.lock.unlock();
 }
 void resetSampleLocks() noexcept {
-  for (Stripe& stripe : stripes) stripe.lock.reset();
+  for (Lane& lane : sampling::lanes) lane.lock.reset();
 }
 
 }  // namespace heapprof::heap

@@ -10,8 +10,8 @@
 // slab with samples is detached under the slab's sample lock only; pushing needs no lock. Up to kListed
 // samples are a list through the records, with Slab::samples as its head; beyond that they are in a hash
 // table, Slab::samples is kHashed plus their number, and the filter lets everything through, until the last
-// of them is gone. Threads: any. One of kStripes locks, chosen by the slab, is taken inside; the sampler's
-// and the metadata's come after it.
+// of them is gone. Threads: any. The lock of one of the sampler's lanes, chosen by the slab, is taken inside;
+// the sampler's own and the metadata's come after it.
 #pragma once
 
 #include "runtime/base/random.h"

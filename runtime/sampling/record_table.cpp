@@ -67,13 +67,16 @@ bool RecordTable::ensureSegment(unsigned segment) noexcept {
   return true;
 }
 
-void RecordTable::give(RecordId id) noexcept {
+void RecordTable::clear(RecordId id) noexcept {
   RecordSlot& freed = slot(id);
   const std::uint32_t version = freed.version.load(kRelaxed);
   freed.version.store(version + 1, kRelaxed);
   freed.site.store(nullptr, kRelease);
   freed.version.store(version + 2, kRelease);  // pairs with the acquire load in read()
+}
 
+void RecordTable::giveFree(RecordId id) noexcept {
+  RecordSlot& freed = slot(id);
   std::uint64_t head = freeHead_.load(kRelaxed);
   std::uint64_t next = 0;
   do {

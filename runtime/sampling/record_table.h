@@ -48,8 +48,13 @@ class RecordTable {
 
   // A free slot, not yet visible to readers; 0 when the kernel refuses memory.
   RecordId take() noexcept;
-  // The slot becomes invisible and free.
-  void give(RecordId id) noexcept;
+  // The slot becomes invisible; then it may be given back, or kept by its owner for the next record.
+  void clear(RecordId id) noexcept;
+  void giveFree(RecordId id) noexcept;
+  void give(RecordId id) noexcept {
+    clear(id);
+    giveFree(id);
+  }
 
   void write(RecordId id, const RecordFields& fields) noexcept;
   // For the slot's one writer: no check needed.

@@ -3,8 +3,8 @@
 #include "runtime/sampling/sampler.h"
 
 #include <bit>
-#include <errno.h>
 
+#include "runtime/base/errno_keeper.h"
 #include "runtime/base/fatal.h"
 #include "runtime/config/options.h"
 #include "runtime/os/os.h"
@@ -18,6 +18,7 @@
 namespace heapprof::sampling {
 
 constinit RecordTable records;
+constinit Lane lanes[kLanes] = {};
 
 namespace {
 
@@ -31,8 +32,6 @@ constinit std::atomic<std::uint64_t> interval{0};
 constinit std::atomic<std::uint32_t> depth{kMaxFrames};
 constinit std::atomic<std::uint64_t> capOption{kDefaultCapBytes};
 constinit std::atomic<std::uint64_t> doublings{0};
-constinit std::atomic<std::uint64_t> recordsEver{0};
-constinit std::atomic<std::uint64_t> liveRecords{0};
 constinit std::atomic<std::uint64_t> lost{0};
 
 std::uint64_t atMostLargest(std::uint64_t bytes) noexcept {
@@ -71,49 +70,48 @@ void countLost(std::uint64_t recordInterval) noexcept {
   base::logLine("no memory for more samples: sample=1 stops here, later allocations are not recorded");
 }
 
-SampledObject objectOf(const RecordFields& fields) noexcept {
-  return {fields.requested, fields.allocated, fields.interval};
+// A lane that gives back as much as it takes needs no other's records.
+constexpr std::uint32_t kMostStocked = 8;
+
+// The lane's counts and stock have one writer at a time: no locked instructions.
+template <typename T>
+void add(std::atomic<T>& count, T delta) noexcept {
+  count.store(count.load(kRelaxed) + delta, kRelaxed);
 }
 
-RecordId makeRecord(const Allocation& allocation, const void* frame) noexcept {
-  if (records.freeListEmpty() && !withinBudget()) return 0;
-  CapturedStack captured;
-  captureStack(frame, depth.load(kRelaxed), &captured);
-  const Stack* stack = stacks.intern(arena, captured.frames, captured.count, captured.failure);
-  if (stack == nullptr) return 0;
-  SiteNode* site = sites.find(arena, stack, allocation.allocated, allocation.kind, allocation.interval);
-  if (site == nullptr) return 0;
-  const RecordId id = records.take();
-  if (id == 0) return 0;
-
-  const std::uint64_t now = os::calls().monotonicNanos();
-  const RecordFields fields{
-      .address = reinterpret_cast<std::uintptr_t>(allocation.address),
-      .requested = allocation.requested,
-      .allocated = allocation.allocated,
-      .interval = allocation.interval,
-      .bornNanos = now,
-      .site = site,
-      .threadId = static_cast<std::uint32_t>(os::threadId()),
-      .kind = allocation.kind,
-      .alignmentLog2 =
-          static_cast<std::uint8_t>(allocation.alignment == 0 ? 0 : std::countr_zero(allocation.alignment)),
-  };
-  records.slot(id).next.store(0, kRelaxed);
-  records.write(id, fields);
-  sites.born(*site, objectOf(fields), now);
+RecordId takeRecord(Lane& lane) noexcept {
+  if (lane.stock == 0) {
+    const base::ErrnoKeeper keeper;
+    return records.take();
+  }
+  const RecordId id = lane.stock;
+  lane.stock = records.slot(id).next.load(kRelaxed);
+  add(lane.stocked, ~std::uint32_t{0});
   return id;
 }
 
-void leaveSite(const RecordFields& fields, Departure why) noexcept {
-  const std::uint64_t now = os::calls().monotonicNanos();
-  sites.gone(*fields.site, objectOf(fields), why, now > fields.bornNanos ? now - fields.bornNanos : 0);
+void giveRecord(Lane& lane, RecordId id) noexcept {
+  add(lane.gone, std::uint64_t{1});
+  records.clear(id);
+  if (lane.stocked.load(kRelaxed) == kMostStocked) return records.giveFree(id);
+  records.slot(id).next.store(lane.stock, kRelaxed);
+  lane.stock = id;
+  add(lane.stocked, std::uint32_t{1});
 }
 
-void giveRecord(RecordId id, Departure why) noexcept {
-  leaveSite(records.own(id), why);
-  records.give(id);
-  liveRecords.fetch_sub(1, kRelaxed);
+SiteNode* findSite(const Lane& lane, const Allocation& allocation, const void* frame) noexcept {
+  if (lane.stocked.load(kRelaxed) == 0 && records.freeListEmpty() && !withinBudget()) return nullptr;
+  CapturedStack captured;
+  captureStack(frame, depth.load(kRelaxed), &captured);
+  const Stack* stack = stacks.intern(arena, captured.frames, captured.count, captured.failure);
+  if (stack == nullptr) return nullptr;
+  return sites.find(arena, stack, allocation.allocated, allocation.kind, allocation.interval);
+}
+
+void leaveSite(const RecordSlot& slot, Departure why, std::uint64_t nowNanos) noexcept {
+  const std::uint64_t born = slot.bornNanos.load(kRelaxed);
+  sites.gone(*slot.site.load(kRelaxed), {slot.requested.load(kRelaxed), slot.interval.load(kRelaxed)}, why,
+             nowNanos > born ? nowNanos - born : 0);
 }
 
 }  // namespace
@@ -126,64 +124,95 @@ void setIntervalBytes(std::uint64_t bytes) noexcept {
   interval.store(atMostLargest(bytes), kRelaxed);
 }
 
-RecordId record(const Allocation& allocation, const void* frame) noexcept {
-  const int savedErrno = errno;
-  const RecordId id = makeRecord(allocation, frame);
+std::uint64_t now() noexcept {
+  return os::calls().monotonicNanos();
+}
+
+SiteNode* siteOf(const Lane& lane, const Allocation& allocation, const void* frame) noexcept {
+  const base::ErrnoKeeper keeper;
+  SiteNode* site = findSite(lane, allocation, frame);
+  if (site == nullptr) countLost(allocation.interval);
+  return site;
+}
+
+RecordId record(Lane& lane, const Allocation& allocation, SiteNode* site, std::uint64_t bornNanos) noexcept {
+  const RecordId id = takeRecord(lane);
   if (id == 0) {
     countLost(allocation.interval);
-  } else {
-    recordsEver.fetch_add(1, kRelaxed);
-    liveRecords.fetch_add(1, kRelaxed);
+    return 0;
   }
-  errno = savedErrno;
+  records.slot(id).next.store(0, kRelaxed);
+  records.write(id, {
+                        .address = reinterpret_cast<std::uintptr_t>(allocation.address),
+                        .requested = allocation.requested,
+                        .allocated = allocation.allocated,
+                        .interval = allocation.interval,
+                        .bornNanos = bornNanos,
+                        .site = site,
+                        .threadId = static_cast<std::uint32_t>(os::threadId()),
+                        .kind = allocation.kind,
+                        .alignmentLog2 = static_cast<std::uint8_t>(
+                            allocation.alignment == 0 ? 0 : std::countr_zero(allocation.alignment)),
+                    });
+  sites.born(*site, {allocation.requested, allocation.interval}, bornNanos);
+  add(lane.born, std::uint64_t{1});
   return id;
 }
 
-void forget(RecordId id) noexcept {
-  giveRecord(id, Departure::kDied);
+void forget(Lane& lane, RecordId id, std::uint64_t diedNanos) noexcept {
+  leaveSite(records.slot(id), Departure::kDied, diedNanos);
+  giveRecord(lane, id);
 }
 
-void lose(RecordId id) noexcept {
-  const std::uint64_t recordInterval = records.own(id).interval;
-  giveRecord(id, Departure::kThinned);
+void lose(Lane& lane, RecordId id) noexcept {
+  const RecordSlot& slot = records.slot(id);
+  const std::uint64_t recordInterval = slot.interval.load(kRelaxed);
+  leaveSite(slot, Departure::kThinned, 0);
+  giveRecord(lane, id);
   countLost(recordInterval);
+}
+
+void prefetchDeath(RecordId id, std::uint64_t diedNanos) noexcept {
+  const RecordSlot& slot = records.slot(id);
+  const SiteNode* site = slot.site.load(kRelaxed);
+  const std::uint64_t born = slot.bornNanos.load(kRelaxed);
+  if (site != nullptr) SiteTable::prefetchGone(*site, diedNanos > born ? diedNanos - born : 0);
 }
 
 // A realloc in place that changes the allocated size is a free of the old size and an allocation of the new
 // one, as it would be had the block moved; the birth stays. One sampled object of s1 bytes stays a sample of
 // s2 < s1 bytes with p(s2)/p(s1); of s2 > s1 bytes always, the unsampled ones joining it with
 // 1-exp(-(s2-s1)/T).
-RecordId resize(RecordId id, std::size_t requested, std::size_t allocated, base::Random& random) noexcept {
-  const int savedErrno = errno;
+RecordId resize(Lane& lane, RecordId id, std::size_t requested, std::size_t allocated,
+                base::Random& random) noexcept {
+  const base::ErrnoKeeper keeper;
+  RecordSlot& slot = records.slot(id);
   RecordFields fields = records.own(id);
   if (allocated == fields.allocated) {
-    sites.requestedChanged(*fields.site, objectOf(fields), requested);
+    sites.requestedChanged(*fields.site, {fields.requested, fields.interval}, requested);
     fields.requested = requested;
     records.write(id, fields);
     return id;
   }
+  bool stays = true;
   if (allocated < fields.allocated) {
     const double keep =
         sampleProbability(allocated, fields.interval) / sampleProbability(fields.allocated, fields.interval);
-    if (keep < 1 && random.unit() > keep) {
-      giveRecord(id, Departure::kResized);
-      return 0;
-    }
+    stays = keep >= 1 || random.unit() <= keep;
   }
-  SiteNode* site = sites.find(arena, fields.site->stack, allocated, fields.kind, fields.interval);
+  SiteNode* site =
+      stays ? sites.find(arena, fields.site->stack, allocated, fields.kind, fields.interval) : nullptr;
+  leaveSite(slot, Departure::kResized, 0);
   if (site == nullptr) {
-    giveRecord(id, Departure::kResized);
-    countLost(fields.interval);
-    errno = savedErrno;
+    giveRecord(lane, id);
+    if (stays) countLost(fields.interval);
     return 0;
   }
-  leaveSite(fields, Departure::kResized);
   fields.requested = requested;
   fields.allocated = allocated;
   fields.site = site;
   records.write(id, fields);
-  sites.born(*site, objectOf(fields), os::calls().monotonicNanos());
-  errno = savedErrno;
+  sites.born(*site, {requested, fields.interval}, now());
   return id;
 }
 
@@ -238,9 +267,15 @@ void forEachLive(void (*visit)(void* context, const LiveRecord& record), void* c
 }
 
 Statistics statistics() noexcept {
+  std::uint64_t born = 0;
+  std::uint64_t gone = 0;
+  for (const Lane& lane : lanes) {
+    gone += lane.gone.load(kRelaxed);
+    born += lane.born.load(kRelaxed);
+  }
   return Statistics{
-      .liveRecords = liveRecords.load(kRelaxed),
-      .recordsEver = recordsEver.load(kRelaxed),
+      .liveRecords = born > gone ? born - gone : 0,
+      .recordsEver = born,
       .lostRecords = lost.load(kRelaxed),
       .intervalDoublings = doublings.load(kRelaxed),
       .stacks = stacks.size(),
@@ -253,7 +288,7 @@ Statistics statistics() noexcept {
 }
 
 void resetCumulative() noexcept {
-  sites.resetCumulative(os::calls().monotonicNanos());
+  sites.resetCumulative(now());
 }
 
 }  // namespace heapprof::sampling

@@ -11,6 +11,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "runtime/base/mutex.h"
 #include "runtime/base/random.h"
 
 namespace heapprof::sampling {
@@ -54,23 +55,47 @@ struct Allocation {
   std::uint64_t interval;  // in force at its draw
 };
 
-// Takes the caller's stack, interns it, makes the record. `frame` is __builtin_frame_address(0) of the public
-// entry function: frames of ours above it are dropped. Returns 0 when the record memory is used up (counted
-// as lost). Never allocates, never blocks on a lock that a thread inside malloc could hold. errno is
-// preserved.
-RecordId record(const Allocation& allocation, const void* frame) noexcept;
+// What a sample's birth and its death write besides its record and its site, on the cache line of the lock
+// that both take anyway: a few free records, and counts. Which lane a sample is in is the heap's choice, and
+// the same at its death. Everything is guarded by the lock; the atomics are also read without.
+struct alignas(64) Lane {
+  base::Mutex lock;
+  std::atomic<std::uint32_t> stocked;  // records in `stock`, a list through RecordSlot::next
+  RecordId stock;
+  std::atomic<std::uint64_t> born, gone;
+};
+inline constexpr std::size_t kLanes = 64;
+extern Lane lanes[kLanes];
+
+struct SiteNode;
+
+// Takes the caller's stack and interns it. `frame` is __builtin_frame_address(0) of the public entry
+// function: frames of ours above it are dropped. Null when memory for records is used up (counted as lost).
+// Never allocates, never blocks on a lock that a thread inside malloc could hold; no lane's lock may be held.
+// errno is preserved.
+SiteNode* siteOf(const Lane& lane, const Allocation& allocation, const void* frame) noexcept;
+
+// The clock of births and deaths, monotonic nanoseconds.
+std::uint64_t now() noexcept;
+
+// From here on the lane's lock is held. Makes the record; 0: no memory for it (counted as lost).
+RecordId record(Lane& lane, const Allocation& allocation, SiteNode* site, std::uint64_t bornNanos) noexcept;
 
 // The object died, or was moved.
-void forget(RecordId id) noexcept;
+void forget(Lane& lane, RecordId id, std::uint64_t diedNanos) noexcept;
 
 // The object lives, but its death could not be noticed: no memory for the way from it to its record.
 // Cumulative figures stay as they are, and the sample is counted as lost.
-void lose(RecordId id) noexcept;
+void lose(Lane& lane, RecordId id) noexcept;
 
 // Realloc in place: shrinking keeps a sample with p(new)/p(old), else forgets it; returns the id that stays
 // or 0. Growing an unsampled object samples it with 1-exp(-(new-old)/T): the heap calls drawLarge(new-old)
 // and record().
-RecordId resize(RecordId id, std::size_t requested, std::size_t allocated, base::Random& random) noexcept;
+RecordId resize(Lane& lane, RecordId id, std::size_t requested, std::size_t allocated,
+                base::Random& random) noexcept;
+
+// Brings what the death of this record will write towards the caches. Any lock or none.
+void prefetchDeath(RecordId id, std::uint64_t diedNanos) noexcept;
 
 // Opens the unwinder, then starts sampling where HEAPPROF asked for it. Called from the constructor, an API
 // call or the helper thread: never inside malloc.

@@ -1,18 +1,11 @@
 #include "runtime/sampling/site_table.h"
 
-#include <bit>
-
 #include "runtime/sampling/atomic_double.h"
 
 namespace heapprof::sampling {
 namespace {
 
 constexpr auto kRelaxed = std::memory_order_relaxed;
-
-std::size_t lifetimeBucket(std::uint64_t nanos) noexcept {
-  const auto bucket = static_cast<std::size_t>(std::bit_width(nanos | 1)) - 1;
-  return bucket < kLifetimeBuckets ? bucket : kLifetimeBuckets - 1;
-}
 
 double otherObjects(const SiteNode& site) noexcept {
   return site.hasOther.load(kRelaxed) && site.other.live.load(kRelaxed) != 0

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <atomic>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 
@@ -66,7 +67,6 @@ static_assert(sizeof(TrieNode) == 40 && sizeof(SiteNode) == 7 * 64);
 // One sampled object as the sums see it.
 struct SampledObject {
   std::uint64_t requested;
-  std::uint64_t allocated;
   std::uint64_t interval;
 };
 
@@ -78,6 +78,11 @@ enum class Departure : std::uint8_t {
   kThinned,  // it lives on, unsampled: cumulative figures stay
 };
 
+inline std::size_t lifetimeBucket(std::uint64_t nanos) noexcept {
+  const auto bucket = static_cast<std::size_t>(std::bit_width(nanos | 1)) - 1;
+  return bucket < kLifetimeBuckets ? bucket : kLifetimeBuckets - 1;
+}
+
 class SiteTable {
  public:
   // Null when memory ends. `arena`: as in StackTable. `interval`: whose weights a new site remembers.
@@ -86,6 +91,10 @@ class SiteTable {
 
   void born(SiteNode& site, const SampledObject& object, std::uint64_t now) noexcept;
   void gone(SiteNode& site, const SampledObject& object, Departure why, std::uint64_t ageNanos) noexcept;
+  static void prefetchGone(const SiteNode& site, std::uint64_t ageNanos) noexcept {
+    __builtin_prefetch(&site.live, 1);
+    __builtin_prefetch(&site.lifetime[lifetimeBucket(ageNanos)], 1);
+  }
   // realloc within one size class: only the requested figure moves.
   void requestedChanged(SiteNode& site, const SampledObject& before, std::uint64_t requested) noexcept;
 

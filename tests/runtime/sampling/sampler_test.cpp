@@ -29,15 +29,22 @@ class Sampler : public ::testing::Test {
   }
 };
 
+Lane& lane = lanes[5];  // one thread: its lock need not be held
+
 // A stand-in for the heap's public entry function.
 [[gnu::noinline]] RecordId sample(std::uintptr_t address, std::size_t requested, std::size_t allocated,
                                   std::uint64_t interval, Kind kind = Kind::kMalloc,
                                   std::size_t alignment = 0) {
-  const RecordId id =
-      record({reinterpret_cast<void*>(address), requested, allocated, alignment, kind, interval},
-             __builtin_frame_address(0));
+  const Allocation allocation = {
+      reinterpret_cast<void*>(address), requested, allocated, alignment, kind, interval};
+  SiteNode* site = siteOf(lane, allocation, __builtin_frame_address(0));
+  const RecordId id = site == nullptr ? 0 : record(lane, allocation, site, now());
   __asm__ volatile("");
   return id;
+}
+
+void die(RecordId id) {
+  forget(lane, id, now());
 }
 
 struct SiteCopy {
@@ -90,7 +97,7 @@ TEST_F(Sampler, ARecordCarriesEverythingAndDiesWithItsObject) {
   EXPECT_NEAR(sites()[0].site.liveRequested, 100 / -std::expm1(-112.0 / 4096), 1e-6);
 
   fake.advanceClock(700);
-  forget(id);
+  die(id);
   EXPECT_TRUE(records().empty());
   const Site site = sites()[0].site;
   EXPECT_EQ(site.rawFrees, 1u);
@@ -120,9 +127,9 @@ TEST_F(Sampler, ErrnoIsPreserved) {
   const RecordId id = sample(0x1000, 10, 16, 1);
   EXPECT_EQ(errno, 4711);
   base::Random random(1);
-  const RecordId kept = resize(id, 8, 8, random);
+  const RecordId kept = resize(lane, id, 8, 8, random);
   EXPECT_EQ(errno, 4711);
-  forget(kept);
+  die(kept);
   EXPECT_EQ(errno, 4711);
 }
 
@@ -142,11 +149,11 @@ TEST_F(Sampler, ShrinkingKeepsASampleWithTheRatioOfProbabilities) {
   int kept = 0;
   for (int i = 0; i < kObjects; ++i) {
     const RecordId id = sample(0x1000, 100'000, 100'000, kInterval);
-    const RecordId left = resize(id, 20'000, 20'000, random);
+    const RecordId left = resize(lane, id, 20'000, 20'000, random);
     if (left == 0) continue;
     EXPECT_EQ(left, id);
     ++kept;
-    forget(left);
+    die(left);
   }
   const double ratio = std::expm1(-20'000.0 / kInterval) / std::expm1(-100'000.0 / kInterval);
   EXPECT_NEAR(static_cast<double>(kept) / kObjects, ratio, 4 * std::sqrt(ratio * (1 - ratio) / kObjects));
@@ -161,7 +168,7 @@ TEST_F(Sampler, GrowingKeepsTheSampleAndChangesItsSite) {
   base::Random random(1);
   const RecordId id = sample(0x1000, 100, 112, 4096);
   fake.advanceClock(5);
-  ASSERT_EQ(resize(id, 5000, 8192, random), id);
+  ASSERT_EQ(resize(lane, id, 5000, 8192, random), id);
   const LiveRecord live = records().at(0x1000);
   EXPECT_EQ(live.requested, 5000u);
   EXPECT_EQ(live.allocated, 8192u);
@@ -187,7 +194,7 @@ TEST_F(Sampler, ANewRequestWithinTheClassMovesOnlyTheRequestedFigure) {
   initialise();
   base::Random random(1);
   const RecordId id = sample(0x1000, 100, 112, 1);
-  ASSERT_EQ(resize(id, 105, 112, random), id);
+  ASSERT_EQ(resize(lane, id, 105, 112, random), id);
   ASSERT_EQ(sites().size(), 1u);
   EXPECT_EQ(sites()[0].site.liveRequested, 105);
   EXPECT_EQ(sites()[0].site.liveBytes, 112);
@@ -201,7 +208,7 @@ TEST_F(Sampler, SlabChainsBelongToTheHeap) {
   EXPECT_EQ(nextInSlab(a), 0u);
   setNextInSlab(a, b);
   EXPECT_EQ(nextInSlab(a), b);
-  forget(a);
+  die(a);
   EXPECT_EQ(nextInSlab(sample(0x3000, 10, 16, 1)), 0u) << "a reused slot must not keep its old chain";
 }
 
@@ -210,7 +217,7 @@ TEST_F(Sampler, LostSamplesAreCountedAndLeaveCumulativeFiguresAlone) {
   const RecordId id = sample(0x1000, 10, 16, 4096);
   const double allocated = sites()[0].site.allocBytes;
   const std::uint64_t lost = statistics().lostRecords;
-  lose(id);
+  lose(lane, id);
   EXPECT_EQ(statistics().lostRecords, lost + 1);
   const Site site = sites()[0].site;
   EXPECT_EQ(site.allocBytes, allocated);

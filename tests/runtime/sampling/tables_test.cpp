@@ -106,7 +106,7 @@ struct Oracle {
   double total = 0, peak = 0;
 
   void add(SiteNode* key, const SampledObject& object, double sign) {
-    const double size = static_cast<double>(object.allocated);
+    const double size = static_cast<double>(key->allocatedSize());
     const double p = -std::expm1(-size / static_cast<double>(object.interval));
     OracleSite& site = sites[key];
     site.liveObjects += sign / p;
@@ -166,7 +166,7 @@ TEST(Sites, SumsPeaksAndLifetimesAgreeWithTheOracle) {
       const std::uint64_t size = std::uint64_t{8} << (random.next() % 18);
       SiteNode* site = table.find(arena, intern(stacks, framesFor(random.next() % 40)), size,
                                   random.next() % 2 == 0 ? Kind::kMalloc : Kind::kNew, 16384);
-      const SampledObject object{size - random.next() % 8, size, std::uint64_t{4096} << (random.next() % 8)};
+      const SampledObject object{size - random.next() % 8, std::uint64_t{4096} << (random.next() % 8)};
       table.born(*site, object, now);
       oracle.add(site, object, 1);
       ++oracle.sites[site].allocations;
@@ -221,9 +221,9 @@ TEST(Sites, NothingLiveIsExactlyZero) {
   static SiteTable table;
   SiteNode* site = table.find(arena, intern(stacks, {1}), 48, Kind::kMalloc, 4096);
   for (int i = 0; i < 1000; ++i)
-    table.born(*site, {41, 48, std::uint64_t{4099} + static_cast<std::uint64_t>(i)}, 1);
+    table.born(*site, {41, std::uint64_t{4099} + static_cast<std::uint64_t>(i)}, 1);
   for (int i = 999; i >= 0; --i) {
-    table.gone(*site, {41, 48, std::uint64_t{4099} + static_cast<std::uint64_t>(i)}, Departure::kDied, 5);
+    table.gone(*site, {41, std::uint64_t{4099} + static_cast<std::uint64_t>(i)}, Departure::kDied, 5);
   }
   std::map<std::uint64_t, std::vector<std::uint32_t>> lifetimes;
   const Site seen = allSites(table, &lifetimes).at(site->id);
@@ -239,9 +239,9 @@ TEST(Sites, ResetForgetsTheCumulativeAndKeepsTheLive) {
   static SiteTable table;
   SiteNode* site = table.find(arena, intern(stacks, {1}), 64, Kind::kMalloc, 4096);
   SiteNode* other = table.find(arena, intern(stacks, {2}), 64, Kind::kMalloc, 4096);
-  for (int i = 0; i < 10; ++i) table.born(*site, {64, 64, 1}, 1);
-  table.born(*other, {64, 64, 1}, 2);
-  for (int i = 0; i < 7; ++i) table.gone(*site, {64, 64, 1}, Departure::kDied, 5);
+  for (int i = 0; i < 10; ++i) table.born(*site, {64, 1}, 1);
+  table.born(*other, {64, 1}, 2);
+  for (int i = 0; i < 7; ++i) table.gone(*site, {64, 1}, Departure::kDied, 5);
   table.resetCumulative(99);
   std::map<std::uint64_t, std::vector<std::uint32_t>> lifetimes;
   Site seen = allSites(table, &lifetimes).at(site->id);
@@ -256,7 +256,7 @@ TEST(Sites, ResetForgetsTheCumulativeAndKeepsTheLive) {
   EXPECT_EQ(table.peakNanos(), 99u);
   EXPECT_EQ(lifetimes.at(site->id)[2], 0u);
   // What was the peak stays the peak while the heap shrinks.
-  table.gone(*site, {64, 64, 1}, Departure::kDied, 5);
+  table.gone(*site, {64, 1}, Departure::kDied, 5);
   seen = allSites(table, &lifetimes).at(site->id);
   EXPECT_EQ(seen.peakBytes, 3 * 64);
   EXPECT_EQ(seen.liveBytes, 2 * 64);
@@ -275,8 +275,8 @@ TEST(Sites, ThreadsLoseNothing) {
         const std::uint64_t size = 16 * (1 + random.next() % 4);
         SiteNode* site =
             table.find(arena, intern(stacks, framesFor(random.next() % 8)), size, Kind::kMalloc, 4096);
-        table.born(*site, {size, size, 1}, 1);
-        if (i % 2 == 0) table.gone(*site, {size, size, 1}, Departure::kDied, 1);
+        table.born(*site, {size, 1}, 1);
+        if (i % 2 == 0) table.gone(*site, {size, 1}, Departure::kDied, 1);
       }
     });
   }

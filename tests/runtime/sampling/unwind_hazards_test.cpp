@@ -46,15 +46,27 @@ using Clock = std::chrono::steady_clock;
   return ::testing::AssertionFailure() << "hung for " << seconds << " s";
 }
 
+Lane& laneOf(std::uintptr_t address) {
+  return lanes[address / 16 % kLanes];
+}
+
 [[gnu::noinline]] RecordId sampleOne(std::uintptr_t address) {
-  const RecordId id =
-      record({reinterpret_cast<void*>(address), 16, 16, 0, Kind::kMalloc, 1}, __builtin_frame_address(0));
+  const Allocation allocation = {reinterpret_cast<void*>(address), 16, 16, 0, Kind::kMalloc, 1};
+  Lane& lane = laneOf(address);
+  SiteNode* site = siteOf(lane, allocation, __builtin_frame_address(0));
+  if (site == nullptr) return 0;
+  const base::MutexGuard guard(lane.lock);
+  const RecordId id = record(lane, allocation, site, now());
   __asm__ volatile("");
   return id;
 }
 
 void sampleAndForget(std::uintptr_t address) {
-  if (const RecordId id = sampleOne(address); id != 0) forget(id);
+  Lane& lane = laneOf(address);
+  if (const RecordId id = sampleOne(address); id != 0) {
+    const base::MutexGuard guard(lane.lock);
+    forget(lane, id, now());
+  }
 }
 
 struct Totals {
