@@ -12,6 +12,8 @@ namespace {
 constexpr std::uint32_t kListed = 8;
 constexpr std::uint32_t kHashed = 0x80000000u;
 constexpr std::size_t kFirstCapacity = 1024;
+// A heap of more than this has pushed a list out of the caches by the time that it is looked through.
+constexpr double kCacheBytes = 8 << 20;
 
 // Address to record, linear probing; grows at two thirds. Old tables stay behind in metadata memory: with
 // doubling they sum up to less than the one in use.
@@ -262,6 +264,7 @@ void addSample(Slab* slab, const sampling::Allocation& allocation, const void* f
   sampling::SiteNode* site = sampling::siteOf(lane, allocation, frame);
   if (site == nullptr) return;
   const std::uint64_t now = sampling::now();
+  watch = watch || sampling::liveBytesEstimate() >= kCacheBytes;
   base::MutexGuard guard(lane.lock);
   const sampling::RecordId id = sampling::record(lane, allocation, site, now);
   if (id != 0 && !link(lane, *slab, allocation.address, id, watch)) sampling::lose(lane, id);

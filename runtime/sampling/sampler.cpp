@@ -124,6 +124,10 @@ void setIntervalBytes(std::uint64_t bytes) noexcept {
   interval.store(atMostLargest(bytes), kRelaxed);
 }
 
+double liveBytesEstimate() noexcept {
+  return sites.liveBytes();
+}
+
 std::uint64_t now() noexcept {
   return os::calls().monotonicNanos();
 }

@@ -75,6 +75,9 @@ struct SiteNode;
 // errno is preserved.
 SiteNode* siteOf(const Lane& lane, const Allocation& allocation, const void* frame) noexcept;
 
+// What the live samples say is live, in bytes; up to date within a sample or two.
+double liveBytesEstimate() noexcept;
+
 // The clock of births and deaths, monotonic nanoseconds.
 std::uint64_t now() noexcept;
 
