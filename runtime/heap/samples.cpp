@@ -83,7 +83,7 @@ using sampling::Lane;
 constinit HashTable tables[sampling::kLanes];  // each guarded by the lock of the lane of its number
 
 Lane& laneOf(const Slab* slab) noexcept {
-  return sampling::lanes[(reinterpret_cast<std::uintptr_t>(slab) >> 6) % sampling::kLanes];
+  return sampling::lanes[(reinterpret_cast<std::uintptr_t>(slab) / sizeof(Slab)) % sampling::kLanes];
 }
 
 HashTable& tableOf(const Lane& lane) noexcept {
