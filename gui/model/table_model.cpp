@@ -18,8 +18,7 @@ QString cellText(const Column& column, std::size_t row) {
   const bool isChange = column.id == "change" || column.id == "growth" || column.id == "rate";
   const bool hasError = row < column.standardError.size() && column.standardError[row] > 0;
   if (isChange && hasError && (column.unit == Unit::kBytes || column.unit == Unit::kBytesPerSecond)) {
-    return formatBytesWithError(column.values[row], column.standardError[row], column.isSigned) +
-           (column.unit == Unit::kBytes ? QString() : QStringLiteral("/s"));
+    return formatWithError(column.unit, column.values[row], column.standardError[row], column.isSigned);
   }
   return formatValue(column.unit, column.values[row], column.isSigned);
 }

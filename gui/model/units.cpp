@@ -40,9 +40,11 @@ QString formatBytes(double bytes, bool isSigned) {
   return withSign(text, text == u'0' ? 0 : bytes, isSigned);  // what rounds to nothing has no sign
 }
 
-QString formatBytesWithError(double bytes, double error, bool isSigned) {
-  return formatBytes(bytes, isSigned) + QStringLiteral(" ± ") +
-         QString::fromStdString(model::bytesErrorText(bytes, std::fabs(error)));
+QString formatWithError(model::Unit unit, double value, double error, bool isSigned) {
+  const QString behind =
+      QString::fromStdString(model::errorText(unit, value, std::fabs(error), isSigned)).replace(u'-', kMinus);
+  const QString shown = formatValue(unit, value, isSigned);
+  return behind.isEmpty() ? shown : shown + u' ' + behind;
 }
 
 QString formatCount(double count, bool isSigned) {

@@ -12,8 +12,8 @@ namespace heapprof::gui {
 // Short: "14.20MB", "+3.1%", "0x7f...". `isSigned` writes + and a true minus sign.
 QString formatValue(model::Unit unit, double value, bool isSigned = false);
 QString formatBytes(double bytes, bool isSigned = false);
-// "86.69MB ± 0.15MB": the error in the value's unit, unless it would vanish there.
-QString formatBytesWithError(double bytes, double error, bool isSigned = false);
+// "86.69MB ± 0.15MB": what stands behind the value is model::errorText().
+QString formatWithError(model::Unit unit, double value, double error, bool isSigned = false);
 QString formatCount(double count, bool isSigned = false);
 QString formatFraction(double fraction, bool isSigned = false);
 QString formatNanos(double nanos, bool isSigned = false);

@@ -40,7 +40,7 @@ void drawBreak(QPainter& painter, const QRectF& bar) {
 
 QString valueWithError(const model::Column& column, std::size_t row, bool isSigned) {
   const bool hasError = row < column.standardError.size() && column.standardError[row] > 0;
-  return hasError ? formatBytesWithError(column.values[row], column.standardError[row], isSigned)
+  return hasError ? formatWithError(column.unit, column.values[row], column.standardError[row], isSigned)
                   : formatBytes(column.values[row], isSigned);
 }
 

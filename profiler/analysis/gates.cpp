@@ -83,7 +83,9 @@ void decide(double sigma, GateResult* result) {
   const double doubt = sigma * result->error;
   std::string grew = absl::StrCat(amount(*result, result->base), " -> ", amount(*result, result->now), ": ",
                                   amount(*result, result->change, true));
-  if (result->error > 0) absl::StrAppend(&grew, " ± ", amount(*result, result->error));
+  if (result->error > 0) {
+    absl::StrAppend(&grew, " ", model::errorText(result->unit, result->change, result->error, true));
+  }
   if (result->base > 0) absl::StrAppendFormat(&grew, " (%+.1f%%)", 100 * result->change / result->base);
   const std::string limit = absl::StrCat("the limit is ", amount(*result, result->limit, true));
   if (result->change > result->limit) {

@@ -91,8 +91,7 @@ class Judge {
     return out_;
   }
   std::string changed() const {
-    return absl::StrCat(bytesText(out_.growth, true), " ± ",
-                        model::bytesErrorText(out_.growth, out_.growthError), " in ", timeText(span()));
+    return absl::StrCat(model::bytesWithError(out_.growth, out_.growthError, true), " in ", timeText(span()));
   }
   double span() const { return dumps_.back().seconds - dumps_.front().seconds; }
   double freedShare() const { return stack_.allocated > 0 ? stack_.freed / stack_.allocated : 0; }

@@ -74,12 +74,21 @@ const UnitRow* largestFitting(const UnitFamily& family, double base) {
   return best;
 }
 
-std::string errorSuffix(const Column& column, std::size_t row) {
-  if (row >= column.standardError.size() || std::isnan(column.standardError[row])) return "";
-  double error = column.standardError[row];
-  if (error == 0) return " (exact)";
-  return column.unit == Unit::kBytes ? absl::StrCat(" ± ", bytesErrorText(column.values[row], error))
-                                     : absl::StrFormat(" ± %.3g", error);
+constexpr double kToldFromNone = 2;  // standard errors
+
+std::string valueText(Unit unit, double value, bool isSigned) {
+  Column cell;
+  cell.unit = unit;
+  cell.isSigned = isSigned;
+  cell.values = {value};
+  return cellText(cell, 0);
+}
+
+// An error in its value's unit, unless it would vanish there.
+std::string bytesErrorText(double bytes, double error) {
+  const std::string unit = bytesUnit(bytes);
+  const bool shows = std::llround(bytes) != 0 && scale(std::llround(error), "bytes", unit).value >= 0.005;
+  return shows ? scaledLabel(std::llround(error), "bytes", unit) : bytesText(error);
 }
 
 }  // namespace
@@ -134,10 +143,28 @@ std::string bytesText(double bytes, bool plus) {
   return plus && bytes > 0 && text != "0" ? absl::StrCat("+", text) : text;
 }
 
-std::string bytesErrorText(double bytes, double error) {
-  const std::string unit = bytesUnit(bytes);
-  const bool shows = std::llround(bytes) != 0 && scale(std::llround(error), "bytes", unit).value >= 0.005;
-  return shows ? scaledLabel(std::llround(error), "bytes", unit) : bytesText(error);
+std::string errorText(Unit unit, double value, double error, bool isSigned) {
+  if (std::isnan(error) || unit == Unit::kText) return "";
+  if (valueText(unit, value, false) == "0") value = 0;  // as it is read
+  if (error == 0) return value == 0 ? "" : "exact";
+  if (value != 0 && std::fabs(value) <= kToldFromNone * error) {
+    const double least = value - kToldFromNone * error, most = value + kToldFromNone * error;
+    return absl::StrCat("(", valueText(unit, isSigned || value < 0 ? least : 0, isSigned), " to ",
+                        valueText(unit, most, isSigned), ")");
+  }
+  std::string text;
+  if (unit == Unit::kBytes || unit == Unit::kBytesPerSecond) {
+    text = bytesErrorText(value, error);
+    if (text != "0" && unit == Unit::kBytesPerSecond) text += "/s";
+  } else {
+    text = valueText(unit, error, false);
+  }
+  return text == "0" ? "" : absl::StrCat("± ", text);
+}
+
+std::string bytesWithError(double bytes, double error, bool isSigned) {
+  const std::string behind = errorText(Unit::kBytes, bytes, error, isSigned);
+  return absl::StrCat(bytesText(bytes, isSigned), behind.empty() ? "" : " ", behind);
 }
 
 std::string countText(double count, int decimals) {
@@ -180,7 +207,9 @@ std::string cellText(const Column& column, std::size_t row, bool withError) {
     case Unit::kText:
       break;
   }
-  return withError ? absl::StrCat(text, errorSuffix(column, row)) : text;
+  if (!withError || row >= column.standardError.size()) return text;
+  const std::string behind = errorText(column.unit, value, column.standardError[row], column.isSigned);
+  return absl::StrCat(text, behind.empty() ? "" : " ", behind == "exact" ? "(exact)" : behind);
 }
 
 }  // namespace heapprof::model

@@ -37,8 +37,13 @@ std::string bytesUnit(double bytes);
 // scaledLabel() for bytes in bytesUnit(); `plus` writes a sign before growth.
 std::string bytesText(double bytes, bool plus = false);
 
-// "0.93MB" beside "+7.31MB": a standard error in its value's unit, unless it would vanish there.
-std::string bytesErrorText(double bytes, double error);
+// What stands behind a value that has a standard error, in its unit unless it would vanish there: "± 0.93MB".
+// Where two errors reach zero the value may be none, and an error as large as it would be read as a figure of
+// its own: then what two errors span, "(0 to 8MB)" or, of a difference, "(-5.60MB to +8MB)". "exact" for an
+// error of 0, "" where none is known or there is nothing to say.
+std::string errorText(Unit unit, double value, double error, bool isSigned = false);
+// "+12MB ± 0.93MB".
+std::string bytesWithError(double bytes, double error, bool isSigned = false);
 
 // A count with its thousands in groups from 10,000 on; `decimals` where it is not whole.
 std::string countText(double count, int decimals = 2);

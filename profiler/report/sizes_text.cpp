@@ -87,7 +87,7 @@ std::string sizesText(const model::Snapshot& snapshot, const analysis::SizesResu
                     bytesText(result.savedHeldOut), "\n");
     return out;
   }
-  absl::StrAppend(&out, "  would save ", bytesText(result.saved), " ± ", bytesText(result.savedError), " of ",
+  absl::StrAppend(&out, "  would save ", model::bytesWithError(result.saved, result.savedError), " of ",
                   bytesText(result.slotBytes), "; ", bytesText(result.savedHeldOut),
                   " on samples that they were not fitted to\n  now   ", absl::StrJoin(result.used, " "),
                   "\n  then  ", absl::StrJoin(result.proposed, " "), "\n");

@@ -36,10 +36,7 @@ std::string valueText(const model::Column& like, double value, bool plus) {
 }
 
 std::string errorText(const model::Column& column, double value, double error) {
-  if (std::isnan(error)) return "";
-  if (error == 0) return "exact";
-  if (column.unit == model::Unit::kBytes) return absl::StrCat("± ", model::bytesErrorText(value, error));
-  return absl::StrCat("± ", valueText(column, error));
+  return model::errorText(column.unit, value, error, column.isSigned);
 }
 
 std::string errorAt(const model::Column& column, std::size_t row) {

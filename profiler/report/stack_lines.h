@@ -11,7 +11,7 @@
 
 namespace heapprof::report {
 
-// "± 0.93MB" for the error of a value, in its unit; "exact" for 0, "" where none is known.
+// model::errorText() of a value of the column.
 std::string errorText(const model::Column& column, double value, double error);
 // Of a row of the column.
 std::string errorAt(const model::Column& column, std::size_t row);

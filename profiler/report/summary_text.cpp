@@ -61,7 +61,11 @@ Chart chartOf(const model::Table& waterfall) {
     cells[0] = label.texts[row];
     cells[1] = bytes.isKnown(row) ? inUnit(bytes.values[row], unit) : "unknown";
     const double error = row < bytes.standardError.size() ? bytes.standardError[row] : std::nan("");
-    if (bytes.isKnown(row) && !std::isnan(error)) cells[2] = absl::StrCat("± ", inUnit(error, unit));
+    if (bytes.isKnown(row) && !std::isnan(error)) {
+      const bool told = std::fabs(bytes.values[row]) > 2 * error;
+      cells[2] = told ? absl::StrCat("± ", inUnit(error, unit))
+                      : model::errorText(model::Unit::kBytes, bytes.values[row], error);
+    }
     if (share.isKnown(row))
       cells[3] =
           absl::StrFormat("%.1f%%", std::fabs(share.values[row]) < 0.0005 ? 0 : share.values[row] * 100);

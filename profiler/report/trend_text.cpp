@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 
 #include "profiler/model/units.h"
@@ -35,9 +36,9 @@ std::string rateText(const model::Column& rate, std::size_t row, const Span& spa
   cell.unit = rate.unit == model::Unit::kBytesPerSecond ? model::Unit::kBytes : rate.unit;
   cell.isSigned = true;
   cell.values = {std::round(rate.values[row] * span.seconds)};
-  *error = row < rate.standardError.size() && !std::isnan(rate.standardError[row])
-               ? absl::StrCat("± ", valueText(cell, std::round(rate.standardError[row] * span.seconds)))
-               : "";
+  if (row < rate.standardError.size())
+    *error = errorText(cell, cell.values[0], rate.standardError[row] * span.seconds);
+  if (absl::StartsWith(*error, "±")) *error += span.name;
   return absl::StrCat(cellText(cell, 0), span.name);
 }
 

@@ -35,9 +35,9 @@ TEST(BytesText, AFigureThatRoundsToTheNextUnitIsWrittenInIt) {
 }
 
 TEST(BytesErrorText, StandsInTheUnitOfItsValueUnlessItWouldVanishThere) {
-  EXPECT_EQ(bytesErrorText(7.31 * 0x1p20, 955.72 * 1024), "0.93MB");
-  EXPECT_EQ(bytesErrorText(3 * 0x1p20, 352), "352B");
-  EXPECT_EQ(bytesErrorText(0, 90 * 1024), "90kB");
+  EXPECT_EQ(errorText(Unit::kBytes, 7.31 * 0x1p20, 955.72 * 1024), "± 0.93MB");
+  EXPECT_EQ(errorText(Unit::kBytes, 3 * 0x1p20, 352), "± 352B");
+  EXPECT_EQ(errorText(Unit::kBytes, 0, 90 * 1024), "± 90kB");
 }
 
 TEST(CountText, GroupsThousandsFromTenThousandOn) {
@@ -93,6 +93,26 @@ TEST(CellText, UnknownIsAWordInEveryUnitAndNeverAFigure) {
     EXPECT_EQ(cellText(column, 0), "unknown");
     EXPECT_EQ(cellText(column, 0, true), "unknown");
   }
+}
+
+// "1.20MB ± 3.40MB" was read as two figures of the same weight.
+TEST(ErrorText, OfWhatMayBeNoneIsTheRangeOfTwoErrorsAndNotAnErrorLargerThanItsValue) {
+  const double value = 1.2 * 0x1p20, error = 3.4 * 0x1p20;
+  EXPECT_EQ(bytesWithError(value, error), "1.20MB (0 to 8MB)");
+  EXPECT_EQ(bytesWithError(value, error, true), "+1.20MB (-5.60MB to +8MB)");
+  EXPECT_EQ(bytesWithError(-value, error, true), "-1.20MB (-8MB to +5.60MB)");
+  EXPECT_EQ(bytesWithError(2 * 0x1p20, 0x1p20, true), "+2MB (0 to +4MB)") << "two errors reach zero";
+  EXPECT_EQ(bytesWithError(2.1 * 0x1p20, 0x1p20, true), "+2.10MB ± 1MB");
+  EXPECT_EQ(errorText(Unit::kBytesPerSecond, 60 * 0x1p20, 2 * 0x1p20, true), "± 2MB/s");
+  EXPECT_EQ(errorText(Unit::kCount, 10, 20, true), "(-30 to +50)");
+}
+
+TEST(ErrorText, HasNothingToSayOfNothing) {
+  EXPECT_EQ(errorText(Unit::kBytes, 0, 0), "") << "not 0 (exact), where a column has zeros";
+  EXPECT_EQ(errorText(Unit::kBytes, 5 * 0x1p20, 0.1), "") << "not ± 0";
+  EXPECT_EQ(errorText(Unit::kBytes, 0.2, 0.3), "") << "not 0 (0 to 1B)";
+  EXPECT_EQ(errorText(Unit::kBytes, 5 * 0x1p20, 0), "exact");
+  EXPECT_EQ(errorText(Unit::kBytes, 5 * 0x1p20, kNoError), "");
 }
 
 TEST(CellText, CarriesSignUnitAndError) {
