@@ -56,10 +56,7 @@ QString leakHeadline(const LeakAnswer& answer) {
                                           : QStringLiteral("%1 dumps over %2, the last %3")
                                                 .arg(dumps.size())
                                                 .arg(formatNanos(dumps.back().seconds * 1e9), last);
-  const std::size_t suspects = answer.report.suspects;
-  return which + (suspects == 0   ? QStringLiteral(": no suspects")
-                  : suspects == 1 ? QStringLiteral(": 1 suspect")
-                                  : QStringLiteral(": %1 suspects").arg(suspects));
+  return which + QStringLiteral(": ") + QString::fromStdString(answer.report.answer);
 }
 
 }  // namespace heapprof::gui

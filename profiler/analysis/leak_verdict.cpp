@@ -81,7 +81,9 @@ class Judge {
     if (dumps_.size() >= 2 && -out_.growth > limits_.growthErrors * out_.growthError) {
       return say(LeakVerdict::kShrinking, absl::StrCat(changed(), " since the first dump"));
     }
-    return byShape();
+    byShape();
+    const bool goesOn = out_.verdict == LeakVerdict::kStillAllocating;
+    return dumps_.size() == 2 && grewBeyondError() && !goesOn ? say(LeakVerdict::kGrew, howItGrew()) : out_;
   }
 
  private:
@@ -252,6 +254,17 @@ class Judge {
     return true;
   }
 
+  // What two dumps do know: a shape would say that it is over, and that they cannot see.
+  std::string howItGrew() const {
+    std::string evidence = changed();
+    if (!stack_.ages.empty()) {
+      absl::StrAppend(&evidence, "; ",
+                      freedShare() == 0 ? "nothing was" : absl::StrCat(percentText(freedShare()), " were"),
+                      " freed, the last born ", timeText(stack_.ages.back().seconds), " ago");
+    }
+    return absl::StrCat(evidence, "; a third dump tells whether it goes on");
+  }
+
   // When what lives was born: share of the bytes in the fifth of the process's time that has most, and its
   // end.
   double densestFifth(double* end) const {
@@ -289,7 +302,7 @@ class Judge {
                                                          percentText(std::max(0.0, pace)), " of that pace"));
     }
     if (stack_.ages.empty()) {  // nothing is known of when what lives was born
-      return say(LeakVerdict::kSteady, absl::StrCat(percentText(freed), " of its objects were freed"));
+      return say(withoutShape(), absl::StrCat(percentText(freed), " of its objects were freed"));
     }
     double end = 0;
     const double dense = densestFifth(&end);
@@ -310,9 +323,14 @@ class Judge {
                               timeText(uptime), ", the last born ", timeText(stack_.ages.back().seconds),
                               " ago; dumps later on tell a leak from a cache that fills"));
     }
-    return say(LeakVerdict::kSteady, dumps_.size() > 1
-                                         ? changed()
-                                         : absl::StrCat(percentText(freed), " of its objects were freed"));
+    return say(withoutShape(), dumps_.size() > 1 ? changed()
+                                                 : absl::StrCat(percentText(freed),
+                                                                " of its objects were freed; one dump does "
+                                                                "not tell what becomes of the others"));
+  }
+  // One dump does not see that nothing changes.
+  LeakVerdict withoutShape() const {
+    return dumps_.size() > 1 ? LeakVerdict::kSteady : LeakVerdict::kUnclear;
   }
 
   const StackHistory& stack_;
@@ -332,6 +350,8 @@ const char* verdictName(LeakVerdict verdict) {
       return "growing";
     case LeakVerdict::kOldNeverFreed:
       return "old, never freed";
+    case LeakVerdict::kGrew:
+      return "grew";
     case LeakVerdict::kStillAllocating:
       return "still allocating";
     case LeakVerdict::kComesAndGoes:
@@ -340,6 +360,8 @@ const char* verdictName(LeakVerdict verdict) {
       return "levelled off";
     case LeakVerdict::kOneOff:
       return "one-off";
+    case LeakVerdict::kUnclear:
+      return "unclear";
     case LeakVerdict::kSteady:
       return "steady";
     case LeakVerdict::kShrinking:

@@ -7,11 +7,13 @@
 //   old, never freed      most of its objects die young, but some, born all along, have outlived them many
 //                         times
 //   shrinking             fell beyond error
+//   grew                  between two dumps, beyond error: the third tells a leak from what was filled once
 //   levelled off          grew and stopped, or slows down: a cache that fills
 //   comes and goes        most of what it allocates is freed again
 //   still allocating      in one or two dumps: nothing was ever freed and it goes on; a leak or a cache that
 //                         fills
 //   one-off               allocated in one go and kept
+//   unclear               one dump, and none of these
 //   steady                none of these
 //
 // Invariant: pure. "growing" needs evidence from growth and from ages; each threshold is in Limits with its
@@ -27,10 +29,12 @@ namespace heapprof::analysis {
 enum class LeakVerdict {
   kGrowing,
   kOldNeverFreed,
+  kGrew,
   kStillAllocating,
   kComesAndGoes,
   kLevelledOff,
   kOneOff,
+  kUnclear,
   kSteady,
   kShrinking,
   kFewSamples

@@ -120,6 +120,20 @@ model::Table suppressedTable(const std::vector<Suppression>& suppressions) {
   return table;
 }
 
+// "No suspects" is said only where somebody could have been one.
+std::string answerOf(const LeakReport& report, const std::vector<DumpMoment>& dumps) {
+  const auto unsampled = [](const DumpMoment& dump) { return dump.unsampled; };
+  if (std::all_of(dumps.begin(), dumps.end(), unsampled)) {
+    return "unknown: sampling was off, so no stack is known; record with heapprof run --sample 512k -- CMD";
+  }
+  std::string found = report.suspects == 0
+                          ? "no suspects"
+                          : absl::StrCat(report.suspects, report.suspects == 1 ? " suspect" : " suspects");
+  if (dumps.size() >= 3 || report.undecided == 0) return found;
+  return absl::StrCat(found, " yet, but ", report.undecided, report.undecided == 1 ? " stack" : " stacks",
+                      dumps.size() == 1 ? " never freed anything" : " grew", ": too few dumps to tell");
+}
+
 }  // namespace
 
 LeakReport leakReport(const Histories& histories, std::vector<Suppression> suppressions) {
@@ -136,7 +150,9 @@ LeakReport leakReport(const Histories& histories, std::vector<Suppression> suppr
       continue;
     }
     all.push_back({&stack, judge(stack, histories.dumps(), oneProcess)});
-    report.suspects += isSuspect(all.back().judgement.verdict) ? 1 : 0;
+    const LeakVerdict verdict = all.back().judgement.verdict;
+    report.suspects += isSuspect(verdict) ? 1 : 0;
+    report.undecided += verdict == LeakVerdict::kGrew || verdict == LeakVerdict::kStillAllocating ? 1 : 0;
   }
   std::stable_sort(all.begin(), all.end(), comesFirst);
   report.stacks = stacksTable(all, histories.dumps().size());
@@ -150,6 +166,7 @@ LeakReport leakReport(const Histories& histories, std::vector<Suppression> suppr
     report.stacks.notes.emplace_back(
         "growth is judged from three dumps on; heapprof run --dump signal:USR2 takes one at each kill -USR2");
   }
+  report.answer = answerOf(report, histories.dumps());
   return report;
 }
 

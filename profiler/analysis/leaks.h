@@ -5,6 +5,7 @@
 // bytes.
 #pragma once
 
+#include <string>
 #include <vector>
 
 #include "profiler/analysis/leak_verdict.h"
@@ -18,6 +19,9 @@ struct LeakReport {
   model::Table verdicts;    // verdict, stacks, live, largest owner
   model::Table suppressed;  // pattern, stacks, bytes
   std::size_t suspects = 0;
+  std::size_t undecided = 0;  // grew or still allocating: before the third dump nobody can judge them
+  // The one line that a reader came for: "2 suspects", or why there can be none.
+  std::string answer;
 };
 
 LeakReport leakReport(const Histories& histories, std::vector<Suppression> suppressions);

@@ -73,6 +73,7 @@ absl::Status Histories::add(const model::Query& query, const Cancel& cancel) {
   moment.nanos = timeOf(snapshot);
   moment.pid = header.pid();
   moment.start = header.start_time_nanos();
+  moment.unsampled = snapshot.isUnsampled();
   moment.uptime = static_cast<double>(snapshot.columns().durationNanos) * kNanos;
   dumps_.push_back(moment);
 

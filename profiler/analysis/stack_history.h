@@ -28,6 +28,7 @@ struct DumpMoment {
   double seconds = 0;       // the same, from the first one's
   double uptime = 0;        // of its process
   std::uint64_t pid = 0, start = 0;
+  bool unsampled = false;  // model::Snapshot::isUnsampled()
 };
 
 struct StackPoint {

@@ -234,8 +234,7 @@ std::vector<std::string> StackView::notes() const {
   std::vector<std::string> notes = plan_->notes();
   for (std::size_t side = 0; side < (hasBaseline() ? 2 : 1); ++side) {
     const model::Snapshot& dump = snapshot(side);
-    if (dump.hasHeapSnapshot() && dump.columns().samples.size() == 0 &&
-        !dump.heap().header().has_sampling_interval_bytes()) {
+    if (dump.isUnsampled()) {
       notes.push_back(absl::StrCat(dump.path(), ": sampling was off: its stacks are unknown, not 0"));
     }
   }

@@ -55,6 +55,11 @@ class Snapshot {
 
   // Index of a sample type by name, of the default one for ""; nullopt: the dump lacks it.
   absl::optional<std::size_t> sampleType(absl::string_view name) const;
+  // Its stacks are unknown, not none: a dump of ours, taken while sampling was off, that holds no sample.
+  bool isUnsampled() const {
+    return hasHeapSnapshot() && columns_.samples.size() == 0 &&
+           !heap().header().has_sampling_interval_bytes();
+  }
   std::vector<std::string> sampleTypeNames() const;
   absl::string_view sampleTypeUnit(std::size_t type) const;
 

@@ -39,6 +39,7 @@ std::string levelsText(const analysis::FragResult& result) {
 // The one sentence that a reader came for.
 std::string verdict(const analysis::FragResult& result) {
   const model::Table& stacks = result.stacks;
+  if (stacks.rows() == 0 && !stacks.notes.empty()) return "Who pins free memory is not known.\n";
   if (stacks.rows() == 0 || stacks.find("pins")->values[0] < kLeast) {
     return "No stack pins free memory to speak of.\n";
   }
@@ -64,6 +65,11 @@ std::string stacksText(const FragView& view) {
     rows.push_back({cellText(pins, row), errorAt(pins, row), cellText(back, row), errorAt(back, row),
                     cellText(*table.find("holds"), row), cellText(*table.find("slack"), row),
                     cellText(*table.find("objects"), row), table.find("owner")->texts[row]});
+  }
+  if (rows.size() == 1 && more == 0) {
+    std::string notes;
+    for (const std::string& note : table.notes) absl::StrAppend(&notes, "  note: ", note, "\n");
+    return notes;
   }
   std::string out = "Who pins it (comes back: their own bytes and the slabs that hold nothing else)\n";
   const std::string lines = aligned(rows,

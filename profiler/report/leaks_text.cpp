@@ -20,8 +20,7 @@ using Rows = std::vector<std::vector<std::string>>;
 std::size_t worthListing(const LeaksView& view) {
   std::size_t rows = view.result->suspects;
   const std::vector<std::string>& verdict = view.result->stacks.find("verdict")->texts;
-  const char* watched = analysis::verdictName(analysis::LeakVerdict::kStillAllocating);
-  while (view.histories->dumps().size() < 3 && rows < verdict.size() && verdict[rows] == watched) ++rows;
+  if (view.histories->dumps().size() < 3) rows += view.result->undecided;
   return view.all ? verdict.size() : rows;
 }
 
@@ -33,10 +32,7 @@ std::string headline(const LeaksView& view) {
           : absl::StrCat(dumps.size(), " dumps over ",
                          model::scaledLabel(std::llround(dumps.back().seconds * 1e9), "ns", "auto"),
                          ", the last ", dumps.back().path);
-  const std::size_t suspects = view.result->suspects;
-  return absl::StrCat(line, "\n",
-                      suspects == 0 ? std::string("no suspects\n")
-                                    : absl::StrCat(suspects, suspects == 1 ? " suspect\n" : " suspects\n"));
+  return absl::StrCat(line, "\n", view.result->answer, "\n");
 }
 
 std::string stacksText(const LeaksView& view) {
@@ -77,9 +73,11 @@ std::string restText(const LeaksView& view) {
         {table.find("verdict")->texts[row], absl::StrCat(stacks, stacks == "1" ? " stack" : " stacks"),
          cellText(*table.find("live"), row), absl::StrCat("largest: ", table.find("owner")->texts[row])});
   }
-  std::string out =
-      absl::StrCat("\nAll stacks by verdict", view.all ? "" : " (--all lists them)", "\n",
-                   aligned(rows, {Align::kLeft, Align::kRight, Align::kRight, Align::kLeft}, "  "));
+  std::string out;
+  if (!rows.empty()) {
+    out = absl::StrCat("\nAll stacks by verdict", view.all ? "" : " (--all lists them)", "\n",
+                       aligned(rows, {Align::kLeft, Align::kRight, Align::kRight, Align::kLeft}, "  "));
+  }
   const model::Table& gone = view.result->suppressed;
   for (std::size_t row = 0; row < gone.rows(); ++row) {
     absl::StrAppend(&out, row == 0 ? "\nSuppressed\n" : "", "  ", cellText(*gone.find("bytes"), row), " in ",

@@ -20,7 +20,7 @@ import tempfile
 
 SUSPECT = ("growing", "old, never freed")
 VERDICTS = ("not growing", "growing", "old, never freed", "still allocating", "comes and goes", "levelled off", "one-off",
-            "steady", "shrinking")
+            "steady", "shrinking", "grew", "unclear")
 
 
 def expectations(source):

@@ -1,5 +1,7 @@
 // Verdicts on programs that the test simulates object by object, sampled as the runtime samples;
 // suppressions.
+#include "profiler/analysis/leaks.h"
+
 #include <cmath>
 #include <functional>
 #include <gmock/gmock.h>
@@ -8,6 +10,7 @@
 
 #include "profiler/analysis/leak_verdict.h"
 #include "profiler/analysis/suppressions.h"
+#include "tests/profiler/support/snapshot_maker.h"
 
 namespace heapprof::analysis {
 namespace {
@@ -169,6 +172,32 @@ TEST(Leaks, WhatWasAllocatedAtStartIsAOneOff) {
 TEST(Leaks, OneDumpAloneSaysStillAllocatingAndNotGrowing) {
   EXPECT_GE(countOf(LeakVerdict::kStillAllocating, {always(5), forEver}, 1), 299);
   EXPECT_EQ(countOf(LeakVerdict::kGrowing, {always(5), forEver}, 2), 0);
+}
+
+// It was filled once and rests since: two dumps cannot know that it goes on resting.
+TEST(Leaks, TwoDumpsSayThatItGrewAndNotThatItIsOver) {
+  EXPECT_GE(countOf(LeakVerdict::kGrew, {untilThen(16, 20), forEver}, 2), 299);
+  EXPECT_GE(countOf(LeakVerdict::kLevelledOff, {untilThen(16, 20), forEver}, 4), 290);
+}
+
+TEST(Leaks, OneDumpIsNeverCalledSteady) {
+  const Program half{always(20), [](Random& random, double) { return random() % 3 == 0 ? 0.5 : kForEver; }};
+  EXPECT_EQ(countOf(LeakVerdict::kSteady, half, 1), 0);
+  EXPECT_GE(countOf(LeakVerdict::kUnclear, half, 1), 290);
+}
+
+TEST(Leaks, WithoutSamplingNobodyIsAcquitted) {
+  test::SnapshotMaker maker;
+  maker.heap().mutable_header()->set_pid(1);
+  Histories histories;
+  ASSERT_TRUE(histories.add(test::queryOf(maker)).ok());
+  histories.finish();
+  EXPECT_THAT(leakReport(histories, {}).answer, testing::StartsWith("unknown: sampling was off"));
+  maker.heap().mutable_header()->set_sampling_interval_bytes(1 << 19);
+  Histories sampled;
+  ASSERT_TRUE(sampled.add(test::queryOf(maker)).ok());
+  sampled.finish();
+  EXPECT_EQ(leakReport(sampled, {}).answer, "no suspects");
 }
 
 TEST(Leaks, TheSlopesErrorCoversTheTruth) {
