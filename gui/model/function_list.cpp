@@ -6,6 +6,7 @@
 #include <unordered_map>
 
 #include "profiler/model/columns.h"
+#include "profiler/model/units.h"
 
 namespace heapprof::gui {
 namespace {
@@ -76,7 +77,8 @@ absl::StatusOr<Table> functionList(const model::Query& query, const analysis::Ca
 
   Table list;
   list.id = "functions";
-  list.title = isDiff ? "Change of " + top->metric + " by function" : top->metric + " by function";
+  const std::string metric = model::metricTitle(top->metric);
+  list.title = isDiff ? "Change of " + metric + " by function" : "Functions by " + metric;
   list.notes = top->table.notes;
   if (isDiff) {
     take(list, *owners, "change", ownerOrder, "Stores", true);

@@ -3,6 +3,7 @@
 #include <QRegularExpression>
 
 #include "gui/model/workers.h"
+#include "profiler/model/units.h"
 
 namespace heapprof::gui {
 namespace {
@@ -101,6 +102,10 @@ model::Query Session::query() const {
   query.granularity = state().granularity;
   query.nodeFraction = 0;  // a scroll bar can show all rows
   return query;
+}
+
+QString Session::metricTitle() const {
+  return QString::fromStdString(model::metricTitle(metricName().toStdString()));
 }
 
 QString Session::metricName() const {

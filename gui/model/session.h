@@ -53,7 +53,8 @@ class Session final : public QObject {
   model::SnapshotPtr baseline() const;
   bool hasBaseline() const { return baseline() != nullptr; }
   model::Query query() const;
-  QString metricName() const;  // the chosen one, else the dump's default
+  QString metricName() const;   // the chosen one, else the dump's default
+  QString metricTitle() const;  // as a sentence names it: "live bytes"
 
   void showPage(const QString& page);
   void showDump(int row);

@@ -327,7 +327,7 @@ void FlamePage::updateLegend() {
     }
   }
   parts << (tree->hasBaseline ? QStringLiteral("width: both dumps together, so that new and gone frames show")
-                              : QStringLiteral("width: %1").arg(session().metricName()));
+                              : QStringLiteral("width: %1").arg(session().metricTitle()));
   legend_->setText(parts.join(QStringLiteral("&nbsp;&nbsp;&nbsp; ")));
 }
 

@@ -302,7 +302,7 @@ void FunctionsPage::showWhole() {
   const TreePtr& tree = mode == kBottomUp ? bottomUp_ : topDown_;
   whole_.title->setText((mode == kBottomUp ? QStringLiteral("%1 from the allocation up")
                                            : QStringLiteral("%1 from main() down"))
-                            .arg(session().metricName()));
+                            .arg(session().metricTitle()));
   if (whole_.model->tree() == tree) return;
   std::vector<int> hidden;
   if (mode == kBottomUp) hidden.push_back(CallTreeModel::kSelf);  // there it is all at the far end of a path

@@ -13,6 +13,7 @@
 
 #include "gui/model/session.h"
 #include "gui/view/theme.h"
+#include "profiler/model/units.h"
 
 namespace heapprof::gui {
 namespace {
@@ -108,7 +109,8 @@ GlobalBar::GlobalBar(Session& session, QWidget* parent) : QFrame(parent), sessio
   connect(forward_, &QPushButton::clicked, &session_, &Session::goForward);
   connect(dump_, &QComboBox::activated, this, [this](int row) { session_.showDump(row); });
   connect(baseline_, &QComboBox::activated, this, [this](int row) { session_.setBaseline(row - 1); });
-  connect(metric_, &QComboBox::activated, this, [this] { session_.setMetric(metric_->currentText()); });
+  connect(metric_, &QComboBox::activated, this,
+          [this] { session_.setMetric(metric_->currentData().toString()); });
   connect(granularity_, &QComboBox::activated, this,
           [this](int row) { session_.setGranularity(static_cast<model::Granularity>(row)); });
   connect(filter_, &QLineEdit::returnPressed, this, &GlobalBar::addFilterFromText);
@@ -167,9 +169,13 @@ void GlobalBar::refill() {
   }
   metric_->clear();
   if (const model::SnapshotPtr snapshot = session_.snapshot()) {
-    for (const std::string& name : snapshot->sampleTypeNames())
-      metric_->addItem(QString::fromStdString(name));
-    metric_->setCurrentText(session_.metricName());
+    for (const std::string& name : snapshot->sampleTypeNames()) {
+      const QString id = QString::fromStdString(name);
+      metric_->addItem(QString::fromStdString(model::metricTitle(name)), id);
+      metric_->setItemData(metric_->count() - 1, QStringLiteral("heapprof top -sample_index=") + id,
+                           Qt::ToolTipRole);
+    }
+    metric_->setCurrentIndex(metric_->findData(session_.metricName()));
   }
   metric_->setEnabled(metric_->count() > 0);
   granularity_->setCurrentIndex(static_cast<int>(session_.state().granularity));

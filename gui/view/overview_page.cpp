@@ -210,7 +210,7 @@ void OverviewPage::showHolders(const model::Table& owners) {
   auto* heading = new ElidedLabel(holderGrid_);
   heading->setObjectName(QStringLiteral("h2"));
   heading->setText((asChange ? QStringLiteral("Whose %1 changed most") : QStringLiteral("Who holds most %1"))
-                       .arg(session().metricName()));
+                       .arg(session().metricTitle()));
   heading->setToolTip(
       QStringLiteral("By the first function of a stack that is not allocation plumbing: "
                      "malloc, operator new, xmalloc, containers."));

@@ -59,18 +59,19 @@ void Page::showMessage(const QString& title, const QString& text, const QString&
 void Page::showNothing() {
   const QString metric = session_.metricName();
   if (!session_.state().chips.isEmpty()) {
-    showMessage(
-        QStringLiteral("No stack matches"),
-        QStringLiteral("The filters above leave nothing of %1. Undo the last one with Ctrl+Z.").arg(metric));
+    showMessage(QStringLiteral("No stack matches"),
+                QStringLiteral("The filters above leave nothing of %1. Undo the last one with Ctrl+Z.")
+                    .arg(session_.metricTitle()));
     return;
   }
   const bool wasAlive = metric.startsWith(QLatin1String("inuse"));
-  showMessage(QStringLiteral("Nothing to show of %1").arg(metric),
-              wasAlive ? QStringLiteral(
-                             "Nothing that was sampled was alive when this dump was taken: a program that "
-                             "cleans up before it exits looks like this. Choose alloc_space above for what "
-                             "it allocated, or take a dump while it runs:")
-                       : QStringLiteral("All samples have the value 0. Choose another metric above."),
+  showMessage(QStringLiteral("Nothing to show of %1").arg(session_.metricTitle()),
+              wasAlive
+                  ? QStringLiteral(
+                        "Nothing that was sampled was alive when this dump was taken: a program that "
+                        "cleans up before it exits looks like this. Choose “allocated bytes” above for what "
+                        "it allocated, or take a dump while it runs:")
+                  : QStringLiteral("All samples have the value 0. Choose another metric above."),
               wasAlive ? QStringLiteral("heapprof run --dump signal:USR2 -- ./your-service") : QString());
 }
 

@@ -7,6 +7,7 @@
 #include "profiler/analysis/analyses.h"
 #include "profiler/analysis/stack_groups.h"
 #include "profiler/model/columns.h"
+#include "profiler/model/units.h"
 
 namespace heapprof::analysis {
 namespace {
@@ -55,7 +56,7 @@ absl::StatusOr<model::Table> diffStacks(const model::Query& query, const Cancel&
   const model::Unit unit = unitOf((*view)->unit());
   model::Table table;
   table.id = "diff";
-  table.title = absl::StrCat("Change of ", (*view)->metric(), " by stack");
+  table.title = absl::StrCat("Change of ", model::metricTitle((*view)->metric()), " by stack");
   table.notes = (*view)->notes();
   using model::numberColumn, model::textColumn, model::Unit;
   model::Column state =

@@ -57,7 +57,7 @@ struct Scene {
 
   std::string metric() const {
     const absl::optional<std::size_t> type = snapshot.sampleType(query.metric);
-    return type ? snapshot.sampleTypeNames()[*type] : query.metric;
+    return model::metricTitle(type ? snapshot.sampleTypeNames()[*type] : query.metric);
   }
   absl::optional<double> bytes(absl::string_view id) const {
     const WaterfallLine* line = fall.find(id);

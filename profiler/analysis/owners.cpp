@@ -7,6 +7,7 @@
 #include "profiler/analysis/analyses.h"
 #include "profiler/analysis/stack_groups.h"
 #include "profiler/model/columns.h"
+#include "profiler/model/units.h"
 
 namespace heapprof::analysis {
 namespace {
@@ -85,8 +86,10 @@ absl::StatusOr<model::Table> owners(const model::Query& query, const Cancel& can
   }
   model::Table table;
   table.id = "owners";
-  table.title = isDiff ? absl::StrCat("Change of ", (*view)->metric(), " by the function that stores it")
-                       : absl::StrCat((*view)->metric(), " by the function that stores it");
+  table.title = isDiff
+                    ? absl::StrCat("Change of ", model::metricTitle((*view)->metric()),
+                                   " by the function that stores it")
+                    : absl::StrCat(model::metricTitle((*view)->metric()), " by the function that stores it");
   table.notes = (*view)->notes();
   if (isDiff) table.columns = {std::move(change), std::move(base)};
   table.columns.push_back(std::move(value));

@@ -8,6 +8,7 @@
 
 #include "profiler/analysis/row_groups.h"
 #include "profiler/model/columns.h"
+#include "profiler/model/units.h"
 
 namespace heapprof::analysis {
 namespace {
@@ -24,11 +25,11 @@ struct TotalField {
 using T = heapprof::Totals;
 constexpr TotalField kTotals[] = {
     {"kernel RSS", &T::has_kernel_rss_bytes, &T::kernel_rss_bytes},
-    {"live", &T::has_live_bytes, &T::live_bytes},
+    {"live (counted)", &T::has_live_bytes, &T::live_bytes},
     {"free slots in slabs", &T::has_free_slot_bytes, &T::free_slot_bytes},
     {"thread caches", &T::has_thread_cache_bytes, &T::thread_cache_bytes},
     {"dirty free pages", &T::has_dirty_bytes, &T::dirty_bytes},
-    {"metadata", &T::has_metadata_bytes, &T::metadata_bytes},
+    {"allocator metadata", &T::has_metadata_bytes, &T::metadata_bytes},
     {"not the heap", &T::has_other_mappings_bytes, &T::other_mappings_bytes},
 };
 
@@ -199,7 +200,7 @@ absl::StatusOr<Trend::Result> Trend::result() const {
     stack.texts.push_back(stacks_[row].stack);
   }
   out.stacks.id = "trend";
-  out.stacks.title = absl::StrCat(metric_, " over time, by stack");
+  out.stacks.title = absl::StrCat(model::metricTitle(metric_), " over time, by stack");
   out.stacks.columns = {std::move(state), std::move(rate), std::move(first), std::move(last),
                         std::move(most),  std::move(seen), std::move(owner), std::move(stack)};
   return out;

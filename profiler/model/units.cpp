@@ -167,6 +167,18 @@ std::string bytesWithError(double bytes, double error, bool isSigned) {
   return absl::StrCat(bytesText(bytes, isSigned), behind.empty() ? "" : " ", behind);
 }
 
+std::string metricTitle(absl::string_view id) {
+  static constexpr struct {
+    absl::string_view id, title;
+  } kTitles[] = {{"inuse_space", "live bytes"},       {"inuse_objects", "live objects"},
+                 {"alloc_space", "allocated bytes"},  {"alloc_objects", "allocations"},
+                 {"peak_space", "bytes at the peak"}, {"inuse_requested", "live bytes as requested"}};
+  for (const auto& row : kTitles) {
+    if (row.id == id) return std::string(row.title);
+  }
+  return std::string(id);
+}
+
 std::string countText(double count, int decimals) {
   std::string digits = absl::StrFormat("%.*f", count == std::floor(count) ? 0 : decimals, count);
   if (std::fabs(count) < 10000) return digits;

@@ -45,6 +45,9 @@ std::string errorText(Unit unit, double value, double error, bool isSigned = fal
 // "+12MB ± 0.93MB".
 std::string bytesWithError(double bytes, double error, bool isSigned = false);
 
+// "live bytes" for "inuse_space": a metric as a sentence names it; other tools' metrics keep their own name.
+std::string metricTitle(absl::string_view id);
+
 // A count with its thousands in groups from 10,000 on; `decimals` where it is not whole.
 std::string countText(double count, int decimals = 2);
 

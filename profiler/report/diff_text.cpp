@@ -19,8 +19,10 @@ std::string totalsText(const DiffView& view) {
   const DiffSum sum = diffSum(*view.stacks);
   const model::Column& change = *view.stacks->find("change");
   Rows rows;
-  rows.push_back({view.metric, valueText(change, sum.base, false), "->", valueText(change, sum.now, false),
-                  valueText(change, sum.change, true),
+  // Beside the counted total: a reader asks why they differ.
+  const std::string sampled = sum.error.value_or(0) > 0 ? " (sampled)" : "";
+  rows.push_back({model::metricTitle(view.metric) + sampled, valueText(change, sum.base, false), "->",
+                  valueText(change, sum.now, false), valueText(change, sum.change, true),
                   errorText(change, sum.change, sum.error.value_or(std::nan("")))});
   const model::Column& group = *view.totals->find("group");
   const model::Column& name = *view.totals->find("name");
@@ -29,7 +31,7 @@ std::string totalsText(const DiffView& view) {
   const model::Column& delta = *view.totals->find("change");
   const model::Column& objects = *view.totals->find("objects_change");
   for (std::size_t row = 0; row < view.totals->rows(); ++row) {
-    const bool usual = name.texts[row] == "kernel RSS" || name.texts[row] == "live" ||
+    const bool usual = name.texts[row] == "kernel RSS" || name.texts[row] == "live (counted)" ||
                        name.texts[row] == "dirty free pages" || name.texts[row] == "free slots in slabs";
     if (!view.allTotals && (group.texts[row] != "totals" || !usual)) continue;
     const std::string prefix = group.texts[row] == "totals" ? "" : absl::StrCat(group.texts[row], " ");

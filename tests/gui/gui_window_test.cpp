@@ -433,7 +433,7 @@ class GuiWindowTest : public QObject, private KnownWindow {
     window_->session().setMetric(QStringLiteral("inuse_objects"));
     settle();
     QCOMPARE(flame().tree()->nodes[0].total, 10000.0);
-    QCOMPARE(window_->bar().metricBox()->currentText(), QStringLiteral("inuse_objects"));
+    QCOMPARE(window_->bar().metricBox()->currentText(), QStringLiteral("live objects"));
   }
 
  private:
