@@ -10,7 +10,7 @@ namespace heapprof::cli {
 namespace {
 
 QueryFlags flags;
-std::string file, colour = "live", svgFile;
+std::string file, colour, svgFile;
 
 constexpr struct {
   const char* name;
@@ -27,7 +27,8 @@ void addMapFlags(FlagSet& app) {
   std::vector<std::string> names;
   for (const auto& row : kColours) names.emplace_back(row.name);
   app.addOption("FILE", file, "a dump").required();
-  app.addOption("--by", colour, "what a page's mark says; change wants --base").oneOf(names).showDefault();
+  app.addOption("--by", colour, "what a page's mark says: live if not given, change with --base")
+      .oneOf(names);
   app.addOption("--svg", svgFile, "write the raster there as a picture, too");
   flags.addStackFilters(app);
   flags.addBaseline(app);
@@ -35,7 +36,9 @@ void addMapFlags(FlagSet& app) {
 }
 
 int runMap() {
-  if (colour == "change" && flags.base.empty() && flags.diffBase.empty()) {
+  const bool compares = !flags.base.empty() || !flags.diffBase.empty();
+  if (colour.empty()) colour = compares ? "change" : "live";
+  if (colour == "change" && !compares) {
     return fail(absl::InvalidArgumentError("map --by change: against what? give --base FILE"));
   }
   absl::StatusOr<model::Query> query = flags.toQuery(file);

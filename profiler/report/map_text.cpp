@@ -105,7 +105,8 @@ std::string raster(const MapView& view) {
 
 std::string mapText(const MapView& view) {
   const analysis::HeapMap& map = *view.map;
-  return absl::StrCat(view.snapshot->path(), ": ", map.index.size(), " huge pages of ",
+  return absl::StrCat(view.snapshot->path(), ": ", map.index.size(),
+                      map.index.size() == 1 ? " huge page of " : " huge pages of ",
                       model::bytesText(static_cast<double>(map.placementBytes)), "\n\n",
                       tableText(view.tables->kinds), "\nEach character is a huge page, a row ",
                       model::bytesText(static_cast<double>(kTextColumns * map.placementBytes)), ": ",
