@@ -61,8 +61,8 @@ int runVerb(const Verb& verb, const std::vector<std::string>& arguments) {
     return kClean;
   } catch (const CLI::ParseError& error) {
     std::string reason = absl::StrReplaceAll(absl::StripAsciiWhitespace(error.what()), {{"\n", " "}});
-    return failUsage(
-        absl::StrCat(verb.name, ": ", reason, "; heapprof ", verb.name, " --help shows its options"));
+    return failUsage(absl::StrCat(verb.name, ": ", reason, "; for example: ", verb.example, " (heapprof ",
+                                  verb.name, " --help shows its options)"));
   }
   return verb.run();
 }
