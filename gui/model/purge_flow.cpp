@@ -19,11 +19,14 @@ model::Table purgeFlow(const analysis::PurgeResult& purges) {
     id.texts.emplace_back(figure.id);
     label.texts.emplace_back(figure.title);
     figure.value ? model::addKnown(bytes, *figure.value) : model::addUnknown(bytes);
-    figure.value&& advised > 0 ? model::addKnown(share, *figure.value / advised) : model::addUnknown(share);
+    if (figure.value && advised == 0)
+      model::addBlank(share);  // a part of nothing
+    else
+      figure.value ? model::addKnown(share, *figure.value / advised) : model::addUnknown(share);
   }
   model::Table table;
   table.id = "purge_flow";
-  table.title = "From advised to returned to faulted in again";
+  table.title = "What purging gave back, and what was needed again";
   table.columns = {std::move(id), std::move(label), std::move(bytes), std::move(share)};
   return table;
 }
@@ -32,6 +35,8 @@ std::string purgeSentence(const analysis::PurgeResult& purges) {
   QStringList parts;
   for (const analysis::PurgeResult::Figure& figure : purges.figures) {
     if (figure.unit == model::Unit::kBytes || !figure.value) continue;
+    const bool idle = *figure.value == 0 && std::string_view(figure.id) != "passes";
+    if (idle) continue;  // "Huge pages broken 0" is no news
     parts << QString::fromUtf8(figure.title).trimmed() + u' ' + formatValue(figure.unit, *figure.value);
   }
   return parts.join(QStringLiteral("  ·  ")).toStdString();

@@ -2,6 +2,8 @@
 // whom; the verdicts by reason, and the last purges one by one.
 #include <algorithm>
 
+#include "absl/strings/ascii.h"
+
 #include "gui/model/purge_flow.h"
 #include "gui/view/table_page.h"
 #include "profiler/analysis/table_change.h"
@@ -18,6 +20,15 @@ void keepColumns(model::Table& table, std::initializer_list<const char*> ids) {
   });
 }
 
+// The command line ends with the newest purge, just above the prompt; a list in a window begins with it.
+void newestFirst(model::Table& events) {
+  for (model::Column& column : events.columns) {
+    std::reverse(column.texts.begin(), column.texts.end());
+    std::reverse(column.values.begin(), column.values.end());
+    std::reverse(column.known.begin(), column.known.end());
+  }
+}
+
 absl::StatusOr<Tables> purgeTables(const model::Query& query, const analysis::Cancel& cancel) {
   model::Query alone = query;
   alone.baseline = nullptr;
@@ -25,7 +36,11 @@ absl::StatusOr<Tables> purgeTables(const model::Query& query, const analysis::Ca
   absl::StatusOr<analysis::PurgeResult> now = analysis::purges(alone, cancel);
   if (!now.ok()) return now.status();
   model::Table flow = purgeFlow(*now);
+  std::string answer = now->answer;
+  answer.front() = absl::ascii_toupper(static_cast<unsigned char>(answer.front()));
+  flow.notes.push_back(std::move(answer));
   if (const std::string facts = purgeSentence(*now); !facts.empty()) flow.notes.push_back(facts);
+  newestFirst(now->events);
   const bool compares = query.baseline && query.baseline->hasHeapSnapshot();
   if (compares) {
     alone.snapshot = query.baseline;

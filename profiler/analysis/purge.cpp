@@ -5,8 +5,10 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 
 #include "profiler/model/columns.h"
+#include "profiler/model/units.h"
 
 namespace heapprof::analysis {
 namespace {
@@ -34,7 +36,7 @@ std::vector<PurgeResult::Figure> figuresOf(const heapprof::Purges& purges) {
       {"advised", "Advised", Unit::kBytes, HEAPPROF_FIGURE(advised_bytes)},
       {"resident_before", "  of it resident before", Unit::kBytes, HEAPPROF_FIGURE(resident_before_bytes)},
       {"returned", "Returned", Unit::kBytes, HEAPPROF_FIGURE(returned_bytes)},
-      {"refaulted_1s", "Faulted back within 1 s", Unit::kBytes, HEAPPROF_FIGURE(refaulted_1s_bytes)},
+      {"refaulted_1s", "Needed again within 1 s", Unit::kBytes, HEAPPROF_FIGURE(refaulted_1s_bytes)},
       {"refaulted_10s", "  within 10 s", Unit::kBytes, HEAPPROF_FIGURE(refaulted_10s_bytes)},
       {"refaulted_60s", "  within 60 s", Unit::kBytes, HEAPPROF_FIGURE(refaulted_60s_bytes)},
       {"huge_pages_broken", "Huge pages broken", Unit::kCount, HEAPPROF_FIGURE(huge_pages_broken)},
@@ -53,19 +55,20 @@ struct Measure {
 constexpr Measure kMeasures[] = {
     {"advised", "Advised", "what the kernel was asked to take back", Unit::kBytes,
      [](const Event& e) { return Figure(static_cast<double>(e.advised_bytes())); }},
-    {"resident_before", "Resident", "of it, what was in memory before: only that can come back", Unit::kBytes,
-     [](const Event& e) { return Figure(static_cast<double>(e.resident_before_bytes())); }},
+    {"resident_before", "Resident", "of it, what was in memory before: only that makes RSS fall",
+     Unit::kBytes, [](const Event& e) { return Figure(static_cast<double>(e.resident_before_bytes())); }},
     {"returned", "Returned", "what RSS fell by", Unit::kBytes,
      [](const Event& e) { return Figure(static_cast<double>(e.returned_bytes())); }},
-    {"refaulted_1s", "Back in 1 s", "faulted back within a second: purging it was for nothing", Unit::kBytes,
+    {"refaulted_1s", "Back in 1 s",
+     "handed out again within a second, whole blocks: purging it was for nothing", Unit::kBytes,
      [](const Event& e) {
        return e.has_refaulted_1s_bytes() ? Figure(static_cast<double>(e.refaulted_1s_bytes())) : Figure();
      }},
-    {"refaulted_10s", "10 s", "faulted back within ten seconds", Unit::kBytes,
+    {"refaulted_10s", "10 s", "handed out again within ten seconds", Unit::kBytes,
      [](const Event& e) {
        return e.has_refaulted_10s_bytes() ? Figure(static_cast<double>(e.refaulted_10s_bytes())) : Figure();
      }},
-    {"refaulted_60s", "60 s", "faulted back within a minute", Unit::kBytes,
+    {"refaulted_60s", "60 s", "handed out again within a minute", Unit::kBytes,
      [](const Event& e) {
        return e.has_refaulted_60s_bytes() ? Figure(static_cast<double>(e.refaulted_60s_bytes())) : Figure();
      }},
@@ -254,6 +257,21 @@ model::Table blockedTable(const model::Snapshot& snapshot, const FragResult* fra
                  {std::move(label), std::move(bytes), std::move(help), std::move(id)});
 }
 
+std::string answerOf(const heapprof::Purges& purges) {
+  if (purges.has_passes() && purges.passes() == 0) return "nothing was purged.";
+  if (!purges.has_returned_bytes() || !purges.has_refaulted_60s_bytes())
+    return "whether purging paid is unknown: the dump does not say what came back.";
+  const double returned = static_cast<double>(purges.returned_bytes());
+  const double back = static_cast<double>(purges.refaulted_60s_bytes());
+  if (returned == 0) return "nothing was returned to the kernel.";
+  const double share = 100 * back / returned;
+  const char* verdict = share < 10   ? "purging pays"
+                        : share < 50 ? "purging pays in part; see which reason is wrong"
+                                     : "purging does not pay; purge later (HEAPPROF=purge=SECONDS)";
+  return absl::StrFormat("%s. Of %s returned, %s (%.1f%%) was needed again within a minute.", verdict,
+                         model::bytesText(returned), model::bytesText(back), share);
+}
+
 }  // namespace
 
 absl::StatusOr<PurgeResult> purges(const model::Query& query, const Cancel& cancel) {
@@ -268,6 +286,7 @@ absl::StatusOr<PurgeResult> purges(const model::Query& query, const Cancel& canc
   const heapprof::Purges& account = snapshot.heap().purges();
   PurgeResult result;
   result.figures = figuresOf(account);
+  result.answer = answerOf(account);
   result.reasons = reasonTable(account);
   result.events = eventTable(snapshot);
   result.ages = ageTable(account.refault_age_histogram());
@@ -275,6 +294,11 @@ absl::StatusOr<PurgeResult> purges(const model::Query& query, const Cancel& canc
   if (!snapshot.heap().has_purges()) {
     result.reasons.notes.emplace_back(
         "this dump keeps no account of purging: its runtime did not record one");
+  }
+  if (account.refaulted_60s_bytes() > 0) {
+    result.reasons.notes.emplace_back(
+        "memory counts as back when it is handed out again, a block of many pages as a whole whether it is "
+        "touched or not: more can come back than one purge returned");
   }
   absl::StatusOr<FragResult> frag = fragmentation(query, cancel);
   if (!frag.ok() && !absl::IsFailedPrecondition(frag.status())) return frag.status();

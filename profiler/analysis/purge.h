@@ -25,6 +25,7 @@ struct PurgeResult {
   model::Table refusals;        // of forming huge pages, by cause: count, errno; most first
   model::Table blocked;         // resident free memory that is not purged, and why; most first
   model::Table pinnedBy;        // stacks whose objects pin most of it
+  std::string answer;           // one sentence: whether purging paid
 };
 
 absl::StatusOr<PurgeResult> purges(const model::Query& query, const Cancel& cancel = {});

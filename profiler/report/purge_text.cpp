@@ -34,25 +34,6 @@ std::string listed(const model::Table& table, std::size_t most,
   return absl::StrCat("\n", table.title, "\n", aligned(rows, alignment, "  "));
 }
 
-// What a reader came for, where the dump says it.
-std::string verdict(const analysis::PurgeResult& result) {
-  const auto valueOf = [&result](absl::string_view id) {
-    for (const auto& figure : result.figures) {
-      if (id == figure.id) return figure.value;
-    }
-    return absl::optional<double>();
-  };
-  const absl::optional<double> returned = valueOf("returned"), back = valueOf("refaulted_60s");
-  if (!returned || !back) return "Whether purging paid is unknown: the dump does not say what came back.\n";
-  if (*returned == 0) return "Nothing was returned to the kernel.\n";
-  const double share = 100 * *back / *returned;
-  return absl::StrFormat("Of %s returned, %s (%.1f%%) was faulted back within a minute: purging %s.\n",
-                         model::bytesText(*returned), model::bytesText(*back), share,
-                         share < 10   ? "pays"
-                         : share < 50 ? "pays in part; see which reason is wrong"
-                                      : "does not pay; purge later (HEAPPROF=purge=SECONDS)");
-}
-
 std::string pinners(const model::Table& table, std::size_t most) {
   const model::Column* pins = table.find("pins");
   if (pins == nullptr) return "";
@@ -74,10 +55,13 @@ std::string purgeText(const model::Snapshot& snapshot, const analysis::PurgeResu
     figures.push_back(
         {figure.title, factText(numberFact(figure.id, figure.title, figure.unit, figure.value))});
   }
-  std::string out = absl::StrCat(snapshot.path(), ": what purging did\n",
+  // A run without a pass has no figures worth a line each: they would all be 0.
+  const absl::optional<double> passes = result.figures.front().value;
+  if (passes == 0) std::erase_if(figures, [](const std::vector<std::string>& row) { return row[1] == "0"; });
+  std::string out = absl::StrCat(snapshot.path(), ": ", result.answer, "\n",
                                  aligned(figures, {Align::kLeft, Align::kRight}, "  "));
   for (const std::string& note : result.reasons.notes) absl::StrAppend(&out, "  note: ", note, "\n");
-  absl::StrAppend(&out, "\n", verdict(result), listed(result.reasons, result.reasons.rows()));
+  absl::StrAppend(&out, listed(result.reasons, result.reasons.rows()));
   if (listEvents) absl::StrAppend(&out, listed(result.events, rows));
   absl::StrAppend(&out, listed(result.ages, result.ages.rows()),
                   listed(result.refusals, result.refusals.rows(), {"errno"}),

@@ -153,6 +153,21 @@ TEST_F(Command, EveryFormatOfEachVerbIsWrittenAndAnyOtherRefusedBeforeReading) {
   }
 }
 
+TEST_F(Command, WhatIsMissingIsShownInAnExample) {
+  expectRefused("list a.pb.gz", "for example: heapprof list ");
+  expectRefused("check a.pb.gz", "--fail-on inuse_space:+5%");
+}
+
+TEST_F(Command, AMapAgainstABaseShowsTheChange) {
+  EXPECT_THAT(run("map later.pb.gz --base heap.pb.gz").out, HasSubstr("live bytes against the base"));
+  EXPECT_THAT(run("map later.pb.gz --base heap.pb.gz --by live").out, HasSubstr("how full of live objects"));
+}
+
+TEST_F(Command, PurgeSaysFirstWhetherItPaid) {
+  const std::vector<std::string> lines = absl::StrSplit(run("purge heap.pb.gz").out, '\n');
+  EXPECT_THAT(lines[0], HasSubstr("whether purging paid is unknown"));
+}
+
 TEST_F(Command, BadValuesAreOneLineThatNamesTheFlag) {
   expectRefused("top -focus='a(' a.pb.gz", "-focus=a(");
   expectRefused("top -tagfocus='k=[' a.pb.gz", "-tagfocus");
