@@ -14,8 +14,9 @@ QString cellText(const Column& column, std::size_t row) {
   if (column.isBlank(row)) return {};
   if (!column.isKnown(row)) return QStringLiteral("unknown");
   if (column.unit == Unit::kText) return QString::fromStdString(column.texts[row]);
-  // A change without its error is read as a fact.
-  const bool isChange = column.id == "change" || column.id == "growth" || column.id == "rate";
+  // A change without its error is read as a fact; so is what a few samples say of one huge page.
+  const bool isChange =
+      column.id == "change" || column.id == "growth" || column.id == "rate" || column.id == "bytes";
   const bool hasError = row < column.standardError.size() && column.standardError[row] > 0;
   if (isChange && hasError && (column.unit == Unit::kBytes || column.unit == Unit::kBytesPerSecond)) {
     return formatWithError(column.unit, column.values[row], column.standardError[row], column.isSigned);

@@ -120,7 +120,7 @@ UnitInspector::UnitInspector(QWidget* parent) : QWidget(parent) {
   extents_ = new TableModel(this);
   stacksView_ = new QTableView(this);
   extentsView_ = new QTableView(this);
-  stacksTitle_ = heading(QStringLiteral("Who holds it"), this);
+  stacksTitle_ = heading(QStringLiteral("Who holds it, by sampling"), this);
   extentsTitle_ = heading(QStringLiteral("Extents in it"), this);
   column->addWidget(title_);
   column->addWidget(facts_);
@@ -193,7 +193,7 @@ void UnitInspector::showDetail(std::shared_ptr<const analysis::UnitDetail> detai
   setTableOf(extentsView_, extents_, part(&analysis::UnitDetail::extents),
              {"length", "live_objects", "capacity", "start", "resident"});
   stacksTitle_->setText(detail && stacks_->rowCount() == 0 ? QStringLiteral("No sampled object lies in it")
-                                                           : QStringLiteral("Who holds it"));
+                                                           : QStringLiteral("Who holds it, by sampling"));
   stacksView_->setVisible(stacks_->rowCount() > 0);
   stacksTitle_->setVisible(detail != nullptr);
   extentsTitle_->setVisible(detail != nullptr);

@@ -107,10 +107,10 @@ class GuiModelTest : public QObject {
     QCOMPARE(table.columnCount(), 0);
   }
 
-  void unknownCellsSaySoAndErrorsAreInTheTooltip() {
+  void unknownCellsSaySoAndErrorsAreInTheTooltipToo() {
     TableModel table;
     table.setTable(sampleTable());
-    QCOMPARE(table.index(0, 1).data().toString(), QStringLiteral("+2kB"));
+    QCOMPARE(table.index(0, 1).data().toString(), QStringLiteral("+2kB ± 0.50kB"));
     QCOMPARE(table.index(1, 1).data().toString(), QStringLiteral("\u22121kB"));
     QCOMPARE(table.index(2, 1).data().toString(), QStringLiteral("unknown"));
     QVERIFY(
