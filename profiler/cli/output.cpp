@@ -2,7 +2,9 @@
 
 #include <cerrno>
 #include <cstdio>
+#include <sys/ioctl.h>
 #include <system_error>
+#include <unistd.h>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -13,6 +15,7 @@
 #include "profiler/cli/progress.h"
 #include "profiler/model/load_snapshots.h"
 #include "profiler/model/units.h"
+#include "profiler/report/text.h"
 
 namespace heapprof::cli {
 absl::StatusOr<model::SnapshotPtr> load(const std::string& path) {
@@ -58,6 +61,12 @@ void note(absl::string_view text) {
   std::fprintf(stderr, "%.*s\n", static_cast<int>(text.size()), text.data());
 }
 
+// Of standard output; 0 where that is none.
+static std::size_t terminalWidth() {
+  winsize size{};
+  return isatty(STDOUT_FILENO) == 1 && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
+}
+
 int write(const Format& format, report::Document document) {
   if (!format.table.empty()) {
     const absl::Status chosen = report::chooseTable(format.table, &document);
@@ -65,11 +74,13 @@ int write(const Format& format, report::Document document) {
   }
   absl::StatusOr<std::string> text = report::emit(format.name, document);
   if (!text.ok()) return fail(text.status());
-  // Text and rows have no room for notes.
+  const std::size_t width = format.name == "text" && !document.fixedText ? terminalWidth() : 0;
+  const int status = writeText("", width > 0 ? report::fittedTo(width, *text) : *text);
+  // Text and rows have no room for notes; on a terminal the answer comes before what limits it.
   if (format.name == "text" || format.name == "csv" || format.name == "tsv") {
     for (const std::string& line : document.notes) note(line);
   }
-  return writeText("", *text);
+  return status;
 }
 
 int writeText(const std::string& path, const std::string& text) {

@@ -40,6 +40,7 @@ int runList() {
                     report::numberFact("total", "Total", analysis::unitOf(lines->unit),
                                        static_cast<double>(lines->total) / query->divideBy)};
   document.notes = lines->notes;
+  document.fixedText = true;
   document.text = [&] { return report::listText(*query, *lines, read); };
   if (flags.format.wantsTables()) document.tables = {divided(report::listTable(*lines, read), *query)};
   return write(flags.format, std::move(document));

@@ -61,6 +61,7 @@ int runMap() {
       report::numberFact("huge_pages", "Huge pages", model::Unit::kCount,
                          static_cast<double>(map->index.size())),
       report::numberFact("placement", "Of", model::Unit::kBytes, static_cast<double>(map->placementBytes))};
+  document.fixedText = true;
   document.text = [&view] { return report::mapText(view); };
   if (flags.format.wantsTables()) document.tables = {tables->kinds, tables->pages, tables->extents};
   return write(flags.format, std::move(document));

@@ -37,6 +37,7 @@ int writeTree(const char* verb, const model::Query& query) {
   absl::StatusOr<analysis::TreeResult> result = analysis::tree(query, regex);
   if (!result.ok()) return fail(result.status());
   report::Document document = documentOf(verb, result->top.metric, result->top.table);
+  document.fixedText = true;
   document.text = [&] { return report::treeText(query, *result); };
   if (flags.format.wantsTables())
     document.tables = {divided(result->rows, query), divided(result->calls, query)};
@@ -51,6 +52,7 @@ int writeSamples(const char* verb, Samples analyse, std::string (*text)(const an
   absl::StatusOr<analysis::SamplesResult> result = analyse(*query, {});
   if (!result.ok()) return fail(result.status());
   report::Document document = documentOf(verb, result->metric, result->table);
+  document.fixedText = true;
   document.text = [&] { return text(*result); };
   if (flags.format.wantsTables()) document.tables = {divided(result->table, *query)};
   return write(flags.format, std::move(document));
@@ -106,6 +108,7 @@ int runRaw() {
   absl::StatusOr<analysis::RawResult> result = analysis::raw(*query);
   if (!result.ok()) return fail(result.status());
   report::Document document = documentOf("raw", "", result->samples);
+  document.fixedText = true;
   document.text = [&] { return report::rawText(*result); };
   if (flags.format.wantsTables()) document.tables = {result->samples, result->locations, result->mappings};
   return write(flags.format, std::move(document));

@@ -39,6 +39,7 @@ int runTop() {
       report::numberFact("drop_below_cum", "Dropped below", unit, result->dropBelowCum / query->divideBy),
   };
   document.notes = result->table.notes;
+  document.fixedText = true;
   document.text = [&query, &result] { return report::topText(*query, *result); };
   if (flags.format.wantsTables()) {
     document.tables.push_back(divided(result->table, *query));

@@ -55,6 +55,7 @@ struct Document {
   std::vector<std::string> notes;
   // How a person reads this verb; the generic listing of facts and tables where it is empty.
   std::function<std::string()> text;
+  bool fixedText = false;  // pprof's to the byte, or a raster: not broken at a terminal's edge
 };
 
 // One row a format. A new format is a row here and a function from a Document; verbs say which ones they

@@ -3,8 +3,10 @@
 #include <algorithm>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
+#include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 
 #include "profiler/model/units.h"
@@ -38,6 +40,47 @@ std::string aligned(const std::vector<std::vector<std::string>>& rows, const std
     absl::StripTrailingAsciiWhitespace(&line);
     absl::StrAppend(&out, line, "\n");
   }
+  return out;
+}
+
+namespace {
+
+// Where the last cell of a row begins, or two to the right of a sentence's indent.
+std::size_t hangingAt(absl::string_view line) {
+  const std::size_t indent = std::min(line.find_first_not_of(' '), line.size());
+  const std::size_t gap = line.rfind("  ");
+  return gap == absl::string_view::npos || gap < indent ? indent + 2 : gap + 2;
+}
+
+void appendFitted(std::size_t width, absl::string_view line, std::string* out) {
+  const std::size_t hanging = hangingAt(line), first = line.find_first_not_of(' ');
+  // A last cell far to the right would become a column of single words.
+  if (characters(line) <= width || characters(line.substr(0, hanging)) > width * 2 / 3 ||
+      absl::StartsWith(line.substr(first), "$ ")) {
+    absl::StrAppend(out, line, "\n");
+    return;
+  }
+  const std::string below(characters(line.substr(0, hanging)), ' ');
+  std::string row(line.substr(0, hanging));
+  bool fresh = true;
+  for (absl::string_view word : absl::StrSplit(line.substr(hanging), ' ')) {
+    if (!fresh && characters(row) + 1 + characters(word) > width) {
+      absl::StrAppend(out, row, "\n");
+      row = below;
+      fresh = true;
+    }
+    absl::StrAppend(&row, fresh ? "" : " ", word);
+    fresh = false;
+  }
+  absl::StrAppend(out, row, "\n");
+}
+
+}  // namespace
+
+std::string fittedTo(std::size_t width, absl::string_view text) {
+  std::string out;
+  for (absl::string_view line : absl::StrSplit(absl::StripSuffix(text, "\n"), '\n'))
+    appendFitted(width, line, &out);
   return out;
 }
 

@@ -1,4 +1,4 @@
-// Text for a terminal or a pipe: aligned columns, no colours, no width of its own.
+// Text for a terminal or a pipe: aligned columns, no colours; only fittedTo() knows a width.
 // Invariant: pure functions; alignment counts characters (code points), not bytes.
 #pragma once
 
@@ -19,6 +19,11 @@ std::string aligned(const std::vector<std::vector<std::string>>& rows, const std
 
 std::size_t characters(absl::string_view text);
 std::string padded(absl::string_view text, std::size_t width, Align align);
+
+// Lines that are wider than a terminal are broken between words, and go on below where their last cell or
+// their sentence began. What has no words to break between stays: rows of figures, and commands ("$ ..."),
+// which are copied.
+std::string fittedTo(std::size_t width, absl::string_view text);
 
 // A table with its titles; numbers right, text left.
 std::string tableText(const model::Table& table);

@@ -10,6 +10,21 @@
 namespace heapprof::report {
 namespace {
 
+TEST(FittedTo, BreaksBetweenWordsBelowWhereTheLastCellBegan) {
+  EXPECT_EQ(fittedTo(30, "  what   12kB  because one two three four\n"),
+            "  what   12kB  because one two\n"
+            "               three four\n");
+  EXPECT_EQ(fittedTo(20, "  note: one two three four\n"), "  note: one two\n    three four\n");
+}
+
+TEST(FittedTo, LeavesFiguresCommandsAndWhatFits) {
+  for (const char* line :
+       {"fits\n", "     $ heapprof frag /a/long/path/to/a.pb.gz more\n",
+        "1kB   2kB   3kB   4kB   5kB   6kB\n", "\n", "one-word-that-is-longer-than-the-line\n"}) {
+    EXPECT_EQ(fittedTo(20, line), line);
+  }
+}
+
 TEST(Aligned, CountsCharactersAndLeavesNoBlanksAtTheEnd) {
   EXPECT_EQ(aligned({{"a", "1"}, {"±é", "100"}, {"abc", ""}}, {Align::kLeft, Align::kRight}),
             "a      1\n"
