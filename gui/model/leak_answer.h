@@ -26,7 +26,7 @@ struct LeakAnswer {
 absl::StatusOr<LeakAnswer> findLeaks(const std::vector<model::Query>& queries, const QString& suppressions,
                                      const analysis::Cancel& cancel = {});
 
-// "5 dumps over 12 min, the last after.pb.gz: 2 suspects"
+// "5 dumps over 12min, the last after.pb.gz: 2 suspects"
 QString leakHeadline(const LeakAnswer& answer);
 
 }  // namespace heapprof::gui

@@ -77,11 +77,10 @@ QString formatNanos(double nanos, bool isSigned) {
   const double magnitude = std::fabs(nanos);
   for (const Step& step : kSteps) {
     if (magnitude >= step.factor) {
-      return withSign(threeDigits(magnitude / step.factor) + u' ' + QLatin1String(step.name), nanos,
-                      isSigned);
+      return withSign(threeDigits(magnitude / step.factor) + QLatin1String(step.name), nanos, isSigned);
     }
   }
-  return withSign(QString::number(magnitude, 'f', 0) + QLatin1String(" ns"), nanos, isSigned);
+  return withSign(QString::number(magnitude, 'f', 0) + QLatin1String("ns"), nanos, isSigned);
 }
 
 QString formatValue(model::Unit unit, double value, bool isSigned) {

@@ -51,7 +51,8 @@ Column measureColumn(const Measure& measure, const heapprof::Timeline& timeline,
   return column;
 }
 
-// Over the time since the row before; the first row has none before it. A counter that fell says nothing.
+// Over the time since the row before; the first row has none before it. What waits in a thread's cache counts
+// until the cache is emptied, so at rest the counter falls by a hair; one that fell by more says nothing.
 Column rateColumn(const Column& time, const Column& allocated) {
   Column rate = numberColumn("allocation_rate", "Allocated/s", Unit::kBytesPerSecond,
                              "how fast was allocated since the row before");
@@ -60,7 +61,9 @@ Column rateColumn(const Column& time, const Column& allocated) {
       allocated.isKnown(row) ? addBlank(rate) : addUnknown(rate);
       continue;
     }
-    const double bytes = allocated.values[row] - allocated.values[row - 1];
+    constexpr double kHair = 0.01;
+    double bytes = allocated.values[row] - allocated.values[row - 1];
+    if (bytes < 0 && -bytes <= kHair * allocated.values[row - 1]) bytes = 0;
     const double seconds = (time.values[row] - time.values[row - 1]) * 1e-9;
     allocated.isKnown(row) && bytes >= 0 && seconds > 0 ? addKnown(rate, bytes / seconds) : addUnknown(rate);
   }
@@ -120,7 +123,7 @@ absl::StatusOr<TimelineResult> timeline(const model::Query& query) {
 }
 
 std::string sinceStart(double nanos, double spanNanos) {
-  if (spanNanos < 10e9) return absl::StrFormat("%.2f s", nanos * 1e-9);
+  if (spanNanos < 10e9) return absl::StrFormat("%.2fs", nanos * 1e-9);
   const std::int64_t whole = static_cast<std::int64_t>(nanos) / 1000000000;  // as a clock shows it
   const std::int64_t days = whole / 86400, hours = whole / 3600, minutes = whole / 60 % 60;
   if (days > 0) return absl::StrFormat("%dd %02d:%02d:%02d", days, hours % 24, minutes, whole % 60);

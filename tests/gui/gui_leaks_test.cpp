@@ -90,7 +90,7 @@ class GuiLeaksTest : public QObject, private KnownWindow {
     const LeaksPage& page = show<LeaksPage>("leaks");
     const QAbstractItemModelTester tester(page.stacksView()->model(),
                                           QAbstractItemModelTester::FailureReportingMode::QtTest);
-    QCOMPARE(page.headline(), QStringLiteral("3 dumps over 2.00 min, the last leak.2.pb.gz: 1 suspect"));
+    QCOMPARE(page.headline(), QStringLiteral("3 dumps over 2.00min, the last leak.2.pb.gz: 1 suspect"));
     QCOMPARE(cell(*page.stacksView(), 0, "Verdict"), QStringLiteral("growing"));
     QCOMPARE(cell(*page.stacksView(), 0, "Function"), QStringLiteral("alloc_big"));
     QCOMPARE(cell(*page.stacksView(), 0, "Live"), QStringLiteral("30MB"));

@@ -89,7 +89,7 @@ class GuiModelTest : public QObject {
     QCOMPARE(formatBytes(-3072), QStringLiteral("\u22123kB"));
     QCOMPARE(formatCount(1234567), QStringLiteral("1,234,567"));
     QCOMPARE(formatFraction(-0.031, true), QStringLiteral("\u22123.1%"));
-    QCOMPARE(formatNanos(90e9), QStringLiteral("1.50 min"));
+    QCOMPARE(formatNanos(90e9), QStringLiteral("1.50min"));
     QCOMPARE(formatExact(model::Unit::kBytes, 2048, true), QStringLiteral("+2,048 bytes"));
     QCOMPARE(formatValue(model::Unit::kAddress, 0x7f0000001000), QStringLiteral("0x7f0000001000"));
   }

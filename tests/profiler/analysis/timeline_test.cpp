@@ -49,6 +49,21 @@ TEST(Timeline, ARateIsSinceTheRowBeforeAndACounterThatFellGivesNone) {
   EXPECT_FALSE(rate.isBlank(3));
 }
 
+// An idle second used to read "unknown", and its bar was a hole.
+TEST(Timeline, ACounterThatFellByAHairWasAtRest) {
+  test::SnapshotMaker maker;
+  heapprof::Timeline& timeline = *maker.heap().mutable_timeline();
+  const std::uint64_t allocated[] = {211098344, 211022296};
+  for (std::uint64_t row = 0; row < 2; ++row) {
+    timeline.add_time_nanos((row + 1) * kSecond);
+    timeline.add_allocated_bytes(allocated[row]);
+  }
+  const TimelineResult result = *analysis::timeline(queryOf(maker));
+  const model::Column& rate = *result.rows.find("allocation_rate");
+  ASSERT_TRUE(rate.isKnown(1));
+  EXPECT_EQ(rate.values[1], 0);
+}
+
 TEST(Timeline, AColumnThatIsNotThereIsUnknownAndSaysSo) {
   test::SnapshotMaker maker = recorded();
   maker.heap().mutable_timeline()->clear_allocated_bytes();
@@ -73,7 +88,7 @@ TEST(Timeline, ADumpWithoutOneIsRefusedWithHowToRecordOne) {
 }
 
 TEST(Timeline, TimesAreWrittenAsTheirSpanAsks) {
-  EXPECT_EQ(sinceStart(0.25e9, 5e9), "0.25 s");
+  EXPECT_EQ(sinceStart(0.25e9, 5e9), "0.25s");
   EXPECT_EQ(sinceStart(65.9e9, 120e9), "1:05");
   EXPECT_EQ(sinceStart(65e9, 7200e9), "0:01:05");
   EXPECT_EQ(sinceStart(90061e9, 90061e9), "1d 01:01:01");
