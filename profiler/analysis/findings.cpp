@@ -249,12 +249,11 @@ void bigLines(const Scene& scene, Findings* out) {
   }
 }
 
-// What the symbolizer calls code without a file that nothing names (profiler/symbols).
-constexpr absl::string_view kUnnamedCode = "[anonymous code: JIT or generated]";
-
 absl::Status generatedCode(const Scene& scene, Findings* out) {
   const formats::ProfileColumns& columns = scene.snapshot.columns();
-  const auto isUnnamed = [&](formats::StringIndex name) { return scene.snapshot.text(name) == kUnnamedCode; };
+  const auto isUnnamed = [&](formats::StringIndex name) {
+    return scene.snapshot.text(name) == model::kUnnamedCode;
+  };
   if (std::none_of(columns.functions.name.begin(), columns.functions.name.end(), isUnnamed))
     return absl::OkStatus();
   model::Query alone = scene.query;
@@ -264,7 +263,7 @@ absl::Status generatedCode(const Scene& scene, Findings* out) {
   absl::StatusOr<TopResult> functions = top(alone);
   if (!functions.ok()) return functions.status();
   const std::vector<std::string>& names = functions->table.find("name")->texts;
-  const auto row = std::find(names.begin(), names.end(), kUnnamedCode);
+  const auto row = std::find(names.begin(), names.end(), model::kUnnamedCode);
   if (row == names.end() || functions->unit != "bytes") return absl::OkStatus();
   const double bytes = functions->table.find("cum")->values[static_cast<std::size_t>(row - names.begin())];
   out->push_back(

@@ -17,12 +17,15 @@
 #include "absl/types/optional.h"
 
 #include "formats/pprof/profile_columns.h"
+#include "profiler/symbols/frame.h"
 #include "profiler/symbols/name_level.h"
 
 namespace heapprof::model {
 
 class Snapshot;
 using SnapshotPtr = std::shared_ptr<const Snapshot>;
+
+using symbols::kUnnamedCode;  // what a location is called that nothing names
 
 struct LoadOptions {
   bool symbolize = true;  // resolve locations that carry no function, by the binaries on this machine
@@ -52,14 +55,14 @@ class Snapshot {
 
   bool hasHeapSnapshot() const { return columns_.hasHeapSnapshot; }
   const heapprof::HeapSnapshot& heap() const { return columns_.heapSnapshot; }
-
-  // Index of a sample type by name, of the default one for ""; nullopt: the dump lacks it.
-  absl::optional<std::size_t> sampleType(absl::string_view name) const;
   // Its stacks are unknown, not none: a dump of ours, taken while sampling was off, that holds no sample.
   bool isUnsampled() const {
     return hasHeapSnapshot() && columns_.samples.size() == 0 &&
            !heap().header().has_sampling_interval_bytes();
   }
+
+  // Index of a sample type by name, of the default one for ""; nullopt: the dump lacks it.
+  absl::optional<std::size_t> sampleType(absl::string_view name) const;
   std::vector<std::string> sampleTypeNames() const;
   absl::string_view sampleTypeUnit(std::size_t type) const;
 

@@ -6,6 +6,9 @@
 
 namespace heapprof::symbols {
 
+// The name of code that has no file and that nothing names.
+inline constexpr char kUnnamedCode[] = "[anonymous code: JIT or generated]";
+
 struct Frame {
   std::string name;        // as people read it
   std::string systemName;  // as the linker knows it; equal to `name` where nothing was mangled

@@ -37,15 +37,13 @@ struct Job {
   bool hasDwarf = false;
 };
 
-constexpr char kGenerated[] = "[anonymous code: JIT or generated]";
-
 // What a mapping without a file behind it is called.
 std::string pseudoName(const std::string& file) {
   if (file == "[vdso]" || file == "linux-vdso.so.1") return "[vdso]";
   if (file == "[vsyscall]") return "[vsyscall]";
   if (file.empty() || absl::StartsWith(file, "//anon") || absl::StartsWith(file, "[") ||
       absl::StartsWith(file, "/memfd:") || absl::StartsWith(file, "/dev/zero")) {
-    return kGenerated;
+    return kUnnamedCode;
   }
   return {};
 }
@@ -79,7 +77,7 @@ class GeneratedCode {
       }
     }
     const absl::optional<absl::string_view> name = map_.nameOf(address);
-    return name ? absl::StrCat(*name, " [JIT]") : kGenerated;
+    return name ? absl::StrCat(*name, " [JIT]") : kUnnamedCode;
   }
   const std::string& note() const { return note_; }
 
@@ -103,7 +101,7 @@ Work plan(const formats::ProfileColumns& profile, const ResolveOptions& options,
     const std::string& file = profile.strings[mapping.file];
     if (const std::string pseudo = pseudoName(file); !pseudo.empty()) {
       Frame frame;
-      frame.name = pseudo == kGenerated ? generated->nameOf(locations.address[row]) : pseudo;
+      frame.name = pseudo == kUnnamedCode ? generated->nameOf(locations.address[row]) : pseudo;
       frame.systemName = frame.name;
       merger->add(static_cast<Row>(row), {frame});
       continue;
