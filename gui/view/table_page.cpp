@@ -67,6 +67,7 @@ TablePage::Part TablePage::createPart(QWidget* parent) {
     const QString function = selectedFunction();
     if (!function.isEmpty()) session().addChip({FilterChip::kFocus, exactly(function)});
   });
+  column->addStretch(0);  // where a table without rows is not shown
   return part;
 }
 
@@ -98,6 +99,9 @@ void TablePage::show(const std::shared_ptr<const std::vector<model::Table>>& tab
     parts_[i].notes->setVisible(!notes.isEmpty());
     QString title = QString::fromStdString(table.title);
     if (table.rows() > 30)
+    // A table without rows is an empty box that says nothing.
+    if (table.rows() == 0 && notes.isEmpty()) notes << QStringLiteral("none");
+    parts_[i].view->setVisible(table.rows() > 0);
       title += QStringLiteral("  (%1 rows)").arg(formatCount(static_cast<double>(table.rows())));
     parts_[i].title->setText(title);
     setTableOf(parts_[i].view, parts_[i].model, std::shared_ptr<const model::Table>(tables, &table),
@@ -106,11 +110,13 @@ void TablePage::show(const std::shared_ptr<const std::vector<model::Table>>& tab
   shareHeight();
 }
 
-// Short tables get what they need, the main one the rest.
+// Short tables get what they need, the main one the rest; where that is more than its rows fill, tables that
+// scroll get it.
 void TablePage::shareHeight() {
   constexpr int kMostRows = 9;
   constexpr int kLeastOfMain = 200;
-  QList<int> sizes;
+  const int rowHeight = fontMetrics().height() + 7;
+  QList<int> sizes, wants;
   int others = 0;
   qsizetype mainLine = 0;
   std::size_t part = 0;
@@ -118,17 +124,27 @@ void TablePage::shareHeight() {
     int rows = 0;
     int noted = 0;
     for (int i = 0; i < count; ++i, ++part) {
-      rows = std::max(rows, std::min(parts_[part].model->rowCount(), kMostRows));
+      rows = std::max(rows, parts_[part].model->rowCount());
       const QLabel& notes = *parts_[part].notes;
       if (!notes.text().isEmpty())
         noted = std::max(noted, notes.heightForWidth(std::max(200, parts_[part].box->width())) + 4);
       if (part == layout_.main) mainLine = sizes.size();
     }
-    sizes << (rows + 1) * (fontMetrics().height() + 7) + 44 + noted;
+    sizes << (std::min(rows, kMostRows) + 1) * rowHeight + 50 + noted;
+    wants << std::max(0, rows - kMostRows) * rowHeight;
     others += sizes.back();
   }
   others -= sizes[mainLine];
-  sizes[mainLine] = std::max(kLeastOfMain, splitter_->height() - others);
+  const int least = parts_[layout_.main].model->rowCount() > 0 ? kLeastOfMain : 0;
+  const int needed = std::max(least, sizes[mainLine] + wants[mainLine]);
+  int spare = std::max(0, splitter_->height() - others - needed);
+  for (qsizetype line = 0; line < sizes.size(); ++line) {
+    const int more = line == mainLine ? 0 : std::min(spare, wants[line]);
+    sizes[line] += more;
+    others += more;
+    spare -= more;
+  }
+  sizes[mainLine] = std::max(least, splitter_->height() - others);
   splitter_->setSizes(sizes);
 }
 
