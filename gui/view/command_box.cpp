@@ -6,6 +6,7 @@
 #include <QPainter>
 #include <QPushButton>
 
+#include "gui/view/name_fit.h"
 #include "gui/view/theme.h"
 
 namespace heapprof::gui {
@@ -18,8 +19,15 @@ void ElidedLabel::paintEvent(QPaintEvent*) {
   QPainter painter(this);
   painter.setPen(palette().color(foregroundRole()));
   const QRect room = contentsRect();
+  const QString shown = isFunction_ ? fittedName(text(), QFontMetricsF(font()), room.width()) : text();
   painter.drawText(room, Qt::AlignLeft | Qt::AlignVCenter,
-                   fontMetrics().elidedText(text(), Qt::ElideRight, room.width()));
+                   fontMetrics().elidedText(shown, Qt::ElideRight, room.width()));
+}
+
+void ElidedLabel::setFunction(const QString& name) {
+  isFunction_ = true;
+  setText(name);
+  setToolTip(name);
 }
 
 CommandBox::CommandBox(QWidget* parent) : QWidget(parent) {

@@ -15,9 +15,14 @@ class ElidedLabel final : public QLabel {
  public:
   using QLabel::QLabel;
   QSize minimumSizeHint() const override;
+  // Of a function's name arguments and namespaces give way, not its end: that is what tells it from others.
+  void setFunction(const QString& name);
 
  protected:
   void paintEvent(QPaintEvent* event) override;
+
+ private:
+  bool isFunction_ = false;
 };
 
 class CommandBox final : public QWidget {

@@ -221,8 +221,8 @@ void OverviewPage::showHolders(const model::Table& owners) {
     if (held->values[row] == 0) break;
     const int at = static_cast<int>(row);
     const int column = at / perColumn * 3;
-    auto* function = new ElidedLabel(QString::fromStdString(name->texts[row]), holderGrid_);
-    function->setToolTip(function->text());
+    auto* function = new ElidedLabel(holderGrid_);
+    function->setFunction(QString::fromStdString(name->texts[row]));
     auto* value = label("", holderGrid_);
     value->setText(formatValue(held->unit, held->values[row], asChange));
     value->setAlignment(Qt::AlignRight | Qt::AlignVCenter);
