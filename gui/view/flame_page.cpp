@@ -50,6 +50,7 @@ FlamePage::FlamePage(Session& session, QWidget* parent) : Page(session, parent) 
   legend_ = new QLabel(content);
   legend_->setTextFormat(Qt::RichText);
   legend_->setObjectName(QStringLiteral("small"));
+  legend_->setWordWrap(true);
   legend_->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Preferred);
   column->addWidget(legend_);
   setContent(content);
@@ -82,7 +83,8 @@ QWidget* FlamePage::createBar() {
   search_ = new QLineEdit(bar);
   search_->setPlaceholderText(QStringLiteral("Search, a regular expression ( / )"));
   search_->setClearButtonEnabled(true);
-  search_->setFixedWidth(280);
+  search_->setMinimumWidth(110);
+  search_->setMaximumWidth(280);
   found_ = new QLabel(bar);
   found_->setObjectName(QStringLiteral("muted"));
   row->addWidget(direction_);

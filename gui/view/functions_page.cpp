@@ -130,7 +130,8 @@ QWidget* FunctionsPage::createBar(QWidget* parent) {
   search_ = new QLineEdit(bar);
   search_->setPlaceholderText(QStringLiteral("Search, a regular expression ( / )"));
   search_->setClearButtonEnabled(true);
-  search_->setFixedWidth(280);
+  search_->setMinimumWidth(110);
+  search_->setMaximumWidth(280);
   row->addWidget(search_);
   connect(modes_, &QButtonGroup::idClicked, this, [this](int mode) { setMode(static_cast<Mode>(mode)); });
   connect(search_, &QLineEdit::textChanged, this, &FunctionsPage::applySearch);

@@ -36,11 +36,11 @@ class MiddleElidedBox final : public QComboBox {
   }
 };
 
-// "redis.4711.2" of the runtime's own "heapprof.redis.4711.2.pb.gz": what all of them share says nothing.
+// "redis.4711.2" of "heapprof.redis.4711.2.pb.gz": what all of them share says nothing, and takes the room
+// that tells two of them apart in a narrow window.
 QString dumpName(const QString& path) {
   QString name = QFileInfo(path).fileName();
-  if (!name.startsWith(QLatin1String("heapprof."))) return name;
-  name.remove(0, 9);
+  if (name.startsWith(QLatin1String("heapprof."))) name.remove(0, 9);
   for (const char* end : {".gz", ".pb"}) {
     if (name.endsWith(QLatin1String(end))) name.chop(3);
   }
@@ -84,11 +84,11 @@ GlobalBar::GlobalBar(Session& session, QWidget* parent) : QFrame(parent), sessio
   forward_ = arrow(QStringLiteral("›"), QStringLiteral("Forward: Alt+Right"), this);
   top_->addWidget(back_);
   top_->addWidget(forward_);
-  dump_ = addBox(QStringLiteral("The dump in front: [ and ] step through the open ones"), 180);
+  dump_ = addBox(QStringLiteral("The dump in front: [ and ] step through the open ones"), 104, 180);
   top_->addWidget(new QLabel(QStringLiteral("against"), this));
-  baseline_ = addBox(QStringLiteral("With a baseline every page is a difference: B"), 170);
-  metric_ = addBox(QStringLiteral("What is counted"), 140);
-  granularity_ = addBox(QStringLiteral("What a frame is"), 110);
+  baseline_ = addBox(QStringLiteral("With a baseline every page is a difference: B"), 104, 170);
+  metric_ = addBox(QStringLiteral("What is counted"), 96, 140);
+  granularity_ = addBox(QStringLiteral("What a frame is"), 86, 110);
   granularity_->addItems({QStringLiteral("functions"), QStringLiteral("functions in files"),
                           QStringLiteral("files"), QStringLiteral("lines"), QStringLiteral("addresses")});
   filter_ = new QLineEdit(this);
@@ -96,7 +96,7 @@ GlobalBar::GlobalBar(Session& session, QWidget* parent) : QFrame(parent), sessio
   filter_->setToolTip(
       QStringLiteral("A regular expression and Enter: keeps stacks with a matching frame; with a minus "
                      "before it, drops them. Also hide=, show=, show_from=, tagfocus=, tagignore="));
-  filter_->setMinimumWidth(120);
+  filter_->setMinimumWidth(76);
   filter_->setClearButtonEnabled(true);
   top_->addWidget(filter_, 240);
   chipRow_ = new QWidget(this);
@@ -119,12 +119,12 @@ GlobalBar::GlobalBar(Session& session, QWidget* parent) : QFrame(parent), sessio
   refill();
 }
 
-QComboBox* GlobalBar::addBox(const QString& help, int width) {
+QComboBox* GlobalBar::addBox(const QString& help, int least, int width) {
   auto* box = new MiddleElidedBox(this);
   box->setToolTip(help);
   box->setMinimumContentsLength(6);
   box->setSizeAdjustPolicy(QComboBox::AdjustToMinimumContentsLengthWithIcon);
-  box->setMinimumWidth(width / 2);
+  box->setMinimumWidth(least);
   box->setMaximumWidth(width + 60);
   box->setSizePolicy(QSizePolicy::Expanding, QSizePolicy::Fixed);
   box->setFocusPolicy(Qt::TabFocus);

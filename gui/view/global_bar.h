@@ -27,7 +27,7 @@ class GlobalBar final : public QFrame {
   void problem(const QString& message);
 
  private:
-  QComboBox* addBox(const QString& help, int width);
+  QComboBox* addBox(const QString& help, int least, int width);
   void addFilterFromText();
   void refill();
   void refillChips();

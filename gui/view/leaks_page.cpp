@@ -96,7 +96,8 @@ QWidget* LeaksPage::createBar(QWidget* parent) {
   search_ = new QLineEdit(bar);
   search_->setPlaceholderText(QStringLiteral("Show rows that match ( / )"));
   search_->setClearButtonEnabled(true);
-  search_->setFixedWidth(280);
+  search_->setMinimumWidth(110);
+  search_->setMaximumWidth(280);
   row->addWidget(suppress_);
   row->addWidget(suppressNone_);
   row->addWidget(search_);

@@ -67,8 +67,10 @@ QWidget* MapPage::createBar() {
   order_ = new QComboBox(bar);
   order_->addItems({QStringLiteral("Order: address"), QStringLiteral("Order: fullest first")});
   order_->setToolTip(QStringLiteral("By occupancy the map becomes a fragmentation curve: O"));
-  row->addWidget(coloring_);
-  row->addWidget(order_);
+  for (QComboBox* box : {coloring_, order_}) {
+    box->setMinimumWidth(100);  // its longest choice would keep a small window from being small
+    row->addWidget(box);
+  }
   const auto button = [&](const QString& text, const QString& help, auto action) {
     auto* push = new QPushButton(text, bar);
     push->setObjectName(QStringLiteral("quiet"));

@@ -5,6 +5,7 @@
 #include <QGridLayout>
 #include <QLabel>
 #include <QScrollArea>
+#include <QScrollBar>
 #include <QVBoxLayout>
 #include <algorithm>
 
@@ -60,7 +61,8 @@ OverviewPage::OverviewPage(Session& session, QWidget* parent) : Page(session, pa
   QFrame* left = panel(content);
   auto* leftColumn = new QVBoxLayout(left);
   leftColumn->setContentsMargins(16, 12, 16, 12);
-  chartTitle_ = label("h2", left);
+  chartTitle_ = new ElidedLabel(left);
+  chartTitle_->setObjectName(QStringLiteral("h2"));
   chartNote_ = label("muted", left);
   chartNote_->setWordWrap(true);
   chart_ = new WaterfallView(left);
@@ -72,14 +74,14 @@ OverviewPage::OverviewPage(Session& session, QWidget* parent) : Page(session, pa
   noChart_->hide();
   leftColumn->addWidget(noChart_, 1);
 
-  auto* scroll = new QScrollArea(content);
-  scroll->setWidgetResizable(true);
-  scroll->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
-  auto* list = new QWidget(scroll);
+  scroll_ = new QScrollArea(content);
+  scroll_->setWidgetResizable(true);
+  scroll_->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
+  auto* list = new QWidget(scroll_);
   cards_ = new QVBoxLayout(list);
   cards_->setContentsMargins(0, 0, 4, 0);
   cards_->setSpacing(10);
-  scroll->setWidget(list);
+  scroll_->setWidget(list);
   holders_ = panel(content);
   auto* leftSide = new QVBoxLayout;
   leftSide->setSpacing(14);
@@ -87,7 +89,7 @@ OverviewPage::OverviewPage(Session& session, QWidget* parent) : Page(session, pa
   leftSide->addWidget(holders_);
   holders_->hide();
   panels->addLayout(leftSide, 3);
-  panels->addWidget(scroll, 2);
+  panels->addWidget(scroll_, 2);
   column->addLayout(panels, 1);
   setContent(content);
 }
@@ -137,7 +139,7 @@ void OverviewPage::describeDump() {
 void OverviewPage::show(const std::shared_ptr<const Answer>& answer) {
   describeDump();
   const bool asChange = session().hasBaseline();
-  chartTitle_->setText(asChange ? QStringLiteral("How resident memory changed")
+  chartTitle_->setText(asChange ? QStringLiteral("Resident memory changed")
                                 : QStringLiteral("Where resident memory went"));
   waterfall_.reset();
   if (answer->waterfall.ok()) {
@@ -189,6 +191,10 @@ void OverviewPage::showFindings(const std::vector<analysis::Finding>& findings) 
     });
     cards_->addWidget(card);
   }
+  // Narrower than its cards, it would cut their links off: there is no scroll bar below.
+  scroll_->widget()->layout()->activate();
+  scroll_->setMinimumWidth(scroll_->widget()->minimumSizeHint().width() +
+                           scroll_->verticalScrollBar()->sizeHint().width());
 }
 
 void OverviewPage::showHolders(const model::Table& owners) {

@@ -10,10 +10,12 @@
 #include "profiler/analysis/analyses.h"
 
 class QLabel;
+class QScrollArea;
 class QVBoxLayout;
 
 namespace heapprof::gui {
 
+class ElidedLabel;
 class EmptyState;
 class WaterfallView;
 
@@ -42,10 +44,11 @@ class OverviewPage final : public Page {
 
   QLabel* title_;
   QLabel* facts_;
-  QLabel* chartTitle_;
+  ElidedLabel* chartTitle_;
   QLabel* chartNote_;
   WaterfallView* chart_;
   EmptyState* noChart_;
+  QScrollArea* scroll_;  // around the cards
   QVBoxLayout* cards_;
   QWidget* holders_;
   QWidget* holderGrid_ = nullptr;

@@ -12,6 +12,7 @@
 #include "gui/model/session.h"
 #include "gui/model/table_model.h"
 #include "gui/model/units.h"
+#include "gui/view/command_box.h"
 #include "gui/view/table_style.h"
 #include "profiler/model/units.h"
 
@@ -26,7 +27,8 @@ TablePage::TablePage(Session& session, Layout layout, Source source, QWidget* pa
   search_ = new QLineEdit(content);
   search_->setPlaceholderText(QStringLiteral("Show rows that match ( / )"));
   search_->setClearButtonEnabled(true);
-  search_->setFixedWidth(230);
+  search_->setMinimumWidth(90);
+  search_->setMaximumWidth(230);
   splitter_ = new QSplitter(Qt::Vertical, content);
   splitter_->setChildrenCollapsible(false);
   for (const int count : layout_.perLine) {
@@ -34,7 +36,8 @@ TablePage::TablePage(Session& session, Layout layout, Source source, QWidget* pa
     for (int i = 0; i < count; ++i) parts_.push_back(createPart(line));
     if (count > 1) line->setChildrenCollapsible(false);
   }
-  parts_[static_cast<std::size_t>(layout_.perLine.front()) - 1].head->addWidget(search_);  // at the top right
+  Part& topRight = parts_[static_cast<std::size_t>(layout_.perLine.front()) - 1];
+  topRight.head->addWidget(search_, 2);
   column->addWidget(splitter_, 1);
   setContent(content);
   setFocusProxy(parts_[layout_.main].view);
@@ -48,7 +51,7 @@ TablePage::Part TablePage::createPart(QWidget* parent) {
   auto* column = new QVBoxLayout(part.box);
   column->setContentsMargins(0, 0, 0, 0);
   column->setSpacing(4);
-  part.title = new QLabel(part.box);
+  part.title = new ElidedLabel(part.box);
   part.title->setObjectName(QStringLiteral("h2"));
   part.notes = new QLabel(part.box);
   part.notes->setObjectName(QStringLiteral("muted"));
@@ -59,15 +62,16 @@ TablePage::Part TablePage::createPart(QWidget* parent) {
   part.model = new TableModel(part.view);
   styleTable(part.view, part.model, &session());
   part.head = new QHBoxLayout;
-  part.head->addWidget(part.title, 1);
+  part.head->addWidget(part.title, 3);
+  part.head->addStrut(search_->sizeHint().height());  // tables side by side begin at one height
   column->addLayout(part.head);
   column->addWidget(part.notes);
   column->addWidget(part.view, 1);
+  column->addStretch(0);  // where a table without rows is not shown
   connect(part.view, &QTableView::doubleClicked, this, [this] {
     const QString function = selectedFunction();
     if (!function.isEmpty()) session().addChip({FilterChip::kFocus, exactly(function)});
   });
-  column->addStretch(0);  // where a table without rows is not shown
   return part;
 }
 
@@ -95,15 +99,16 @@ void TablePage::show(const std::shared_ptr<const std::vector<model::Table>>& tab
     const model::Table& table = (*tables)[i];
     QStringList notes;
     for (const std::string& note : table.notes) notes << QString::fromStdString(note);
+    // A table without rows is an empty box that says nothing.
+    if (table.rows() == 0 && notes.isEmpty()) notes << QStringLiteral("none");
+    parts_[i].view->setVisible(table.rows() > 0);
     parts_[i].notes->setText(notes.join(u'\n'));
     parts_[i].notes->setVisible(!notes.isEmpty());
     QString title = QString::fromStdString(table.title);
     if (table.rows() > 30)
-    // A table without rows is an empty box that says nothing.
-    if (table.rows() == 0 && notes.isEmpty()) notes << QStringLiteral("none");
-    parts_[i].view->setVisible(table.rows() > 0);
       title += QStringLiteral("  (%1 rows)").arg(formatCount(static_cast<double>(table.rows())));
     parts_[i].title->setText(title);
+    parts_[i].title->setToolTip(title);
     setTableOf(parts_[i].view, parts_[i].model, std::shared_ptr<const model::Table>(tables, &table),
                {"id", "help"});
   }

@@ -19,6 +19,8 @@ class QTableView;
 
 namespace heapprof::gui {
 
+class ElidedLabel;
+
 class TableModel;
 
 class TablePage final : public Page {
@@ -52,7 +54,7 @@ class TablePage final : public Page {
   struct Part {
     QWidget* box = nullptr;
     QHBoxLayout* head = nullptr;
-    QLabel* title = nullptr;
+    ElidedLabel* title = nullptr;
     QLabel* notes = nullptr;  // what a reader of this table must know
     QTableView* view = nullptr;
     TableModel* model = nullptr;

@@ -2,6 +2,7 @@
 
 #include <QHeaderView>
 #include <QPainter>
+#include <QScrollBar>
 #include <QStringTokenizer>
 #include <QStyledItemDelegate>
 #include <QTableView>
@@ -128,13 +129,45 @@ void fitColumns(QTableView* view) {
     room -= width - own;
     want -= own;
   }
+  // Where the columns do not fit, the name goes first: figures that scrolled off are missed, figures of
+  // nobody are worth nothing.
+  const int function = model->functionColumn();
+  if (function < 0) return;
+  int all = 0;
+  for (int column = 0; column < wanted.size(); ++column) {
+    if (!view->isColumnHidden(column)) all += view->columnWidth(column);
+  }
+  QHeaderView* header = view->horizontalHeader();
+  const bool fits = all <= view->viewport()->width();
+  if (header->visualIndex(function) == (fits ? function : 0)) return;
+  header->moveSection(header->visualIndex(function), fits ? function : 0);
+  view->horizontalScrollBar()->setValue(0);  // where it was, another column stands
+}
+
+constexpr int kNarrowestName = 150;
+
+// Names take what the figures leave, but never less than what tells one from another.
+void fitNames(QTreeView* view) {
+  QHeaderView* header = view->header();
+  if (header->count() == 0) return;
+  int room = view->viewport()->width();
+  for (int column = 0; column < header->count(); ++column) {
+    if (column != CallTreeModel::kFunction && !view->isColumnHidden(column))
+      room -= header->sectionSize(column);
+  }
+  header->resizeSection(CallTreeModel::kFunction, std::max(room, kNarrowestName));
 }
 
 class FitOnResize final : public QObject {
  public:
   using QObject::QObject;
   bool eventFilter(QObject* object, QEvent* event) override {
-    if (event->type() == QEvent::Resize) fitColumns(static_cast<QTableView*>(parent()));
+    if (event->type() == QEvent::Resize) {
+      if (auto* table = qobject_cast<QTableView*>(parent()))
+        fitColumns(table);
+      else
+        fitNames(static_cast<QTreeView*>(parent()));
+    }
     return QObject::eventFilter(object, event);
   }
 };
@@ -199,6 +232,7 @@ void styleTree(QTreeView* view, CallTreeModel* model) {
   view->setHorizontalScrollMode(QAbstractItemView::ScrollPerPixel);
   view->header()->setStretchLastSection(false);
   view->header()->setHighlightSections(false);
+  view->viewport()->installEventFilter(new FitOnResize(view));
 }
 
 void setTreeOf(QTreeView* view, CallTreeModel* model, std::shared_ptr<const analysis::CallTree> tree,
@@ -208,12 +242,12 @@ void setTreeOf(QTreeView* view, CallTreeModel* model, std::shared_ptr<const anal
   view->setUpdatesEnabled(false);
   for (const std::uint32_t node : heaviestPath(*model->tree())) view->setExpanded(model->indexOf(node), true);
   view->header()->setSectionResizeMode(QHeaderView::Interactive);
-  view->header()->setSectionResizeMode(CallTreeModel::kFunction, QHeaderView::Stretch);
   for (int column = 0; column < model->columnCount(); ++column) {
     view->setColumnHidden(
         column, std::find(hiddenColumns.begin(), hiddenColumns.end(), column) != hiddenColumns.end());
     if (column != CallTreeModel::kFunction) view->resizeColumnToContents(column);
   }
+  fitNames(view);
   view->setUpdatesEnabled(true);
 }
 

@@ -141,7 +141,7 @@ QSize WaterfallView::sizeHint() const {
   return {560, static_cast<int>(bars_.size()) * 34 + 40};
 }
 QSize WaterfallView::minimumSizeHint() const {
-  return {380, static_cast<int>(bars_.size()) * 24 + 30};
+  return {300, static_cast<int>(bars_.size()) * 24 + 30};
 }
 
 WaterfallView::Geometry WaterfallView::geometryFor() const {
