@@ -198,6 +198,15 @@ Unlinked unlinkFromTable(Lane& lane, Slab& slab, const void* object) noexcept {
 // One walk finds the sample, what is before it, and what the others leave in the filters.
 Unlinked unlinkFromList(Slab& slab, const void* object) noexcept {
   Slab& own = granuleOfObject(slab, object);
+  const sampling::RecordId first = slab.samples;
+  if (first != 0 && sampling::nextInSlab(first) == 0) {  // as most are
+    if (sampling::addressOf(first) != object) return {0, false};
+    setSamples(slab, 0);
+    setWatched(slab, false);
+    if (&own != &slab) own.filter.store(0, std::memory_order_release);
+    slab.filter.store(0, std::memory_order_release);
+    return {first, true};
+  }
   sampling::RecordId found = 0;
   sampling::RecordId before = 0;
   std::uint64_t bits = 0;
@@ -327,13 +336,13 @@ bool resizeSample(Slab* slab, const void* object, std::size_t requested, std::si
 }
 
 void lockSamples() noexcept {
-  for (Lane& lane : sampling::lanes) lane.lock.lock();
+  sampling::lockTables();
 }
 void unlockSamples() noexcept {
-  for (Lane& lane : sampling::lanes) lane.lock.unlock();
+  sampling::unlockTables();
 }
 void resetSampleLocks() noexcept {
-  for (Lane& lane : sampling::lanes) lane.lock.reset();
+  sampling::resetTableLocks();
 }
 
 }  // namespace heapprof::heap

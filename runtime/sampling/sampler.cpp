@@ -229,21 +229,33 @@ void initialise() noexcept {
   if (options.active) interval.compare_exchange_strong(off, atMostLargest(options.sampleBytes), kRelaxed);
 }
 
-void prepareFork() noexcept {
-  prepareUnwinderFork();
+void lockTables() noexcept {
+  for (Lane& lane : lanes) lane.lock.lock();
   arena.growthLock().lock();
   records.growthLock().lock();
 }
 
-void parentAfterFork() noexcept {
+void unlockTables() noexcept {
   records.growthLock().unlock();
   arena.growthLock().unlock();
+  for (Lane& lane : lanes) lane.lock.unlock();
+}
+
+void resetTableLocks() noexcept {
+  records.growthLock().reset();
+  arena.growthLock().reset();
+  for (Lane& lane : lanes) lane.lock.reset();
+}
+
+void prepareFork() noexcept {
+  prepareUnwinderFork();
+}
+
+void parentAfterFork() noexcept {
   unwinderAfterFork(false);
 }
 
 void childAfterFork() noexcept {
-  records.growthLock().reset();
-  arena.growthLock().reset();
   unwinderAfterFork(true);
 }
 

@@ -104,7 +104,11 @@ void prefetchDeath(RecordId id, std::uint64_t diedNanos) noexcept;
 // call or the helper thread: never inside malloc.
 void initialise() noexcept;
 
-// Fork: prepare waits until no thread is inside the unwinder or holds a lock of ours; the child resets.
+// Fork: prepare waits until no thread is inside the unwinder, which may need locks of the layers below; then
+// the lanes and what is taken below a lane are locked, in this order; the child resets.
+void lockTables() noexcept;
+void unlockTables() noexcept;
+void resetTableLocks() noexcept;
 void prepareFork() noexcept;
 void parentAfterFork() noexcept;
 void childAfterFork() noexcept;

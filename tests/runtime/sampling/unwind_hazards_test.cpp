@@ -222,7 +222,8 @@ TEST(Hazards, ForkStormsWhileOthersSample) {
         [unwinder] {
           setenv("HEAPPROF", (std::string("sample=1,dump=none,unwind=") + unwinder).c_str(), 1);
           initialise();
-          pthread_atfork([] { prepareFork(); }, [] { parentAfterFork(); }, [] { childAfterFork(); });
+          pthread_atfork([] { prepareFork(), lockTables(); }, [] { unlockTables(), parentAfterFork(); },
+                         [] { resetTableLocks(), childAfterFork(); });
           std::atomic<bool> stop{false};
           std::vector<std::thread> threads;
           for (int t = 0; t < 3; ++t) {
