@@ -23,15 +23,15 @@ bool isReadable(std::uintptr_t address) noexcept {
 StackReader::StackReader(std::uintptr_t start) noexcept
     : start_(start),
       pageBytes_(os::pageBytes()),
-      knownBegin_(start & ~(pageBytes_ - 1)),
-      knownEnd_(knownBegin_ + pageBytes_) {}  // the entry function's own frame lies here
+      lowest_(start),
+      knownEnd_((start & ~(pageBytes_ - 1)) + pageBytes_) {}  // the entry function's own frame lies here
 
 bool StackReader::extendTo(std::uintptr_t address) noexcept {
   if (address < start_) return false;
   if (address > knownEnd_ && address - knownEnd_ > kLargestFrameBytes) return false;
   if (!isReadable(address)) return false;
   const std::uintptr_t page = address & ~(pageBytes_ - 1);
-  if (page != knownEnd_) knownBegin_ = page;
+  if (page != knownEnd_) lowest_ = page > start_ ? page : start_;
   knownEnd_ = page + pageBytes_;
   return true;
 }
@@ -39,8 +39,8 @@ bool StackReader::extendTo(std::uintptr_t address) noexcept {
 bool StackReader::restart(std::uintptr_t start) noexcept {
   if (!isReadable(start & ~(sizeof(std::uintptr_t) - 1))) return false;
   start_ = start;
-  knownBegin_ = start & ~(pageBytes_ - 1);
-  knownEnd_ = knownBegin_ + pageBytes_;
+  lowest_ = start;
+  knownEnd_ = (start & ~(pageBytes_ - 1)) + pageBytes_;
   return true;
 }
 

@@ -22,7 +22,7 @@ class StackReader {
   HEAPPROF_READS_FOREIGN_STACK [[gnu::always_inline]] bool read(std::uintptr_t address,
                                                                 std::uintptr_t* value) noexcept {
     if ((address & (sizeof(std::uintptr_t) - 1)) != 0) return false;
-    if ((address < lowest() || address >= knownEnd_) && !extendTo(address)) return false;
+    if ((address < lowest_ || address >= knownEnd_) && !extendTo(address)) return false;
     *value = *reinterpret_cast<const std::uintptr_t*>(address);
     return true;
   }
@@ -30,12 +30,11 @@ class StackReader {
   bool restart(std::uintptr_t start) noexcept;
 
  private:
-  std::uintptr_t lowest() const noexcept { return start_ > knownBegin_ ? start_ : knownBegin_; }
   bool extendTo(std::uintptr_t address) noexcept;
 
   std::uintptr_t start_;
   std::uintptr_t pageBytes_;
-  std::uintptr_t knownBegin_;  // whole pages, known to be readable
+  std::uintptr_t lowest_;  // of what is known to be readable, and not below start_
   std::uintptr_t knownEnd_;
 };
 

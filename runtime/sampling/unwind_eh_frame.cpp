@@ -36,8 +36,8 @@ class Walker {
   static constexpr unsigned kMet = 2;
 
   bool changeObject(std::uintptr_t inside) noexcept;
-  void readRule(std::uintptr_t inside, PackedRule* out) noexcept;
-  bool stepAsSaid(const PackedRule& packed) noexcept;
+  PackedRule readRule(std::uintptr_t inside) noexcept;
+  bool stepAsSaid(PackedRule packed) noexcept;
   bool load(Base base, std::uintptr_t cfa, std::int32_t offset, std::uintptr_t* value) noexcept {
     const std::uintptr_t from = base == Base::kCfa            ? cfa
                                 : base == Base::kStackPointer ? at_.stackPointer
@@ -66,12 +66,13 @@ class Walker {
   return false;
 }
 
-[[gnu::noinline]] void Walker::readRule(std::uintptr_t inside, PackedRule* out) noexcept {
-  *out = PackedRule::pack(findRule(*object_, inside));
-  cache.store(inside, object_->fingerprint, *out);
+[[gnu::noinline]] PackedRule Walker::readRule(std::uintptr_t inside) noexcept {
+  const PackedRule rule = PackedRule::pack(findRule(*object_, inside));
+  cache.store(inside, object_->fingerprint, rule);
+  return rule;
 }
 
-[[gnu::noinline]] bool Walker::stepAsSaid(const PackedRule& packed) noexcept {
+[[gnu::noinline]] bool Walker::stepAsSaid(PackedRule packed) noexcept {
   const FrameRule rule = packed.unpack();
   std::uintptr_t cfa = rule.cfaBase == Base::kStackPointer ? at_.stackPointer : at_.framePointer;
   cfa += static_cast<std::uintptr_t>(static_cast<std::intptr_t>(rule.cfaOffset));
@@ -108,7 +109,7 @@ class Walker {
     const std::uintptr_t inside = at.address - (at.interrupted ? 0 : 1);
     if (!object_->holds(inside) && !changeObject(inside)) break;
     PackedRule rule;
-    if (!cache.find(inside, object_->fingerprint, &rule)) readRule(inside, &rule);
+    if (!cache.find(inside, object_->fingerprint, &rule)) rule = readRule(inside);
     if (!rule.isSimple()) [[unlikely]] {
       if (!rule.isStep()) break;
       at_ = at;

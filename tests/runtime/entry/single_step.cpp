@@ -50,11 +50,39 @@ std::uintptr_t programCounter(pid_t child, std::uintptr_t* stackPointer) {
   return registers.rip;
 }
 
+// An instruction that locks its memory operand, by its first bytes: a lock prefix among the legacy prefixes,
+// or an xchg with memory, which locks without one.
+bool isLocked(std::uint64_t bytes) {
+  const auto next = [&] { return static_cast<unsigned>(bytes & 0xff); };
+  const auto isPrefix = [](unsigned byte) {
+    return byte == 0x66 || byte == 0xf2 || byte == 0xf3 || byte == 0x2e || byte == 0x36 || byte == 0x3e ||
+           byte == 0x26 || byte == 0x64 || byte == 0x65;
+  };
+  for (; isPrefix(next()); bytes >>= 8) {
+  }
+  if (next() == 0xf0) return true;
+  if ((next() & 0xf0) == 0x40) bytes >>= 8;  // REX
+  const bool exchange = next() == 0x86 || next() == 0x87;
+  return exchange && (bytes >> 8 & 0xc0) != 0xc0;
+}
+
+std::uint64_t mostFrequentOf(const std::map<std::uint64_t, std::uint64_t>& histogram) {
+  std::uint64_t best = 0, bestTimes = 0;
+  for (const auto& [value, times] : histogram) {
+    if (times > bestTimes) {
+      best = value;
+      bestTimes = times;
+    }
+  }
+  return best;
+}
+
 // Steps until the program traps by itself again.
 bool stepThrough(pid_t child, std::vector<Counted>* functions, std::string* why) {
   Counted* inside = nullptr;
   std::uintptr_t returnsTo = 0;
   std::uint64_t count = 0;
+  std::uint64_t locked = 0;
   for (;;) {
     std::uintptr_t stack = 0;
     const std::uintptr_t at = programCounter(child, &stack);
@@ -63,17 +91,20 @@ bool stepThrough(pid_t child, std::vector<Counted>* functions, std::string* why)
         if (at != function.entry) continue;
         inside = &function;
         count = 0;
+        locked = 0;
         errno = 0;
         returnsTo = static_cast<std::uintptr_t>(ptrace(PTRACE_PEEKDATA, child, stack, nullptr));
       }
     } else if (at == returnsTo) {
       ++inside->callsByInstructions[count];
+      ++inside->callsByLocked[locked];
       inside = nullptr;
     }
     // int3 of the program's own: what is at the program counter tells it from a step's trap.
     const long word = ptrace(PTRACE_PEEKTEXT, child, at, nullptr);
     if ((word & 0xff) == 0xcc) return true;
     ++count;
+    locked += isLocked(static_cast<std::uint64_t>(word));
     if (!runToTrap(child, PTRACE_SINGLESTEP, why)) return false;
   }
 }
@@ -100,14 +131,11 @@ std::uint64_t Counted::calls() const {
 }
 
 std::uint64_t Counted::mostFrequent() const {
-  std::uint64_t best = 0, bestTimes = 0;
-  for (const auto& [instructions, times] : callsByInstructions) {
-    if (times > bestTimes) {
-      best = instructions;
-      bestTimes = times;
-    }
-  }
-  return best;
+  return mostFrequentOf(callsByInstructions);
+}
+
+std::uint64_t Counted::mostFrequentLocked() const {
+  return mostFrequentOf(callsByLocked);
 }
 
 double Counted::mean() const {

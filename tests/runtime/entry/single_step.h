@@ -13,8 +13,11 @@ namespace heapprof::tests {
 struct Counted {
   std::uintptr_t entry = 0;
   std::map<std::uint64_t, std::uint64_t> callsByInstructions;  // a histogram
+  std::map<std::uint64_t, std::uint64_t> callsByLocked;        // by locked instructions, each of which waits
+                                                               // for all earlier stores
   std::uint64_t calls() const;
   std::uint64_t mostFrequent() const;
+  std::uint64_t mostFrequentLocked() const;
   double mean() const;
   double shareAbove(std::uint64_t instructions) const;
 };
