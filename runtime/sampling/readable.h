@@ -9,6 +9,13 @@
 // Other functions' frames are not ours to instrument: sanitizers poison what lies between variables.
 #define HEAPPROF_READS_FOREIGN_STACK __attribute__((no_sanitize("address", "thread")))
 
+// Inlined into a function that is instrumented, it would be instrumented too.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define HEAPPROF_INLINE_UNLESS_SANITIZED [[gnu::noinline]]
+#else
+#define HEAPPROF_INLINE_UNLESS_SANITIZED [[gnu::always_inline]]
+#endif
+
 namespace heapprof::sampling {
 
 // True where the 8 bytes at `address` (8-byte aligned) can be read. Changes errno.
@@ -19,8 +26,8 @@ class StackReader {
  public:
   explicit StackReader(std::uintptr_t start) noexcept;
   // False below `start`, unaligned or unreadable.
-  HEAPPROF_READS_FOREIGN_STACK [[gnu::always_inline]] bool read(std::uintptr_t address,
-                                                                std::uintptr_t* value) noexcept {
+  HEAPPROF_INLINE_UNLESS_SANITIZED HEAPPROF_READS_FOREIGN_STACK bool read(std::uintptr_t address,
+                                                                          std::uintptr_t* value) noexcept {
     if ((address & (sizeof(std::uintptr_t) - 1)) != 0) return false;
     if ((address < lowest_ || address >= knownEnd_) && !extendTo(address)) return false;
     *value = *reinterpret_cast<const std::uintptr_t*>(address);

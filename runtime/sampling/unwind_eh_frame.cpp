@@ -133,7 +133,7 @@ class Walker {
 
 // x86-64: the entry function pushed its frame pointer below the return address, so its caller's registers are
 // known. On AArch64 the frame record says nothing of the frame's size: the walk begins in this very function.
-HEAPPROF_READS_FOREIGN_STACK [[gnu::always_inline]] inline bool startAtCaller(const void* entryFrame,
+[[gnu::always_inline]] HEAPPROF_READS_FOREIGN_STACK inline bool startAtCaller(const void* entryFrame,
                                                                               Cursor* out) noexcept {
   const auto* frame = static_cast<const std::uintptr_t*>(entryFrame);
 #if defined(__x86_64__)
