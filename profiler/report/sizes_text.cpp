@@ -96,7 +96,9 @@ std::string sizesText(const model::Snapshot& snapshot, const analysis::SizesResu
 
 std::string costText(const model::Snapshot& snapshot, const analysis::CostResult& result,
                      const std::string& currency) {
+  // Small programs cost fractions of a cent: 0.00 for what is not nothing would be false.
   const auto money = [&currency](double value) {
+    if (value > 0 && value < 0.005) return absl::StrCat("under ", currency, "0.01");
     return absl::StrFormat("%s%.2f", currency, std::fabs(value) < 0.005 ? 0.0 : value);
   };
   const auto block = [&money](const model::Table& table, const char* name) {
@@ -104,11 +106,11 @@ std::string costText(const model::Snapshot& snapshot, const analysis::CostResult
     const model::Column &month = *table.find("month"), &low = *table.find("low"), &high = *table.find("high");
     for (std::size_t row = 0; row < table.rows(); ++row) {
       const bool known = month.isKnown(row);
+      const bool isRange =
+          known && high.values[row] >= 0.005 && money(low.values[row]) != money(high.values[row]);
       rows.push_back({table.find(name)->texts[row], cellText(*table.find("bytes"), row),
                       known ? money(month.values[row]) : "unknown",
-                      known && high.values[row] > low.values[row]
-                          ? absl::StrCat(money(low.values[row]), " to ", money(high.values[row]))
-                          : ""});
+                      isRange ? absl::StrCat(money(low.values[row]), " to ", money(high.values[row])) : ""});
     }
     return absl::StrCat(table.title, "\n",
                         aligned(rows, {Align::kLeft, Align::kRight, Align::kRight, Align::kLeft}, "  "));
