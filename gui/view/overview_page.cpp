@@ -26,7 +26,7 @@ constexpr std::size_t kHolders = 8;
 
 QString timeText(std::uint64_t nanos) {
   return QDateTime::fromMSecsSinceEpoch(static_cast<qint64>(nanos / 1000000))
-      .toString(QStringLiteral("d MMM yyyy, HH:mm:ss"));
+      .toString(QStringLiteral("yyyy-MM-dd HH:mm:ss"));
 }
 
 QFrame* panel(QWidget* parent) {

@@ -25,10 +25,11 @@ struct Measure {
 constexpr Measure kMeasures[] = {
     {"rss", "RSS", "resident memory of the whole process", &heapprof::Timeline::rss_bytes},
     {"live", "Live", "allocated and not freed", &heapprof::Timeline::live_bytes},
-    {"dirty", "Dirty", "free pages that are resident: the next purge may return them",
+    {"dirty", "Dirty (free)", "free pages that are resident: the next purge may return them",
      &heapprof::Timeline::dirty_bytes},
     {"purged", "Purged", "given back to the kernel so far", &heapprof::Timeline::purged_bytes},
-    {"huge", "Huge", "backed by huge pages: fewer misses of the TLB", &heapprof::Timeline::huge_bytes},
+    {"huge", "On huge pages", "backed by huge pages: fewer misses of the TLB",
+     &heapprof::Timeline::huge_bytes},
     {"allocated", "Allocated", "all that was allocated since the start, freed or not",
      &heapprof::Timeline::allocated_bytes},
 };

@@ -74,7 +74,7 @@ TEST(Timeline, AColumnThatIsNotThereIsUnknownAndSaysSo) {
   }
   EXPECT_TRUE(result.rows.find("rss")->isKnown(0));
   EXPECT_THAT(result.rows.notes,
-              ElementsAre("not recorded, so unknown: Live, Dirty, Purged, Huge, Allocated"));
+              ElementsAre("not recorded, so unknown: Live, Dirty (free), Purged, On huge pages, Allocated"));
 }
 
 TEST(Timeline, ADumpWithoutOneIsRefusedWithHowToRecordOne) {
