@@ -126,12 +126,14 @@ std::string answerOf(const LeakReport& report, const std::vector<DumpMoment>& du
   if (std::all_of(dumps.begin(), dumps.end(), unsampled)) {
     return "unknown: sampling was off, so no stack is known; record with heapprof run --sample 512k -- CMD";
   }
-  std::string found = report.suspects == 0
-                          ? "no suspects"
-                          : absl::StrCat(report.suspects, report.suspects == 1 ? " suspect" : " suspects");
+  const auto counted = [](std::size_t count, const char* what) {
+    return absl::StrCat(count, what, count == 1 ? "" : "s");
+  };
+  const std::string found =
+      report.suspects == 0 ? std::string("no suspects") : counted(report.suspects, " suspect");
   if (dumps.size() >= 3 || report.undecided == 0) return found;
-  return absl::StrCat(found, " yet, but ", report.undecided, report.undecided == 1 ? " stack" : " stacks",
-                      dumps.size() == 1 ? " never freed anything" : " grew", ": too few dumps to tell");
+  return absl::StrCat(report.suspects == 0 ? "" : found + ", ", counted(report.undecided, " stack"),
+                      dumps.size() == 1 ? " never freed anything" : " grew", ", too few dumps to tell");
 }
 
 }  // namespace
