@@ -145,7 +145,7 @@ std::string bytesText(double bytes, bool plus) {
 
 std::string errorText(Unit unit, double value, double error, bool isSigned) {
   if (std::isnan(error) || unit == Unit::kText) return "";
-  if (valueText(unit, value, false) == "0") value = 0;  // as it is read
+  if (const std::string read = valueText(unit, value, false); read == "0" || read == "0/s") value = 0;
   if (error == 0) return value == 0 ? "" : "exact";
   if (value != 0 && std::fabs(value) <= kToldFromNone * error) {
     const double least = value - kToldFromNone * error, most = value + kToldFromNone * error;

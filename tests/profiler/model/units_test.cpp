@@ -111,6 +111,7 @@ TEST(ErrorText, HasNothingToSayOfNothing) {
   EXPECT_EQ(errorText(Unit::kBytes, 0, 0), "") << "not 0 (exact), where a column has zeros";
   EXPECT_EQ(errorText(Unit::kBytes, 5 * 0x1p20, 0.1), "") << "not ± 0";
   EXPECT_EQ(errorText(Unit::kBytes, 0.2, 0.3), "") << "not 0 (0 to 1B)";
+  EXPECT_EQ(errorText(Unit::kBytesPerSecond, 1e-9, 87 * 1024, true), "± 87kB/s") << "of 0/s";
   EXPECT_EQ(errorText(Unit::kBytes, 5 * 0x1p20, 0), "exact");
   EXPECT_EQ(errorText(Unit::kBytes, 5 * 0x1p20, kNoError), "");
 }
