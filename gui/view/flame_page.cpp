@@ -94,7 +94,7 @@ QWidget* FlamePage::createBar() {
   row->addWidget(unpivot_);
   row->addStretch(1);
   row->addWidget(found_);
-  row->addWidget(search_);
+  row->addWidget(search_, 3);
   connect(direction_, &QComboBox::currentIndexChanged, this, [this] {
     if (session().snapshot()) refresh();
   });

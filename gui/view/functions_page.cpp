@@ -132,7 +132,7 @@ QWidget* FunctionsPage::createBar(QWidget* parent) {
   search_->setClearButtonEnabled(true);
   search_->setMinimumWidth(110);
   search_->setMaximumWidth(280);
-  row->addWidget(search_);
+  row->addWidget(search_, 3);
   connect(modes_, &QButtonGroup::idClicked, this, [this](int mode) { setMode(static_cast<Mode>(mode)); });
   connect(search_, &QLineEdit::textChanged, this, &FunctionsPage::applySearch);
   connect(search_, &QLineEdit::returnPressed, this, [this] {

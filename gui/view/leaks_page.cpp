@@ -97,10 +97,10 @@ QWidget* LeaksPage::createBar(QWidget* parent) {
   search_->setPlaceholderText(QStringLiteral("Show rows that match ( / )"));
   search_->setClearButtonEnabled(true);
   search_->setMinimumWidth(110);
-  search_->setMaximumWidth(280);
+  search_->setMaximumWidth(230);
   row->addWidget(suppress_);
   row->addWidget(suppressNone_);
-  row->addWidget(search_);
+  row->addWidget(search_, 3);
   connect(suppress_, &QPushButton::clicked, this, &LeaksPage::chooseSuppressions);
   connect(suppressNone_, &QPushButton::clicked, this, [this] { session().setSuppressions({}); });
   connect(search_, &QLineEdit::textChanged, this, &LeaksPage::applySearch);
