@@ -223,7 +223,8 @@ TEST_F(Command, ATimelineShowsItsPeakItsMarksInPlaceAndRefusesADumpWithoutOne) {
   const Done done = run("timeline timed.pb.gz --nodecount 4");
   EXPECT_EQ(done.status, 0) << done.err;
   EXPECT_THAT(done.out, HasSubstr("RSS  1MB  ->  100MB  peak  400MB  at 1:10\n"));
-  EXPECT_THAT(done.out, HasSubstr("not recorded, so unknown: Live, Dirty, Purged, Huge, Allocated"));
+  EXPECT_THAT(done.out,
+              HasSubstr("not recorded, so unknown: Live, Dirty (free), Purged, On huge pages, Allocated"));
   // Four lines at even distances, the peak though it is between them, the mark before the line after it.
   EXPECT_THAT(done.out,
               testing::ContainsRegex("0:34 [^\n]*\n  -- 0:50  reload\n *1:07 [^\n]*\n *1:10 +400MB  "
