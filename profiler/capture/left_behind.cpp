@@ -20,6 +20,13 @@ std::string contentOf(const std::string& path) {
   return std::string(std::istreambuf_iterator<char>(file), {});
 }
 
+// As it was when the program was started.
+bool hasVariable(pid_t pid, const std::string& assignment) {
+  const std::string environment = contentOf(absl::StrCat("/proc/", pid, "/environ"));
+  const std::vector<std::string> variables = absl::StrSplit(environment, '\0');
+  return std::find(variables.begin(), variables.end(), assignment) != variables.end();
+}
+
 }  // namespace
 
 std::uint64_t startTicksOf(pid_t pid) {
@@ -33,7 +40,8 @@ std::uint64_t startTicksOf(pid_t pid) {
   return fields.size() > kStartTime && absl::SimpleAtoi(fields[kStartTime], &ticks) ? ticks : 0;
 }
 
-std::vector<LeftBehind> leftBehind(const std::string& library, std::uint64_t sinceTicks) {
+std::vector<LeftBehind> leftBehind(const std::string& library, const std::string& options,
+                                   std::uint64_t sinceTicks) {
   std::vector<LeftBehind> found;
   std::error_code error;
   if (sinceTicks == 0) return found;
@@ -45,6 +53,7 @@ std::vector<LeftBehind> leftBehind(const std::string& library, std::uint64_t sin
     const std::uint64_t ticks = startTicksOf(pid);
     if (ticks == 0 || ticks < sinceTicks) continue;
     if (contentOf(absl::StrCat("/proc/", pid, "/maps")).find(mapped) == std::string::npos) continue;
+    if (!hasVariable(pid, absl::StrCat("HEAPPROF=", options))) continue;
     std::string name = contentOf(absl::StrCat("/proc/", pid, "/comm"));
     name.erase(std::remove(name.begin(), name.end(), '\n'), name.end());
     found.push_back({pid, std::move(name)});

@@ -1,8 +1,9 @@
 // Who of a program's processes goes on after the one that was started has ended: a daemon, or children that
 // nobody waited for. Their dumps are still to come.
 //
-// Invariant: names only processes that have the library in memory and were started after the command; a
-// process of another run in between may be among them. Reads /proc; what cannot be read is left out.
+// Invariant: names only processes that have the library in memory, were started after the command and with
+// the same HEAPPROF, which names the folder of the dumps: those of another run meanwhile are not among them.
+// Reads /proc; what cannot be read is left out.
 #pragma once
 
 #include <cstdint>
@@ -20,6 +21,8 @@ struct LeftBehind {
 // When `pid` was started, in the kernel's ticks since boot; 0: unknown.
 std::uint64_t startTicksOf(pid_t pid);
 
-std::vector<LeftBehind> leftBehind(const std::string& library, std::uint64_t sinceTicks);
+// `options`: the value of HEAPPROF that the command was started with.
+std::vector<LeftBehind> leftBehind(const std::string& library, const std::string& options,
+                                   std::uint64_t sinceTicks);
 
 }  // namespace heapprof::capture

@@ -222,7 +222,8 @@ int runRun() {
     say(std::string(ended.status().message()));
     return 127;
   }
-  sayOutcome(given, *target, *ended, *output, only, capture::leftBehind(*library, ended->startTicks));
+  sayOutcome(given, *target, *ended, *output, only,
+             capture::leftBehind(*library, launch.options, ended->startTicks));
   return ended->exitStatus;
 }
 

@@ -148,6 +148,15 @@ class Run(unittest.TestCase):
         self.assertIn("what goes on dumps when it ends", done.stderr)
         self.assertNotIn("nothing was sampled", done.stderr)
 
+    def test_program_of_another_run_meanwhile_is_not_taken_for_its_own(self):
+        # The command starts another run of ours, which outlives it; the other's program answers for itself.
+        os.mkdir(f"{self.folder}/other")
+        wait = f"touch {self.folder}/up; while [ ! -e {self.folder}/stop ]; do sleep 0.05; done"
+        other = f"'{CLI}' run -q --output '{self.folder}/other' -- sh -c '{wait}' >&- 2>&- &"
+        done = self.run_under("-q", "--", "sh", "-c", f"{other} while [ ! -e {self.folder}/up ]; do sleep 0.05; done")
+        open(f"{self.folder}/stop", "w").close()
+        self.assertNotIn(" sh goes on", done.stderr)
+
     def test_program_whose_name_the_option_cannot_carry(self):
         for name in ("a,b", "a|b", "n" * 80):
             shutil.copy(f"{SAMPLES}/threads", f"{self.folder}/{name}")
