@@ -9,8 +9,8 @@
 namespace heapprof::heap {
 namespace {
 
-constexpr std::uint32_t kMostTrimmed = 128;
-constexpr std::uint64_t kTicksBetween = 64;
+constexpr std::uint32_t kMostTrimmed = 512;
+constexpr std::uint64_t kTicksBetween = 32;
 
 // False: it was too much for one call.
 bool trimClass(Heap& heap, std::uint8_t c, Discards& discards, std::uint32_t* left) noexcept {

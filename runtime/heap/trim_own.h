@@ -1,8 +1,8 @@
 // A thread that runs trims its own slabs, where memory is short: the helper cannot take the heap from it.
 //
 // Invariant: called by the heap's holder with no object and no slab in hand; every slab may be ended, no bin
-// is full afterwards. At most kMostTrimmed slabs a call, so that a large heap stalls its thread for no more
-// than a millisecond or so; what is left is asked for again.
+// is full afterwards. At most kMostTrimmed slabs a call, so that a large heap does not stall its thread for
+// long; what is left is asked for again.
 #pragma once
 
 #include "runtime/heap/heap.h"

@@ -11,6 +11,7 @@ namespace heapprof::pages {
 namespace {
 
 constexpr std::uint64_t kSecond = 1'000'000'000;
+constexpr std::uint64_t kNearNanos = kSecond / 10;
 constexpr std::uint64_t kRareNanos = 30 * kSecond;
 
 constexpr std::uint64_t kUnknown = ~std::uint64_t{0};
@@ -108,7 +109,9 @@ void pressureInChild() noexcept {
 void watchPressure(std::uint64_t now, std::uint64_t held, const os::CgroupPlaces& places) noexcept {
   const std::uint64_t since = now - watch.lookedNanos;
   const bool grew = limitIsDue();
-  if (since < kSecond && !(grew && now - watch.limitNanos >= kSoonestNanos)) return;
+  // Pages that were given back and are touched again count in no figure of ours.
+  const std::uint64_t pause = grew ? kSoonestNanos : watch.near ? kNearNanos : kSecond;
+  if (since < kSecond && now - watch.limitNanos < pause) return;
   due.store(false, std::memory_order_relaxed);
   watch.limitNanos = now;
   watch.near = lookAtLimit(now, held, places);

@@ -8,9 +8,10 @@
 // A second is long for threads that grow by 100 MB meanwhile. So each look at a limit also says how much more
 // we may hold until it is near (nearGranules), and when to look again (a quarter of that way).
 //
-// Invariant: read by the helper alone, once a second at most, or each kSoonestNanos while we grow towards a
-// limit, and every 30 s where there is none; a process without a helper, or whose helper sleeps for want of
-// work, does not watch. Threads: watchPressure() and limitIsDue() the helper, the others any.
+// Invariant: read by the helper alone, once a second at most, ten times near the limit, or each kSoonestNanos
+// while we grow towards it, and every 30 s where there is none; a process without a helper, or whose helper
+// sleeps for want of work, does not watch. Threads: watchPressure() and limitIsDue() the helper, the others
+// any.
 #pragma once
 
 #include <cstdint>

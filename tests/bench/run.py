@@ -11,7 +11,7 @@ faulted and freed once, because a virtual machine's cold pages cost 20 times a w
 from peers import in_rounds, median, paired_ratio, peers, run_once, runner_parser, warm_up
 
 FAMILIES = ["fixed_size", "random_replacement", "producer_consumer", "thread_handoff", "medium_sizes", "large_buffers",
-            "smallest", "phase"]
+            "smallest"]
 
 
 def main():

@@ -71,12 +71,15 @@ TEST_F(PressureTest, BeginsAtFourFifthsAndEndsBelowThreeQuarters) {
   EXPECT_FALSE(isNear());
 }
 
-TEST_F(PressureTest, IsLookedAtOnceASecondAtMost) {
-  use(2000);
-  EXPECT_EQ(look(), Pressure::kLimit);
+TEST_F(PressureTest, IsLookedAtOnceASecondAtMostAndTenTimesNearTheLimit) {
   use(0);
-  EXPECT_EQ(look(kSecond / 2), Pressure::kLimit);
+  EXPECT_EQ(look(), Pressure::kNone);
+  use(2000);
   EXPECT_EQ(look(kSecond / 2), Pressure::kNone);
+  EXPECT_EQ(look(kSecond / 2), Pressure::kLimit);
+  use(0);
+  EXPECT_EQ(look(kSecond / 20), Pressure::kLimit);
+  EXPECT_EQ(look(kSecond / 20), Pressure::kNone);
 }
 
 TEST_F(PressureTest, SaysHowMuchMayBeHeldUntilTheLimitIsNear) {
