@@ -29,6 +29,7 @@ struct Watch {
   std::uint64_t lookedNanos = 0;
   std::uint64_t limitNanos = 0;
   std::uint64_t limitNotBefore = 0;
+  std::uint64_t nearNanos = 0;  // last seen to be
   bool near = false;
   bool waiting = false;
   bool stallsKnown = false;
@@ -55,7 +56,10 @@ bool lookAtLimit(std::uint64_t now, std::uint64_t held, const os::CgroupPlaces& 
   const std::uint64_t charged = memory.workingBytes();
   const std::uint64_t bound = limit / 5 * 4;
   noteRoom(held, charged < bound ? (bound - charged) >> kGranuleShift : 0);
-  return charged >= (watch.near ? limit / 4 * 3 : bound);
+  if (charged >= bound) watch.nearNanos = now;
+  // What goes back at once ends it at the next look, before sparse slabs have been trimmed: it lasts a
+  // second.
+  return charged >= (watch.near ? limit / 4 * 3 : bound) || (watch.near && now - watch.nearNanos < kSecond);
 }
 
 bool isWaiting(std::uint64_t sinceNanos, const os::CgroupPlaces& places) noexcept {

@@ -72,14 +72,27 @@ TEST_F(PressureTest, BeginsAtFourFifthsAndEndsBelowThreeQuarters) {
 }
 
 TEST_F(PressureTest, IsLookedAtOnceASecondAtMostAndTenTimesNearTheLimit) {
+  constexpr std::uint64_t kMiB = std::uint64_t{1} << 20;
+  write("/v2/job/memory.high", std::to_string(1000 * kMiB) + "\n");
+  write("/v2/job/memory.stat", "inactive_file 0\n");
   use(0);
   EXPECT_EQ(look(), Pressure::kNone);
-  use(2000);
+  write("/v2/job/memory.current", std::to_string(900 * kMiB) + "\n");
   EXPECT_EQ(look(kSecond / 2), Pressure::kNone);
   EXPECT_EQ(look(kSecond / 2), Pressure::kLimit);
+  write("/v2/job/memory.current", std::to_string(700 * kMiB) + "\n");
+  look(kSecond / 20);
+  EXPECT_EQ(nearGranules(), 0u);
+  look(kSecond / 20);
+  EXPECT_EQ(nearGranules(), 100 * kMiB / kGranuleBytes);
+}
+
+TEST_F(PressureTest, LastsASecondThoughWhatWasFreeHasGoneAtOnce) {
+  use(2000);
+  EXPECT_EQ(look(), Pressure::kLimit);
   use(0);
-  EXPECT_EQ(look(kSecond / 20), Pressure::kLimit);
-  EXPECT_EQ(look(kSecond / 20), Pressure::kNone);
+  for (int i = 1; i < 10; ++i) EXPECT_EQ(look(kSecond / 10), Pressure::kLimit) << i;
+  EXPECT_EQ(look(kSecond / 10), Pressure::kNone);
 }
 
 TEST_F(PressureTest, SaysHowMuchMayBeHeldUntilTheLimitIsNear) {
