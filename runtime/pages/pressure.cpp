@@ -43,14 +43,18 @@ void noteRoom(std::uint64_t held, std::uint64_t roomGranules) noexcept {
   lookAt.store(held + (quarter > kLeastGrowth ? quarter : kLeastGrowth), std::memory_order_relaxed);
 }
 
+void forgetRoom() noexcept {
+  nearAt.store(kUnknown, std::memory_order_relaxed);
+  lookAt.store(kUnknown, std::memory_order_relaxed);
+}
+
 bool lookAtLimit(std::uint64_t now, std::uint64_t held, const os::CgroupPlaces& places) noexcept {
   if (now < watch.limitNotBefore) return watch.near;
   const os::CgroupMemory memory = os::readCgroupMemory(places);
   const std::uint64_t limit = memory.nearestBytes();
   if (!memory.known || limit == os::kNoLimit) {
     watch.limitNotBefore = now + kRareNanos;
-    nearAt.store(kUnknown, std::memory_order_relaxed);
-    lookAt.store(kUnknown, std::memory_order_relaxed);
+    forgetRoom();
     return false;
   }
   const std::uint64_t charged = memory.workingBytes();
@@ -104,8 +108,7 @@ void pressureInChild() noexcept {
   watch = {};
   nearNow.store(false, std::memory_order_relaxed);
   due.store(false, std::memory_order_relaxed);
-  nearAt.store(kUnknown, std::memory_order_relaxed);
-  lookAt.store(kUnknown, std::memory_order_relaxed);
+  forgetRoom();
   inForce.store(Pressure::kNone, std::memory_order_relaxed);
 }
 

@@ -2,8 +2,8 @@
 // everything that is free goes back at once, huge pages included, and none is formed.
 //
 // Near: four fifths of the nearest of memory.max, memory.high (v1: limit_in_bytes) of the own cgroup and
-// those above it, what the kernel would drop first not counted; over below three quarters. Waiting: some task
-// did, a tenth of the last second (PSI).
+// those above it, what the kernel would drop first not counted; over below three quarters, a second later at
+// the earliest. Waiting: some task did, a tenth of the last second (PSI).
 //
 // A second is long for threads that grow by 100 MB meanwhile. So each look at a limit also says how much more
 // we may hold until it is near (nearGranules), and when to look again (a quarter of that way).

@@ -14,6 +14,7 @@ namespace heapprof::pages {
 namespace {
 
 constexpr std::uint64_t kSecond = 1'000'000'000;
+constexpr std::uint64_t kMiB = std::uint64_t{1} << 20;
 
 class PressureTest : public testing::Test {
  protected:
@@ -40,6 +41,13 @@ class PressureTest : public testing::Test {
   }
   void write(const std::string& file, const std::string& text) const { std::ofstream(root_ + file) << text; }
   void use(int bytes) const { write("/v2/job/memory.current", std::to_string(bytes) + "\n"); }
+  void limitToThousandMiB() const {
+    write("/v2/job/memory.high", std::to_string(1000 * kMiB) + "\n");
+    write("/v2/job/memory.stat", "inactive_file 0\n");
+  }
+  void useMiB(std::uint64_t mebibytes) const {
+    write("/v2/job/memory.current", std::to_string(mebibytes * kMiB) + "\n");
+  }
   void wait(int micros) const {
     write("/v2/job/memory.pressure",
           "some avg10=0.00 avg60=0.00 avg300=0.00 total=" + std::to_string(micros) + "\n");
@@ -72,15 +80,13 @@ TEST_F(PressureTest, BeginsAtFourFifthsAndEndsBelowThreeQuarters) {
 }
 
 TEST_F(PressureTest, IsLookedAtOnceASecondAtMostAndTenTimesNearTheLimit) {
-  constexpr std::uint64_t kMiB = std::uint64_t{1} << 20;
-  write("/v2/job/memory.high", std::to_string(1000 * kMiB) + "\n");
-  write("/v2/job/memory.stat", "inactive_file 0\n");
+  limitToThousandMiB();
   use(0);
   EXPECT_EQ(look(), Pressure::kNone);
-  write("/v2/job/memory.current", std::to_string(900 * kMiB) + "\n");
+  useMiB(900);
   EXPECT_EQ(look(kSecond / 2), Pressure::kNone);
   EXPECT_EQ(look(kSecond / 2), Pressure::kLimit);
-  write("/v2/job/memory.current", std::to_string(700 * kMiB) + "\n");
+  useMiB(700);
   look(kSecond / 20);
   EXPECT_EQ(nearGranules(), 0u);
   look(kSecond / 20);
@@ -96,14 +102,12 @@ TEST_F(PressureTest, LastsASecondThoughWhatWasFreeHasGoneAtOnce) {
 }
 
 TEST_F(PressureTest, SaysHowMuchMayBeHeldUntilTheLimitIsNear) {
-  constexpr std::uint64_t kMiB = std::uint64_t{1} << 20;
-  write("/v2/job/memory.high", std::to_string(1000 * kMiB) + "\n");
-  write("/v2/job/memory.current", std::to_string(300 * kMiB) + "\n");
-  write("/v2/job/memory.stat", "inactive_file 0\n");
+  limitToThousandMiB();
+  useMiB(300);
   held_ = 77;
   look();
   EXPECT_EQ(nearGranules(), 77 + 500 * kMiB / kGranuleBytes);
-  write("/v2/job/memory.current", std::to_string(900 * kMiB) + "\n");
+  useMiB(900);
   look();
   EXPECT_EQ(nearGranules(), 77u);
   write("/v2/job/memory.high", "max\n");
@@ -112,16 +116,14 @@ TEST_F(PressureTest, SaysHowMuchMayBeHeldUntilTheLimitIsNear) {
 }
 
 TEST_F(PressureTest, GrowthByAQuarterOfTheRoomAsksForAnotherLookAtOnce) {
-  constexpr std::uint64_t kMiB = std::uint64_t{1} << 20;
-  write("/v2/job/memory.high", std::to_string(1000 * kMiB) + "\n");
-  write("/v2/job/memory.current", std::to_string(400 * kMiB) + "\n");
-  write("/v2/job/memory.stat", "inactive_file 0\n");
+  limitToThousandMiB();
+  useMiB(400);
   held_ = 1000;
   look();
   held_ += 100 * kMiB / kGranuleBytes;
   noteHeld(held_ - 1);
   EXPECT_FALSE(limitIsDue());
-  write("/v2/job/memory.current", std::to_string(900 * kMiB) + "\n");
+  useMiB(900);
   EXPECT_EQ(look(kSoonestNanos), Pressure::kNone) << "nobody asked";
   noteHeld(held_);
   EXPECT_TRUE(limitIsDue());
