@@ -13,7 +13,7 @@ build_packages=(
 sample_packages=(redis-server redis-tools)
 test_packages=(
   clang clang-format clang-tidy libclang-rt-14-dev python3 golang-go spin gcc
-  sqlite3 nginx-light wrk strace gdb time binutils valgrind musl-tools procps
+  sqlite3 nginx-light php-cli wrk strace gdb time binutils valgrind musl-tools procps
   libjemalloc2 libjemalloc-dev libmimalloc2.0 libtcmalloc-minimal4 libgoogle-perftools4
   googletest qemu-user g++-aarch64-linux-gnu libbenchmark-dev
   graphviz groff-base mandoc zsh fish

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# libheapprof.so exports only the malloc family, the C++ operators and heapprof_*; needs only libc's own libraries; binds
-# no GLIBC version above 2.34.
+# libheapprof.so exports only the malloc family, the C++ operators, dlopen (entry/dlopen.cpp says why) and heapprof_*; needs
+# only libc's own libraries; binds no GLIBC version above 2.34.
 . "$(dirname "$0")/../lib.sh"
 
 allowed='^(malloc|calloc|realloc|reallocarray|free|cfree|posix_memalign|aligned_alloc|memalign|valloc|pvalloc'
 allowed+='|malloc_usable_size|malloc_trim|mallinfo|mallinfo2|mallopt|malloc_info|malloc_stats|free_sized|free_aligned_sized'
-allowed+='|_Zn[wa]m.*|_Zd[la]Pv.*|heapprof_[a-z_]+)$'
+allowed+='|_Zn[wa]m.*|_Zd[la]Pv.*|dlopen|heapprof_[a-z_]+)$'
 nm -D --defined-only --format=posix "$HEAPPROF_LIBRARY" | awk '$2 != "A" { print $1 }' | sed 's/@.*//' >"$scratch/exports"
 if grep -vE "$allowed" "$scratch/exports"; then fail "exports the above, which it may not"; fi
 for name in malloc free calloc realloc posix_memalign aligned_alloc malloc_usable_size _Znwm _ZdlPv \
