@@ -7,7 +7,7 @@ gcc -O1 -fno-builtin -shared -fPIC -o "$scratch/plugins/deepbind_plugin.so" "$so
 gcc -O1 -fno-builtin -o "$scratch/deepbind" "$sources/deepbind.c" -Wl,--enable-new-dtags,-rpath,"\$ORIGIN/plugins"
 expected="10000 blocks went both ways"
 [ "$("$scratch/deepbind")" = "$expected" ] || fail "the control is wrong"
-for how in 0 sample=4k; do
+for how in sample=0 sample=4k; do
   options "$how"
   said=$("${with_library[@]}" "$scratch/deepbind") || fail "HEAPPROF=$how: ended with $? ($said)"
   [ "$said" = "$expected" ] || fail "HEAPPROF=$how: said $said"
