@@ -16,19 +16,21 @@ constexpr std::uint32_t kMostObjects = pages::kGranuleBytes / 8;
 constexpr std::uint32_t kMostPages = pages::kLargestMedium * 16;
 
 struct Shape {
-  std::uint32_t size, carved, page, pagesPerGranule, pages;
+  std::uint32_t size, carved, capacity, page, pagesPerGranule, pages;
 };
 
 Shape shapeOf(const Slab& slab) noexcept {
   const SizeClass& row = kSizeClasses[slab.sizeClass];
   const auto page = static_cast<std::uint32_t>(os::pageBytes());
   const auto perGranule = static_cast<std::uint32_t>(pages::kGranuleBytes / page);
-  return {row.size, slab.carved, page, perGranule, slab.granules * perGranule};
+  return {row.size, slab.carved, slab.capacity, page, perGranule, slab.granules * perGranule};
 }
 
-// The first object that starts at or behind the page's start.
+// The first object that starts at or behind the page's start. What is left of the last page behind the last
+// object is waste: none starts there.
 std::uint32_t firstIn(const Shape& shape, std::uint32_t page) noexcept {
-  return (page * shape.page + shape.size - 1) / shape.size;
+  const std::uint32_t first = (page * shape.page + shape.size - 1) / shape.size;
+  return first < shape.capacity ? first : shape.capacity;
 }
 
 Slab& granuleOfPage(Slab& slab, const Shape& shape, std::uint32_t page) noexcept {

@@ -180,6 +180,33 @@ TEST(Trimming, LeavesLittleMoreThanThePagesOfLiveObjects) {
   EXPECT_LT(static_cast<double>(residentPages() - base), 1.1 * static_cast<double>(population.livePages()));
 }
 
+// The last object of a slab of these ends before the last page does.
+TEST(Trimming, ASlabsLastPageGoesAsTheOthersDo) {
+  constexpr std::size_t kSize = 3000, kCount = 2000;
+  std::vector<void*> blocks(kCount);
+  for (void*& block : blocks) {
+    block = hp_malloc(kSize);
+    ASSERT_NE(block, nullptr);
+    std::memset(block, 1, kSize);
+  }
+  for (void* block : blocks) {
+    // One object stays in each granule, its first.
+    if (reinterpret_cast<std::uintptr_t>(block) % pages::kGranuleBytes >= kSize) hp_free(block);
+  }
+  releaseFreeMemory();
+  std::size_t survivors = 0, resident = 0;
+  for (void* block : blocks) {
+    if (reinterpret_cast<std::uintptr_t>(block) % pages::kGranuleBytes >= kSize) continue;
+    ++survivors;
+    unsigned char pages[pages::kGranuleBytes / 4096];
+    ASSERT_EQ(mincore(block, pages::kGranuleBytes, pages), 0);
+    for (const unsigned char page : pages) resident += page & 1;
+    hp_free(block);
+  }
+  EXPECT_GT(survivors, kCount / 12);
+  EXPECT_EQ(resident, survivors);
+}
+
 TEST(Trimming, ARefusedAdviceLosesNothing) {
   os::Fake fake;
   fake.failNth(os::CallKind::kDiscard, 1, ~std::uint64_t{0} / 2);
