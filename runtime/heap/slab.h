@@ -91,7 +91,7 @@ struct alignas(128) Slab {
   bool zeroed : 1;         // what was never carved reads as zero
   bool kept : 1;           // empty, but kept in the list for the next request
   bool trimmed : 1;        // some granule's `gone` is not 0
-  bool lookedThrough : 1;  // by trim(), and not filled a bin from since
+  bool lookedThrough : 1;  // by trim(), not filled a bin from since, and no look has counted frees
   bool awaited : 1;        // its unit is (trim_rhythm.h), and no bin was filled from it since
   bool spared : 1;         // trim() would find pages to give back, but its unit was left whole
   std::uint16_t gone;      // of this granule: pages that were given back and in which objects start

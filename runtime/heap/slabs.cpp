@@ -35,6 +35,7 @@ void fold(Heap& heap, Slab& slab, std::uint16_t nextCountdown) noexcept {
   if (came > slab.handed) base::fatal("more objects came back to a slab than were handed out (double free)");
   slab.handed = static_cast<std::uint16_t>(slab.handed - came);
   heap.freed[slab.sizeClass] += came;
+  if (came != 0) slab.lookedThrough = false;  // the count of them is gone
   setCountdown(slab, nextCountdown);
 }
 
