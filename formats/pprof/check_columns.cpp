@@ -15,6 +15,8 @@ namespace {
 
 using MaybeFault = std::optional<Fault>;
 
+constexpr int kMostBuckets = 64;  // of powers of two: a count beyond is of no 64-bit value
+
 class Checker {
  public:
   explicit Checker(const ProfileColumns& profile) : profile_(profile) {}
@@ -215,6 +217,18 @@ class Checker {
     }
     if (snapshot.purges().collapse_failure_errno_size() != snapshot.purges().collapse_failure_count_size()) {
       return Fault{Place::kSnapshot, 0, "collapse failures and their counts differ in number"};
+    }
+    return histograms(snapshot.purges());
+  }
+
+  static MaybeFault histograms(const heapprof::Purges& purges) {
+    for (const heapprof::Histogram* histogram :
+         {&purges.bytes_histogram(), &purges.time_histogram(), &purges.refault_age_histogram()}) {
+      if (histogram->count_size() > kMostBuckets) {
+        return Fault{Place::kSnapshot, 0,
+                     absl::StrCat("a histogram of purges has ", histogram->count_size(),
+                                  " buckets, more than ", kMostBuckets)};
+      }
     }
     return std::nullopt;
   }

@@ -1,6 +1,7 @@
 // The purge page: what was advised, returned and faulted in again; what is still here, why and because of
 // whom; the verdicts by reason, and the last purges one by one.
 #include <algorithm>
+#include <iterator>
 
 #include "absl/strings/ascii.h"
 
@@ -61,14 +62,18 @@ absl::StatusOr<Tables> purgeTables(const model::Query& query, const analysis::Ca
   keepColumns(now->pinnedBy, {"change", "pins", compares ? "change" : "comes_back", "owner", "stack"});
   keepColumns(now->blocked, {"id", "label", "bytes", "change", "help"});
   keepColumns(now->reasons, {"reason", "purges", "right", "wrong", "pending", "returned", "refaulted_60s"});
-  return Tables{std::move(flow), std::move(now->blocked), std::move(now->reasons), std::move(now->pinnedBy),
+  Tables tables{std::move(flow), std::move(now->blocked), std::move(now->reasons), std::move(now->pinnedBy),
                 std::move(now->events)};
+  std::move(now->histograms.begin(), now->histograms.end(), std::back_inserter(tables));
+  return tables;
 }
 
 }  // namespace
 
 Page* createPurgePage(Session& session, QWidget* parent) {
-  return new TablePage(session, {{2, 2, 1}, 4}, purgeTables, parent);
+  auto* page = new TablePage(session, {{2, 2, 1}, 4}, purgeTables, parent);
+  page->addStrip(2);
+  return page;
 }
 
 }  // namespace heapprof::gui

@@ -5,13 +5,14 @@
 #include <cmath>
 
 #include "gui/model/units.h"
+#include "gui/view/chart_text.h"
 #include "gui/view/theme.h"
 
 namespace heapprof::gui {
 namespace {
 
-constexpr double kTitle = 20;
-constexpr double kAxis = 18;
+constexpr double kTitle = kChartTitle;
+constexpr double kAxis = kChartAxis;
 constexpr double kSide = 8;
 constexpr double kGap = 28;
 constexpr double kDot = 3;
@@ -24,21 +25,6 @@ std::size_t bucketOf(double seconds) {
 
 QString bucketText(int bucket) {
   return formatNanos(std::ldexp(1.0, bucket));
-}
-
-void drawTitle(QPainter& painter, const QRectF& area, const QString& text) {
-  painter.setPen(theme().text);
-  const QString fitted =
-      painter.fontMetrics().elidedText(text, Qt::ElideRight, static_cast<int>(area.width()));
-  painter.drawText(QRectF(area.left(), area.top() - kTitle, area.width(), kTitle - 4),
-                   Qt::AlignLeft | Qt::AlignVCenter, fitted);
-}
-
-void drawUnder(QPainter& painter, const QRectF& area, const QString& left, const QString& right) {
-  painter.setPen(theme().muted);
-  const QRectF line(area.left(), area.bottom() + 2, area.width(), kAxis - 2);
-  painter.drawText(line, Qt::AlignLeft | Qt::AlignVCenter, left);
-  painter.drawText(line, Qt::AlignRight | Qt::AlignVCenter, right);
 }
 
 }  // namespace
@@ -133,7 +119,7 @@ QRectF StackChart::lifetimeBar(std::size_t bucket) const {
 void StackChart::drawHistory(QPainter& painter) const {
   const QRectF area = historyArea();
   const std::vector<analysis::DumpMoment>& dumps = histories_->dumps();
-  drawTitle(painter, area, QStringLiteral("Live, up to %1").arg(formatBytes(top_)));
+  drawChartTitle(painter, area, QStringLiteral("Live, up to %1").arg(formatBytes(top_)));
   painter.setPen(theme().border);
   painter.drawLine(area.bottomLeft(), area.bottomRight());
   QPolygonF line;
@@ -152,17 +138,17 @@ void StackChart::drawHistory(QPainter& painter) const {
     painter.setPen(Qt::NoPen);
     painter.drawEllipse(at, kDot, kDot);
   }
-  drawUnder(painter, area, QStringLiteral("first dump"),
-            QStringLiteral("+%1").arg(formatNanos(dumps.back().seconds * 1e9)));
+  drawChartEnds(painter, area, QStringLiteral("first dump"),
+                QStringLiteral("+%1").arg(formatNanos(dumps.back().seconds * 1e9)));
 }
 
 void StackChart::drawAges(QPainter& painter) const {
   const QRectF area = ageArea();
   const bool both = mostBytes_ > 0 && mostDeaths_ > 0;
-  drawTitle(painter, area,
-            both             ? QStringLiteral("Live by age; down: freed by lifetime")
-            : mostBytes_ > 0 ? QStringLiteral("Live by age; nothing was freed")
-                             : QStringLiteral("Freed by lifetime"));
+  drawChartTitle(painter, area,
+                 both             ? QStringLiteral("Live by age; down: freed by lifetime")
+                 : mostBytes_ > 0 ? QStringLiteral("Live by age; nothing was freed")
+                                  : QStringLiteral("Freed by lifetime"));
   painter.setPen(Qt::NoPen);
   for (int bucket = firstBucket_; bucket <= lastBucket_; ++bucket) {
     const auto at = static_cast<std::size_t>(bucket);
@@ -172,7 +158,7 @@ void StackChart::drawAges(QPainter& painter) const {
   painter.setPen(theme().border);
   const double base = both ? area.center().y() : mostBytes_ > 0 ? area.bottom() : area.top();
   painter.drawLine(QPointF(area.left(), base), QPointF(area.right(), base));
-  drawUnder(painter, area, bucketText(firstBucket_), bucketText(lastBucket_ + 1));
+  drawChartEnds(painter, area, bucketText(firstBucket_), bucketText(lastBucket_ + 1));
 }
 
 void StackChart::draw(QPainter& painter) const {

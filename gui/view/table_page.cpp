@@ -1,5 +1,6 @@
 #include "gui/view/table_page.h"
 
+#include <QEvent>
 #include <QLabel>
 #include <QLineEdit>
 #include <QRegularExpression>
@@ -13,6 +14,7 @@
 #include "gui/model/table_model.h"
 #include "gui/model/units.h"
 #include "gui/view/command_box.h"
+#include "gui/view/histogram_strip.h"
 #include "gui/view/table_style.h"
 #include "profiler/model/units.h"
 
@@ -112,7 +114,40 @@ void TablePage::show(const std::shared_ptr<const std::vector<model::Table>>& tab
     setTableOf(parts_[i].view, parts_[i].model, std::shared_ptr<const model::Table>(tables, &table),
                {"id", "help"});
   }
+  if (strip_ != nullptr) {
+    std::vector<std::shared_ptr<const model::Table>> histograms;
+    for (std::size_t i = parts_.size(); i < tables->size(); ++i) {
+      histograms.emplace_back(tables, &(*tables)[i]);
+    }
+    strip_->setTables(std::move(histograms));
+  }
   shareHeight();
+  placeStrip();
+}
+
+void TablePage::addStrip(std::size_t under) {
+  const Part& part = parts_[under];
+  stripUnder_ = under;
+  strip_ = new HistogramStrip(part.box);
+  strip_->hide();
+  part.box->layout()->addWidget(strip_);
+  part.box->installEventFilter(this);
+}
+
+// The table keeps the height of all of its rows.
+void TablePage::placeStrip() {
+  if (strip_ == nullptr) return;
+  const Part& part = parts_[stripUnder_];
+  const int rows = part.model->rowCount();
+  const int rowHeight = fontMetrics().height() + 7;
+  const int table = rows > 0 ? (rows + 1) * rowHeight + 6 : 0;
+  const int above = part.view->y();
+  strip_->setVisible(strip_->hasBars() && part.box->height() >= above + table + strip_->sizeHint().height());
+}
+
+bool TablePage::eventFilter(QObject* watched, QEvent* event) {
+  if (event->type() == QEvent::Resize) placeStrip();
+  return Page::eventFilter(watched, event);
 }
 
 // Short tables get what they need, the main one the rest; where that is more than its rows fill, tables that

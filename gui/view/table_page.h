@@ -20,6 +20,7 @@ class QTableView;
 namespace heapprof::gui {
 
 class ElidedLabel;
+class HistogramStrip;
 
 class TableModel;
 
@@ -27,7 +28,8 @@ class TablePage final : public Page {
   Q_OBJECT
 
  public:
-  // Runs on a worker. The number of tables is the same each time: as many as the layout has places.
+  // Runs on a worker. The number of tables is the same each time: as many as the layout has places, and after
+  // them those of the strip where the page has one.
   using Source =
       std::function<absl::StatusOr<std::vector<model::Table>>(const model::Query&, const analysis::Cancel&)>;
 
@@ -39,6 +41,10 @@ class TablePage final : public Page {
   };
 
   TablePage(Session& session, Layout layout, Source source, QWidget* parent);
+
+  // Histograms under a table that has few rows: shown where its box has room for both.
+  void addStrip(std::size_t under);
+  HistogramStrip* strip() const { return strip_; }
 
   void startSearch() override;
   void goUp() override;
@@ -63,6 +69,8 @@ class TablePage final : public Page {
   const Part& current() const;
   void show(const std::shared_ptr<const std::vector<model::Table>>& tables);
   void shareHeight();
+  void placeStrip();
+  bool eventFilter(QObject* watched, QEvent* event) override;
   void applySearch();
 
   Layout layout_;
@@ -70,6 +78,8 @@ class TablePage final : public Page {
   QLineEdit* search_;
   QSplitter* splitter_;
   std::vector<Part> parts_;
+  HistogramStrip* strip_ = nullptr;
+  std::size_t stripUnder_ = 0;
 };
 
 Page* createFragmentationPage(Session& session, QWidget* parent);

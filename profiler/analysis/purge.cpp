@@ -161,22 +161,6 @@ model::Table reasonTable(const heapprof::Purges& purges) {
   return tableOf("purge_reasons", "By reason, of the purges listed", std::move(measures));
 }
 
-// Bucket i is [2^i, 2^(i+1)); bucket 0 begins at 0.
-model::Table ageTable(const heapprof::Histogram& histogram) {
-  Column from =
-      numberColumn("from", "From", Unit::kNanoseconds, "it was faulted back so long after its purge");
-  Column to = numberColumn("to", "To", Unit::kNanoseconds, "and before this");
-  Column count = numberColumn("count", "Refaults", Unit::kCount, "pages or runs, as the runtime counts them");
-  for (int i = 0; i < histogram.count_size() && i < 63; ++i) {
-    if (histogram.count(i) == 0) continue;
-    addKnown(from, i == 0 ? 0 : static_cast<double>(std::uint64_t{1} << i));
-    addKnown(to, static_cast<double>(std::uint64_t{1} << (i + 1)));
-    addKnown(count, static_cast<double>(histogram.count(i)));
-  }
-  return tableOf("refault_ages", "How soon what was purged was needed again",
-                 {std::move(from), std::move(to), std::move(count)});
-}
-
 // What madvise(MADV_COLLAPSE) says, by Linux's numbers: they are the dump's, wherever it is read.
 constexpr struct {
   std::uint64_t number;
@@ -289,7 +273,7 @@ absl::StatusOr<PurgeResult> purges(const model::Query& query, const Cancel& canc
   result.answer = answerOf(account);
   result.reasons = reasonTable(account);
   result.events = eventTable(snapshot);
-  result.ages = ageTable(account.refault_age_histogram());
+  addSpreads(account, result);
   result.refusals = refusalTable(account);
   if (!snapshot.heap().has_purges()) {
     result.reasons.notes.emplace_back(

@@ -18,15 +18,28 @@ struct PurgeResult {
     model::Unit unit;
     absl::optional<double> value;
   };
-  std::vector<Figure> figures;  // passes, advised, resident before, returned, refaulted, ...
-  model::Table reasons;         // of the listed purges, by reason: sums, verdicts
-  model::Table events;          // the last purges, oldest first
-  model::Table ages;            // how old what was purged was when it was faulted back
-  model::Table refusals;        // of forming huge pages, by cause: count, errno; most first
-  model::Table blocked;         // resident free memory that is not purged, and why; most first
-  model::Table pinnedBy;        // stacks whose objects pin most of it
-  std::string answer;           // one sentence: whether purging paid
+  // Of a histogram: half of what it counts is below `half`, and so on. They are ends of its buckets, which
+  // are powers of two: a bound that holds, not a guess between two of them.
+  struct Spread {
+    const char* id;     // of its table
+    const char* title;  // "A pass advises"
+    model::Unit unit;
+    bool counted;  // where the dump has it but nothing in it, there are no bounds either
+    absl::optional<double> half, mostOf90, mostOf99;
+  };
+  std::vector<Figure> figures;           // passes, advised, resident before, returned, refaulted, ...
+  std::vector<Spread> spreads;           // of the three histograms
+  model::Table reasons;                  // of the listed purges, by reason: sums, verdicts
+  model::Table events;                   // the last purges, oldest first
+  std::vector<model::Table> histograms;  // from, to, count: passes by bytes and time; pages by age at refault
+  model::Table refusals;                 // of forming huge pages, by cause: count, errno; most first
+  model::Table blocked;                  // resident free memory that is not purged, and why; most first
+  model::Table pinnedBy;                 // stacks whose objects pin most of it
+  std::string answer;                    // one sentence: whether purging paid
 };
+
+// The histograms and their spreads; where the dump has none, their tables are empty and say so.
+void addSpreads(const heapprof::Purges& purges, PurgeResult& result);
 
 absl::StatusOr<PurgeResult> purges(const model::Query& query, const Cancel& cancel = {});
 

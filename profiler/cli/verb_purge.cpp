@@ -1,5 +1,7 @@
 // `heapprof purge FILE`: what was given back to the kernel, what came back, and what blocks the rest.
 
+#include "absl/strings/str_cat.h"
+
 #include "profiler/analysis/purge.h"
 #include "profiler/cli/output.h"
 #include "profiler/cli/query_flags.h"
@@ -34,10 +36,19 @@ int runPurge() {
   for (const auto& figure : result->figures) {
     document.facts.push_back(report::numberFact(figure.id, figure.title, figure.unit, figure.value));
   }
+  for (const auto& spread : result->spreads) {
+    const auto add = [&](const char* id, const char* title, absl::optional<double> bound) {
+      document.facts.push_back(report::numberFact(absl::StrCat(spread.id, id),
+                                                  absl::StrCat(spread.title, title), spread.unit, bound));
+    };
+    add("_half", ", half up to", spread.half);
+    add("_p90", ", 90% up to", spread.mostOf90);
+    add("_p99", ", 99% up to", spread.mostOf99);
+  }
   document.text = [&] { return report::purgeText(*query->snapshot, *result, flags.rowLimit(), listEvents); };
   if (flags.format.wantsTables()) {
-    document.tables = {result->reasons,  result->events,  result->ages,
-                       result->refusals, result->blocked, result->pinnedBy};
+    document.tables = {result->reasons, result->events, result->refusals, result->blocked, result->pinnedBy};
+    document.tables.insert(document.tables.end(), result->histograms.begin(), result->histograms.end());
   }
   return write(flags.format, std::move(document));
 }

@@ -46,6 +46,18 @@ std::string pinners(const model::Table& table, std::size_t most) {
                       aligned(rows, {Align::kRight, Align::kLeft}, "  "));
 }
 
+std::string spreadText(const std::vector<analysis::PurgeResult::Spread>& spreads) {
+  Rows rows{{"Up to", "half", "90%", "99%"}};
+  for (const auto& spread : spreads) {
+    std::vector<std::string>& cells = rows.emplace_back(std::vector<std::string>{spread.title});
+    for (const absl::optional<double>& bound : {spread.half, spread.mostOf90, spread.mostOf99}) {
+      cells.push_back(spread.counted && !bound ? "none" : factText(numberFact("", "", spread.unit, bound)));
+    }
+  }
+  return absl::StrCat("\nHow they are spread, by powers of two\n",
+                      aligned(rows, {Align::kLeft, Align::kRight, Align::kRight, Align::kRight}, "  "));
+}
+
 }  // namespace
 
 std::string purgeText(const model::Snapshot& snapshot, const analysis::PurgeResult& result, std::size_t rows,
@@ -61,10 +73,10 @@ std::string purgeText(const model::Snapshot& snapshot, const analysis::PurgeResu
   std::string out = absl::StrCat(snapshot.path(), ": ", result.answer, "\n",
                                  aligned(figures, {Align::kLeft, Align::kRight}, "  "));
   for (const std::string& note : result.reasons.notes) absl::StrAppend(&out, "  note: ", note, "\n");
-  absl::StrAppend(&out, listed(result.reasons, result.reasons.rows()));
+  absl::StrAppend(&out, listed(result.reasons, result.reasons.rows()),
+                  passes == 0 ? "" : spreadText(result.spreads));
   if (listEvents) absl::StrAppend(&out, listed(result.events, rows));
-  absl::StrAppend(&out, listed(result.ages, result.ages.rows()),
-                  listed(result.refusals, result.refusals.rows(), {"errno"}),
+  absl::StrAppend(&out, listed(result.refusals, result.refusals.rows(), {"errno"}),
                   listed(result.blocked, result.blocked.rows(), {"id"}));
   for (const std::string& note : result.blocked.notes) absl::StrAppend(&out, "  note: ", note, "\n");
   return absl::StrCat(out, pinners(result.pinnedBy, std::min<std::size_t>(rows, 8)));

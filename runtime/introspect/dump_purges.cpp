@@ -7,7 +7,7 @@
 namespace heapprof::introspect {
 namespace {
 
-constexpr std::size_t kBufferBytes = 16384;  // 64 passes of at most 160 bytes each
+constexpr std::size_t kBufferBytes = 16384;  // 64 passes of at most 160 bytes each, 3 histograms of 490
 constexpr std::size_t kPassBytes = 256;
 constexpr std::uint64_t kVerdictAfterNanos = 10'000'000'000;
 
@@ -59,13 +59,33 @@ void addForming(Message& purges) noexcept {
   }
 }
 
+// Packed counts up to the last that is not 0; an empty message says that nothing was counted, an absent one
+// that nobody counts.
+void addHistogram(Message& purges, std::uint32_t field,
+                  const std::uint64_t (&counts)[pages::kBuckets]) noexcept {
+  unsigned length = pages::kBuckets;
+  while (length > 0 && counts[length - 1] == 0) --length;
+  unsigned char packed[pages::kBuckets * 10], buffer[sizeof packed + 8];
+  wire::Chunk values(packed, sizeof packed);
+  for (unsigned i = 0; i < length; ++i) values.appendVarint(counts[i]);
+  Message histogram(buffer, sizeof buffer);
+  if (length > 0) histogram.bytes(1, values.data(), values.size());
+  purges.message(field, histogram);
+}
+
+void addSpread(Message& purges, pages::PurgeSpread& spread) noexcept {
+  pages::readSpread(spread);
+  addHistogram(purges, 14, spread.advisedBytes);
+  addHistogram(purges, 15, spread.durationNanos);
+  addHistogram(purges, 16, spread.refaultNanos);
+}
+
 }  // namespace
 
 bool writePurges(DumpContext& dump) noexcept {
   auto* buffer = dump.memory.takeArray<unsigned char>(kBufferBytes);
-  if (buffer == nullptr) {
-    return false;
-  }
+  auto* spread = dump.memory.takeArray<pages::PurgeSpread>(1);
+  if (buffer == nullptr || spread == nullptr) return false;
   Message purges(buffer, kBufferBytes);
   const pages::PurgeTotals totals = pages::purgeTotals();
   purges.uint64Always(1, totals.passes);
@@ -77,6 +97,7 @@ bool writePurges(DumpContext& dump) noexcept {
   purges.uint64Always(5, totals.nanos);
   for (std::uint32_t i = 0; i < pages::kAges; ++i) purges.uint64Always(7 + i, totals.refaultedBytes[i]);
   addForming(purges);
+  addSpread(purges, *spread);
   Writing writing{dump, purges};
   pages::forEachPass(
       [](void* context, const pages::PurgeRow& row) { static_cast<Writing*>(context)->add(row); }, &writing);

@@ -1,6 +1,7 @@
 #include "runtime/pages/scores.h"
 
 #include <atomic>
+#include <bit>
 
 #include "runtime/os/os.h"
 #include "runtime/pages/region.h"
@@ -23,6 +24,7 @@ struct Row {
 constinit Row rows[kRows];
 constinit Counter passes{0}, advised{0}, resident{0}, returned{0}, nanos{0}, unknown{0};
 constinit Counter refaulted[kAges] = {};
+constinit Counter byAdvised[kBuckets] = {}, byDuration[kBuckets] = {}, byRefaultAge[kBuckets] = {};
 
 std::uint64_t get(const Counter& counter) noexcept {
   return counter.load(std::memory_order_relaxed);
@@ -32,6 +34,11 @@ void set(Counter& counter, std::uint64_t value) noexcept {
 }
 void add(Counter& counter, std::uint64_t value) noexcept {
   counter.fetch_add(value, std::memory_order_relaxed);
+}
+
+Counter& bucketOf(Counter (&buckets)[kBuckets], std::uint64_t value) noexcept {
+  const unsigned bucket = value == 0 ? 0 : static_cast<unsigned>(std::bit_width(value)) - 1;
+  return buckets[bucket < kBuckets ? bucket : kBuckets - 1];
 }
 
 PurgeRow copyOf(const Row& row) noexcept {
@@ -74,6 +81,8 @@ void notePass(const PurgePass& pass) noexcept {
   add(resident, pass.residentBytes);
   add(returned, pass.returnedBytes);
   add(nanos, duration);
+  add(bucketOf(byAdvised, pass.advisedBytes), 1);
+  add(bucketOf(byDuration, duration), 1);
   if (!pass.residencyKnown) add(unknown, 1);
 }
 
@@ -85,6 +94,8 @@ void noteRefault(Granule granule, std::uint64_t bytes, std::uint64_t nowNanos) n
   const std::uint32_t stamp = unitOf(granule).purgedMillis.load(std::memory_order_relaxed);
   const auto now = millisOf(nowNanos);
   const std::uint64_t age = std::uint64_t{now - stamp} * kMillisecond;
+  // Stamps are whole milliseconds, so an age is known to half a one.
+  add(bucketOf(byRefaultAge, age + kMillisecond / 2), (bytes + os::pageBytes() - 1) / os::pageBytes());
   if (age > kAgeNanos[kAges - 1]) return;
   Row* row = nullptr;
   const std::uint64_t last = get(passes);
@@ -110,6 +121,14 @@ PurgeTotals purgeTotals() noexcept {
                         {}};
   for (unsigned i = 0; i < kAges; ++i) totals.refaultedBytes[i] = get(refaulted[i]);
   return totals;
+}
+
+void readSpread(PurgeSpread& spread) noexcept {
+  for (unsigned i = 0; i < kBuckets; ++i) {
+    spread.advisedBytes[i] = get(byAdvised[i]);
+    spread.durationNanos[i] = get(byDuration[i]);
+    spread.refaultNanos[i] = get(byRefaultAge[i]);
+  }
 }
 
 void forEachPass(void (*visit)(void* context, const PurgeRow& row), void* context) noexcept {

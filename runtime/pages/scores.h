@@ -37,6 +37,8 @@ struct PurgePass {
 };
 
 inline constexpr unsigned kAges = 3;  // within 1, 10, 60 s
+inline constexpr unsigned kBuckets =
+    48;  // bucket i: [2^i, 2^(i+1)); 0 is in the first, what is more in the last
 
 struct PurgeRow {
   std::uint64_t number;  // of the pass, from 1
@@ -54,6 +56,13 @@ struct PurgeTotals {
   std::uint64_t refaultedBytes[kAges];
 };
 
+// How passes and refaults are spread; each sum of counts is that of what has been noted.
+struct PurgeSpread {
+  std::uint64_t advisedBytes[kBuckets];   // passes
+  std::uint64_t durationNanos[kBuckets];  // passes
+  std::uint64_t refaultNanos[kBuckets];   // pages, by the time since their unit was last purged; however old
+};
+
 // The pass has ended. Nothing is noted of one that advised nothing.
 void notePass(const PurgePass& pass) noexcept;
 // A part of the unit goes back to the kernel, or has come back into use.
@@ -61,6 +70,7 @@ void stampUnit(Granule granule, std::uint64_t nowNanos) noexcept;
 void noteRefault(Granule granule, std::uint64_t bytes, std::uint64_t nowNanos) noexcept;
 
 PurgeTotals purgeTotals() noexcept;
+void readSpread(PurgeSpread& spread) noexcept;
 // The last passes, the oldest first.
 void forEachPass(void (*visit)(void* context, const PurgeRow& row), void* context) noexcept;
 

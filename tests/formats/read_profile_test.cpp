@@ -214,6 +214,9 @@ TEST(Validate, FindsEveryBrokenInvariantOfTheColumns) {
       [](ProfileColumns& p) { p.heapSnapshot.mutable_stacks()->add_lifetime_buckets(1); },
       [](ProfileColumns& p) { p.heapSnapshot.mutable_stacks()->set_sample_index(0, 5); },
       [](ProfileColumns& p) { p.heapSnapshot.mutable_purges()->add_collapse_failure_errno(11); },
+      [](ProfileColumns& p) {
+        for (int i = 0; i < 65; ++i) p.heapSnapshot.mutable_purges()->mutable_time_histogram()->add_count(1);
+      },
   };
   for (std::size_t i = 0; i < std::size(breaks); ++i) {
     ProfileColumns broken = *valid;

@@ -9,11 +9,13 @@
 #include <QTreeView>
 #include <QtTest>
 #include <algorithm>
+#include <cmath>
 
 #include "gui/model/call_tree_model.h"
 #include "gui/model/units.h"
 #include "gui/view/empty_state.h"
 #include "gui/view/functions_page.h"
+#include "gui/view/histogram_strip.h"
 #include "gui/view/page.h"
 #include "gui/view/source_pane.h"
 #include "gui/view/table_page.h"
@@ -222,9 +224,9 @@ class GuiPagesTest : public QObject, private KnownWindow {
     const auto advised = static_cast<double>(purges.advised_bytes());
     const auto returned = static_cast<double>(purges.returned_bytes());
     QCOMPARE(text(flow, rowNamed(*page.tableView(0), "advised").row(), "Bytes"), formatBytes(advised));
-    const int row = rowNamed(*page.tableView(0), "returned").row();
-    QCOMPARE(text(flow, row, "Bytes"), formatBytes(returned));
-    QCOMPARE(text(flow, row, "Share"), formatFraction(returned / advised));
+    const int returnedRow = rowNamed(*page.tableView(0), "returned").row();
+    QCOMPARE(text(flow, returnedRow, "Bytes"), formatBytes(returned));
+    QCOMPARE(text(flow, returnedRow, "Share"), formatFraction(returned / advised));
     const QAbstractItemModel& events = *page.tableView(4)->model();
     QCOMPARE(events.rowCount(), purges.events_size());
     // All reasons together are all events.
@@ -233,14 +235,32 @@ class GuiPagesTest : public QObject, private KnownWindow {
     for (int at = 0; at < reasons.rowCount(); ++at) counted += text(reasons, at, "Purges").toInt();
     QCOMPARE(counted, purges.events_size());
     QVERIFY(page.tableView(3)->model()->rowCount() > 0);  // who stands in the way
+    // The three histograms stand below the short table where there is room, and each bar says what it counts.
+    const HistogramStrip& strip = *page.strip();
+    QCOMPARE(strip.shown(), 3u);
+    window_->resize(1280, 800);
+    QTRY_VERIFY(strip.isVisible());
+    std::size_t row = 0;
+    for (int bucket = 0; bucket < purges.time_histogram().count_size(); ++bucket) {
+      const auto count = static_cast<double>(purges.time_histogram().count(bucket));
+      if (count == 0) continue;
+      QCOMPARE(strip.textAt(strip.bar(1, row).center()),
+               QStringLiteral("%1 to %2: %3 passes")
+                   .arg(formatNanos(std::ldexp(1.0, bucket)), formatNanos(std::ldexp(1.0, bucket + 1)),
+                        formatCount(count)));
+      ++row;
+    }
+    QVERIFY(row > 1);
+    window_->resize(800, 600);
+    QTRY_VERIFY(!strip.isVisible());
     QCOMPARE(commandFor(*findPage(QStringLiteral("purge")), window_->session()),
              QStringLiteral("heapprof purge ") + dump);
     // Against a dump that has no record of purges, nothing is known of the change.
     open({dump, after_});
     window_->session().setBaseline(1);
     settle();
-    QCOMPARE(text(flow, row, "Bytes"), formatBytes(returned));
-    QCOMPARE(text(flow, row, "Change"), QStringLiteral("unknown"));
+    QCOMPARE(text(flow, returnedRow, "Bytes"), formatBytes(returned));
+    QCOMPARE(text(flow, returnedRow, "Change"), QStringLiteral("unknown"));
   }
 
   void withoutARecordOfPurgesThePageSaysWhichFieldIsMissing() {

@@ -277,11 +277,19 @@ void DumpWriter::writeTimeline() {
 void DumpWriter::writePurges() {
   constexpr std::uint64_t kEvents = 32;
   const std::uint64_t advised = heap_.totals().purgedBytes;
-  Message purges, histogram;
+  Message purges;
   purges.always(1, kEvents).always(2, advised).always(3, advised / 10 * 9).always(4, advised / 10 * 8);
   purges.always(5, 91000000).always(6, kEvents / 4).always(7, advised / 100).always(8, advised / 50);
   purges.always(9, advised / 20).always(10, 12).always(11, 3).packed(12, {11, 16}).packed(13, {2, 1});
-  purges.bytes(14, histogram.packed(1, {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 9, 12, 7}).content());
+  const auto histogram = [&purges](std::uint32_t field, std::size_t first,
+                                   std::vector<std::uint64_t> counts) {
+    counts.insert(counts.begin(), first, 0);
+    Message message;
+    purges.bytes(field, message.packed(1, counts).content());
+  };
+  histogram(14, 15, {4, 9, 12, 7});
+  histogram(15, 16, {1, 3, 8, 9, 6, 4, 0, 1});
+  histogram(16, 20, {20, 90, 310, 820, 1430, 1100, 770, 900, 1310, 640, 330, 150, 20, 0, 0, 0, 8});
   for (std::uint64_t i = 0; i < kEvents; ++i) {
     const std::uint64_t bytes = advised / kEvents;
     Message event;

@@ -1,5 +1,7 @@
 // `purge` and `map` on dumps whose every event and page was laid by the test, read as a person does and cell
 // by cell.
+#include <algorithm>
+#include <bit>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <map>
@@ -146,10 +148,12 @@ TEST(Purge, SaysWhetherItPaidAndWhatBlocksTheRest) {
   EXPECT_EQ(figure(result, "passes"), 3.0);
   EXPECT_EQ(figure(result, "returned"), 10.0 * (1 << 20));
   EXPECT_EQ(figure(result, "refaulted_1s"), absl::nullopt);
-  ASSERT_EQ(result.ages.rows(), 1u);
-  EXPECT_EQ(result.ages.find("from")->values[0], 2);
-  EXPECT_EQ(result.ages.find("to")->values[0], 4);
-  EXPECT_EQ(result.ages.find("count")->values[0], 7);
+  ASSERT_EQ(result.histograms.size(), 3u);
+  const model::Table& ages = result.histograms[2];
+  ASSERT_EQ(ages.rows(), 1u);
+  EXPECT_EQ(ages.find("from")->values[0], 2);
+  EXPECT_EQ(ages.find("to")->values[0], 4);
+  EXPECT_EQ(ages.find("count")->values[0], 7);
   // The levels are frag's: one implementation, the same figures.
   const analysis::FragResult frag = *analysis::fragmentation(query);
   double free = 0;
@@ -162,6 +166,57 @@ TEST(Purge, SaysWhetherItPaidAndWhatBlocksTheRest) {
   EXPECT_THAT(text, testing::StartsWith("made.pb.gz: purging does not pay"));
   EXPECT_THAT(text, HasSubstr("Of 10MB returned, 6MB (60.0%) was needed again within a minute."));
   EXPECT_THAT(text, HasSubstr("kept"));
+}
+
+// The bound against the values themselves, sorted: no more than the share is above it, and half the bound is
+// too low.
+TEST(Purge, BoundsOfASpreadHoldForTheValuesBehindIt) {
+  std::mt19937_64 random(11);
+  for (int round = 0; round < 200; ++round) {
+    std::vector<std::uint64_t> values;
+    heapprof::Histogram histogram;
+    for (std::uint64_t n = 1 + random() % 300; n > 0; --n) {
+      values.push_back(random() >> (17 + random() % 47));
+      const int bucket = static_cast<int>(std::bit_width(values.back() | 1)) - 1;
+      while (histogram.count_size() <= bucket) histogram.add_count(0);
+      histogram.set_count(bucket, histogram.count(bucket) + 1);
+    }
+    std::sort(values.begin(), values.end());
+    heapprof::Purges purges;
+    *purges.mutable_time_histogram() = histogram;
+    PurgeResult result;
+    addSpreads(purges, result);
+    const PurgeResult::Spread& spread = result.spreads[1];
+    EXPECT_FALSE(result.spreads[0].counted || result.spreads[0].half);
+    ASSERT_TRUE(spread.counted && spread.half && spread.mostOf90 && spread.mostOf99);
+    for (const auto& [bound, share] : {std::pair(*spread.half, 0.5), std::pair(*spread.mostOf90, 0.9),
+                                       std::pair(*spread.mostOf99, 0.99)}) {
+      const auto below = [&](double limit) {
+        return static_cast<double>(std::count_if(values.begin(), values.end(), [&](std::uint64_t value) {
+          return static_cast<double>(value) < limit;
+        }));
+      };
+      EXPECT_GE(below(bound), share * static_cast<double>(values.size()));
+      EXPECT_LT(below(bound > 2 ? bound / 2 : 0), share * static_cast<double>(values.size()));
+    }
+  }
+}
+
+TEST(Purge, SpreadsThatWereNotCountedAreUnknownAndThoseOfNothingAreNone) {
+  LaidHeap heap;
+  heap.slabs.assign(4, {{"kept"}});
+  SnapshotMaker maker = heap.dump(1, 1);
+  heapprof::Purges& purges = *maker.heap().mutable_purges();
+  purges.set_passes(2);
+  const auto textOf = [&] {
+    const model::Query query = queryOf(maker);
+    return purgeText(*query.snapshot, *analysis::purges(query), 20, false);
+  };
+  EXPECT_THAT(textOf(), HasSubstr("A pass takes        unknown  unknown  unknown"));
+  for (int i = 0; i < 12; ++i) purges.mutable_bytes_histogram()->add_count(i == 11 ? 2 : 0);
+  purges.mutable_time_histogram();
+  EXPECT_THAT(textOf(), HasSubstr("A pass advises          4kB      4kB      4kB"));
+  EXPECT_THAT(textOf(), HasSubstr("A pass takes           none     none     none"));
 }
 
 // Pages by hand: index, live bytes, kernel state.

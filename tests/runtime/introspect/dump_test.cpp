@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <link.h>
 #include <map>
+#include <numeric>
 #include <set>
 #include <unistd.h>
 
@@ -340,6 +341,18 @@ TEST(Dump, SaysWhatPurgingReturned) {
   EXPECT_GE(purges.returned_bytes(), 64u * 200000);
   EXPECT_GT(purges.time_nanos(), 0u);
   EXPECT_TRUE(purges.has_refaulted_60s_bytes());
+  const auto sumOf = [](const heapprof::Histogram& histogram) {
+    return std::accumulate(histogram.count().begin(), histogram.count().end(), std::uint64_t{0});
+  };
+  EXPECT_EQ(sumOf(purges.bytes_histogram()), purges.passes());
+  EXPECT_EQ(sumOf(purges.time_histogram()), purges.passes());
+  EXPECT_TRUE(purges.has_refault_age_histogram());
+  // Each pass is where its bytes say, so what they advised together lies between the ends of their buckets.
+  std::uint64_t least = 0;
+  for (int i = 0; i < purges.bytes_histogram().count_size(); ++i)
+    least += purges.bytes_histogram().count(i) << i;
+  EXPECT_GE(purges.advised_bytes(), least);
+  EXPECT_LE(purges.advised_bytes(), 2 * least);
   const auto& last = purges.events(purges.events_size() - 1);
   EXPECT_EQ(last.reason(), heapprof::PURGE_API);
   EXPECT_GT(last.returned_bytes(), 0u);

@@ -241,6 +241,67 @@ TEST(PurgeScores, WhatIsUsedAgainIsChargedToItsPassByAge) {
   release(again.first, again.granules);
 }
 
+PurgeSpread spreadNow() {
+  PurgeSpread spread;
+  readSpread(spread);
+  return spread;
+}
+
+// The bucket that rose and by how much; 0 of what rose in none, and of what rose in several.
+std::pair<unsigned, std::uint64_t> rise(const std::uint64_t (&before)[kBuckets],
+                                        const std::uint64_t (&after)[kBuckets]) {
+  std::pair<unsigned, std::uint64_t> found{0, 0};
+  for (unsigned i = 0; i < kBuckets; ++i) {
+    if (after[i] == before[i]) continue;
+    if (found.second != 0) return {0, 0};
+    found = {i, after[i] - before[i]};
+  }
+  return found;
+}
+
+TEST(PurgeScores, APassIsCountedByItsBytesAndItsTime) {
+  os::Fake fake;
+  constexpr std::uint64_t kNow = std::uint64_t{1000} * 1'000'000'000;
+  const std::pair<std::uint64_t, unsigned> kValues[] = {{1, 0},
+                                                        {2, 1},
+                                                        {3, 1},
+                                                        {4095, 11},
+                                                        {4096, 12},
+                                                        {std::uint64_t{1} << 47, 47},
+                                                        {~std::uint64_t{0} >> 2, 47}};
+  for (const auto& [value, bucket] : kValues) {
+    const PurgeSpread before = spreadNow();
+    fake.setClock(kNow + (value < kNow ? value : 0), kNow);
+    PurgePass pass;
+    pass.startNanos = kNow;
+    pass.advisedBytes = value;
+    notePass(pass);
+    const PurgeSpread after = spreadNow();
+    EXPECT_EQ(rise(before.advisedBytes, after.advisedBytes), std::pair(bucket, std::uint64_t{1})) << value;
+    EXPECT_EQ(rise(before.durationNanos, after.durationNanos),
+              std::pair(value < kNow ? bucket : 0, std::uint64_t{1}))
+        << value;
+  }
+}
+
+TEST(PurgeScores, WhatIsUsedAgainIsCountedByItsAgeInPages) {
+  os::Fake fake;
+  std::uint64_t now = std::uint64_t{2000} * 1'000'000'000;
+  const Span span = allocate(3);
+  // 5 ms, 5 s, 5 min: beyond the last sum of bytes as well.
+  const std::pair<std::uint64_t, unsigned> kAgesIn[] = {
+      {5'000'000, 22}, {5'000'000'000, 32}, {300'000'000'000, 38}};
+  for (const auto& [age, bucket] : kAgesIn) {
+    stampUnit(span.first, now);
+    const PurgeSpread before = spreadNow();
+    now += age;
+    noteRefault(span.first, 3 * kGranuleBytes, now);
+    EXPECT_EQ(rise(before.refaultNanos, spreadNow().refaultNanos),
+              std::pair(bucket, 3 * kGranuleBytes / os::pageBytes()));
+  }
+  release(span.first, span.granules);
+}
+
 TEST(PurgeScores, WhereTheKernelDoesNotSayWhatIsResidentTheSumsAreUnknown) {
   os::Fake fake;
   const Span span = allocate(kUnitGranules + 1);
