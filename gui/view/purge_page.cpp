@@ -45,16 +45,10 @@ absl::StatusOr<Tables> purgeTables(const model::Query& query, const analysis::Ca
   const bool compares = query.baseline && query.baseline->hasHeapSnapshot();
   if (compares) {
     alone.snapshot = query.baseline;
-    absl::StatusOr<analysis::PurgeResult> base = analysis::purges(alone, cancel);
+    const absl::StatusOr<analysis::PurgeResult> base = analysis::purges(alone, cancel);
     if (!base.ok()) return base.status();
     flow = analysis::withChange(flow, purgeFlow(*base), {"id"}, "bytes", analysis::ChangeOrder::kAsBefore);
-    now->blocked =
-        analysis::withChange(now->blocked, base->blocked, {"id"}, "bytes", analysis::ChangeOrder::kAsBefore);
-    // Without a map of the heap nobody is named, and the list has no columns.
-    if (now->pinnedBy.find("pins") != nullptr && base->pinnedBy.find("pins") != nullptr) {
-      now->pinnedBy = analysis::withChange(now->pinnedBy, base->pinnedBy, {"owner", "stack"}, "pins",
-                                           analysis::ChangeOrder::kLargestFirst);
-    }
+    *now = analysis::changed(*std::move(now), *base);
   } else if (query.baseline) {
     flow.notes.emplace_back("No change is shown: the baseline has no heap snapshot.");
   }

@@ -17,6 +17,7 @@ struct PurgeResult {
     const char* title;
     model::Unit unit;
     absl::optional<double> value;
+    absl::optional<double> base = absl::nullopt;  // of the other dump, after changed()
   };
   // Of a histogram: half of what it counts is below `half`, and so on. They are ends of its buckets, which
   // are powers of two: a bound that holds, not a guess between two of them.
@@ -40,6 +41,9 @@ struct PurgeResult {
 
 // The histograms and their spreads; where the dump has none, their tables are empty and say so.
 void addSpreads(const heapprof::Purges& purges, PurgeResult& result);
+
+// With each figure what it was in the base, and with each table but those of single purges a column `change`.
+PurgeResult changed(PurgeResult now, const PurgeResult& base);
 
 absl::StatusOr<PurgeResult> purges(const model::Query& query, const Cancel& cancel = {});
 

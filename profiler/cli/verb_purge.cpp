@@ -1,4 +1,5 @@
-// `heapprof purge FILE`: what was given back to the kernel, what came back, and what blocks the rest.
+// `heapprof purge FILE [--base OTHER]`: what was given back to the kernel, what came back, and what blocks
+// the rest.
 
 #include "absl/strings/str_cat.h"
 
@@ -15,10 +16,24 @@ QueryFlags flags;
 std::string file;
 bool listEvents = false;
 
+// As frag does it: each dump alone, then row meets row.
+absl::StatusOr<analysis::PurgeResult> ask(const model::Query& query) {
+  model::Query alone = query;
+  alone.baseline = nullptr;
+  alone.baselineMode = model::BaselineMode::kNone;
+  absl::StatusOr<analysis::PurgeResult> now = analysis::purges(alone);
+  if (!now.ok() || query.baseline == nullptr) return now;
+  alone.snapshot = query.baseline;
+  const absl::StatusOr<analysis::PurgeResult> base = analysis::purges(alone);
+  if (!base.ok()) return base.status();
+  return analysis::changed(*std::move(now), *base);
+}
+
 }  // namespace
 
 void addPurgeFlags(FlagSet& app) {
   app.addOption("FILE", file, "a dump").required();
+  app.addOption("--base", flags.base, "an earlier dump: what changed since, row by row").onceEach();
   flags.nodeCount = 20;
   flags.addStackFilters(app);
   app.addOption("--nodecount", flags.nodeCount, "show at most so many purges; 0: all").showDefault();
@@ -29,12 +44,16 @@ void addPurgeFlags(FlagSet& app) {
 int runPurge() {
   absl::StatusOr<model::Query> query = flags.toQuery(file);
   if (!query.ok()) return fail(query.status());
-  absl::StatusOr<analysis::PurgeResult> result = analysis::purges(*query);
+  absl::StatusOr<analysis::PurgeResult> result = ask(*query);
   if (!result.ok()) return fail(result.status());
   report::Document document;
   document.verb = "purge";
   for (const auto& figure : result->figures) {
     document.facts.push_back(report::numberFact(figure.id, figure.title, figure.unit, figure.value));
+    if (query->baseline == nullptr) continue;
+    document.facts.push_back(report::numberFact(absl::StrCat("base_", figure.id),
+                                                absl::StrCat(figure.title, ", in the base"), figure.unit,
+                                                figure.base));
   }
   for (const auto& spread : result->spreads) {
     const auto add = [&](const char* id, const char* title, absl::optional<double> bound) {
@@ -45,7 +64,9 @@ int runPurge() {
     add("_p90", ", 90% up to", spread.mostOf90);
     add("_p99", ", 99% up to", spread.mostOf99);
   }
-  document.text = [&] { return report::purgeText(*query->snapshot, *result, flags.rowLimit(), listEvents); };
+  const report::PurgeView view{query->snapshot.get(), query->baseline.get(), &*result, flags.rowLimit(),
+                               listEvents};
+  document.text = [&] { return query->baseline ? report::purgeChangeText(view) : report::purgeText(view); };
   if (flags.format.wantsTables()) {
     document.tables = {result->reasons, result->events, result->refusals, result->blocked, result->pinnedBy};
     document.tables.insert(document.tables.end(), result->histograms.begin(), result->histograms.end());

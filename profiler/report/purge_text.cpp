@@ -60,8 +60,8 @@ std::string spreadText(const std::vector<analysis::PurgeResult::Spread>& spreads
 
 }  // namespace
 
-std::string purgeText(const model::Snapshot& snapshot, const analysis::PurgeResult& result, std::size_t rows,
-                      bool listEvents) {
+std::string purgeText(const PurgeView& view) {
+  const analysis::PurgeResult& result = *view.result;
   Rows figures;
   for (const auto& figure : result.figures) {
     figures.push_back(
@@ -70,16 +70,16 @@ std::string purgeText(const model::Snapshot& snapshot, const analysis::PurgeResu
   // A run without a pass has no figures worth a line each: they would all be 0.
   const absl::optional<double> passes = result.figures.front().value;
   if (passes == 0) std::erase_if(figures, [](const std::vector<std::string>& row) { return row[1] == "0"; });
-  std::string out = absl::StrCat(snapshot.path(), ": ", result.answer, "\n",
+  std::string out = absl::StrCat(view.snapshot->path(), ": ", result.answer, "\n",
                                  aligned(figures, {Align::kLeft, Align::kRight}, "  "));
   for (const std::string& note : result.reasons.notes) absl::StrAppend(&out, "  note: ", note, "\n");
   absl::StrAppend(&out, listed(result.reasons, result.reasons.rows()),
                   passes == 0 ? "" : spreadText(result.spreads));
-  if (listEvents) absl::StrAppend(&out, listed(result.events, rows));
+  if (view.listEvents) absl::StrAppend(&out, listed(result.events, view.rows));
   absl::StrAppend(&out, listed(result.refusals, result.refusals.rows(), {"errno"}),
                   listed(result.blocked, result.blocked.rows(), {"id"}));
   for (const std::string& note : result.blocked.notes) absl::StrAppend(&out, "  note: ", note, "\n");
-  return absl::StrCat(out, pinners(result.pinnedBy, std::min<std::size_t>(rows, 8)));
+  return absl::StrCat(out, pinners(result.pinnedBy, std::min<std::size_t>(view.rows, 8)));
 }
 
 }  // namespace heapprof::report

@@ -1,4 +1,5 @@
-// `purge` for a person: what was returned and what came back, verdicts by reason, what blocks the rest.
+// `purge` for a person: what was returned and what came back, verdicts by reason, what blocks the rest. With
+// a base: what of it changed.
 #pragma once
 
 #include <string>
@@ -7,8 +8,17 @@
 
 namespace heapprof::report {
 
-// `rows`: at most so many purges and stacks; `all` purges are listed one by one where asked for.
-std::string purgeText(const model::Snapshot& snapshot, const analysis::PurgeResult& result, std::size_t rows,
-                      bool listEvents);
+struct PurgeView {
+  const model::Snapshot* snapshot = nullptr;
+  const model::Snapshot* base = nullptr;  // of purgeChangeText()
+  const analysis::PurgeResult* result = nullptr;
+  std::size_t rows = 20;    // at most so many purges and stacks
+  bool listEvents = false;  // the last purges one by one
+};
+
+std::string purgeText(const PurgeView& view);
+
+// Of analysis::changed(): each figure with what it was in the base.
+std::string purgeChangeText(const PurgeView& view);
 
 }  // namespace heapprof::report

@@ -168,6 +168,12 @@ TEST_F(Command, PurgeSaysFirstWhetherItPaid) {
   EXPECT_THAT(lines[0], HasSubstr("whether purging paid is unknown"));
 }
 
+TEST_F(Command, PurgeAgainstABaseSaysWhatChanged) {
+  EXPECT_THAT(run("purge later.pb.gz --base heap.pb.gz").out, HasSubstr("later.pb.gz against heap.pb.gz ("));
+  EXPECT_THAT(run("purge later.pb.gz --base heap.pb.gz --format json").out, HasSubstr("base_returned"));
+  EXPECT_EQ(run("purge later.pb.gz --base no.pb.gz").status, 2);
+}
+
 TEST_F(Command, BadValuesAreOneLineThatNamesTheFlag) {
   expectRefused("top -focus='a(' a.pb.gz", "-focus=a(");
   expectRefused("top -tagfocus='k=[' a.pb.gz", "-tagfocus");

@@ -7,6 +7,7 @@
 #include <map>
 #include <random>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 
@@ -39,7 +40,7 @@ TEST(Purge, AnOldDumpIsUnknownThroughoutAndNotZero) {
   const PurgeResult result = *analysis::purges(query);
   for (const auto& one : result.figures) EXPECT_FALSE(one.value.has_value()) << one.id;
   EXPECT_EQ(result.reasons.rows(), 0u);
-  const std::string text = purgeText(*query.snapshot, result, 20, true);
+  const std::string text = purgeText({query.snapshot.get(), nullptr, &result, 20, true});
   EXPECT_THAT(text, HasSubstr("whether purging paid is unknown"));
   EXPECT_THAT(text, HasSubstr("keeps no account of purging"));
   EXPECT_THAT(text, Not(HasSubstr("Returned                        0")));
@@ -122,13 +123,13 @@ TEST(Purge, RefusedHugePagesAreToldByCauseMostFirst) {
   EXPECT_EQ(result.refusals.find("errno")->values, (std::vector<double>{12, 16, 0, 99}));
   EXPECT_EQ(result.refusals.find("cause")->texts,
             (std::vector<std::string>{"ENOMEM", "EBUSY", "others", "errno 99"}));
-  const std::string text = purgeText(*query.snapshot, result, 20, false);
+  const std::string text = purgeText({query.snapshot.get(), nullptr, &result});
   EXPECT_THAT(text, HasSubstr("refused to form, by cause"));
   EXPECT_THAT(text, HasSubstr("no huge page was free"));
   purges.clear_collapse_failure_errno();
   purges.clear_collapse_failure_count();
-  EXPECT_THAT(purgeText(*query.snapshot, *analysis::purges(queryOf(maker)), 20, false),
-              Not(HasSubstr("refused to form")));
+  const PurgeResult without = *analysis::purges(queryOf(maker));
+  EXPECT_THAT(purgeText({query.snapshot.get(), nullptr, &without}), Not(HasSubstr("refused to form")));
 }
 
 TEST(Purge, SaysWhetherItPaidAndWhatBlocksTheRest) {
@@ -162,7 +163,7 @@ TEST(Purge, SaysWhetherItPaidAndWhatBlocksTheRest) {
   EXPECT_EQ(free, levels.values[1] + levels.values[2] + levels.values[3]);
   EXPECT_GT(free, 2.0 * static_cast<double>(test::kUnit) - 1);
   EXPECT_FALSE(result.blocked.find("bytes")->isKnown(4)) << "hostage bytes are not in this dump";
-  const std::string text = purgeText(*query.snapshot, result, 20, false);
+  const std::string text = purgeText({query.snapshot.get(), nullptr, &result});
   EXPECT_THAT(text, testing::StartsWith("made.pb.gz: purging does not pay"));
   EXPECT_THAT(text, HasSubstr("Of 10MB returned, 6MB (60.0%) was needed again within a minute."));
   EXPECT_THAT(text, HasSubstr("kept"));
@@ -210,13 +211,48 @@ TEST(Purge, SpreadsThatWereNotCountedAreUnknownAndThoseOfNothingAreNone) {
   purges.set_passes(2);
   const auto textOf = [&] {
     const model::Query query = queryOf(maker);
-    return purgeText(*query.snapshot, *analysis::purges(query), 20, false);
+    const PurgeResult result = *analysis::purges(query);
+    return purgeText({query.snapshot.get(), nullptr, &result});
   };
   EXPECT_THAT(textOf(), HasSubstr("A pass takes        unknown  unknown  unknown"));
   for (int i = 0; i < 12; ++i) purges.mutable_bytes_histogram()->add_count(i == 11 ? 2 : 0);
   purges.mutable_time_histogram();
   EXPECT_THAT(textOf(), HasSubstr("A pass advises          4kB      4kB      4kB"));
   EXPECT_THAT(textOf(), HasSubstr("A pass takes           none     none     none"));
+}
+
+TEST(Purge, AgainstABaseEachFigureSaysWhatItWas) {
+  LaidHeap heap;
+  heap.slabs.assign(20, {{"kept", "held"}});
+  heap.dirtyAtEnd = 2 * test::kUnit;
+  SnapshotMaker maker = heap.dump(1, 1);
+  heap.dirtyAtEnd = test::kUnit;
+  SnapshotMaker baseMaker = heap.dump(1, 1);
+  const auto fill = [](SnapshotMaker& dump, std::uint64_t passes, std::uint64_t returned) {
+    heapprof::Purges& purges = *dump.heap().mutable_purges();
+    purges.set_passes(passes);
+    purges.set_returned_bytes(returned);
+    purges.mutable_time_histogram()->add_count(passes);
+    purges.add_collapse_failure_errno(12);
+    purges.add_collapse_failure_count(passes);
+  };
+  fill(maker, 30, 10 << 20);
+  fill(baseMaker, 12, 12 << 20);
+  maker.heap().mutable_purges()->set_refaulted_1s_bytes(1 << 20);  // the base does not say
+  const model::Query query = queryOf(maker), baseQuery = queryOf(baseMaker);
+  const PurgeResult result = changed(*analysis::purges(query), *analysis::purges(baseQuery));
+  EXPECT_EQ(result.histograms[1].find("change")->values, (std::vector<double>{18}));
+  EXPECT_EQ(result.refusals.find("change")->values, (std::vector<double>{18}));
+  const std::string text = purgeChangeText({query.snapshot.get(), baseQuery.snapshot.get(), &result});
+  EXPECT_THAT(text, testing::ContainsRegex("Passes +30 +12 +\\+18\n"));
+  EXPECT_THAT(text, testing::ContainsRegex("Returned +10MB +12MB +-2MB\n"));
+  EXPECT_THAT(text, testing::ContainsRegex("Needed again within 1 s +1MB +unknown +unknown\n"));
+  EXPECT_THAT(text, testing::ContainsRegex("free huge pages, kept +2.62MB +\\+2MB\n"));
+  for (const absl::string_view line : absl::StrSplit(text, '\n')) {
+    if (absl::StrContains(line, "ENOMEM")) continue;  // ends in a sentence
+    if (absl::StartsWith(line, "  ") && !absl::StrContains(line, "note: "))
+      EXPECT_LE(line.size(), 80u) << line;
+  }
 }
 
 // Pages by hand: index, live bytes, kernel state.
