@@ -54,7 +54,7 @@ void pathOfSize(std::size_t bytes, char* out) noexcept {
 
 ThpSetting readThpSetting() noexcept {
   const int savedErrno = errno;
-  char word[16];
+  char word[kSettingBytes];
   char path[96];
   ThpSetting setting = ThpSetting::kUnreadable;
   pathOfSize(geometry().hugePageBytes, path);
@@ -64,6 +64,29 @@ ThpSetting readThpSetting() noexcept {
   }
   errno = savedErrno;
   return setting;
+}
+
+bool readSizeSetting(std::size_t bytes, char (&word)[kSettingBytes]) noexcept {
+  const int savedErrno = errno;
+  char path[96];
+  pathOfSize(bytes, path);
+  const bool known = readChoice(path, word, sizeof word);
+  errno = savedErrno;
+  return known;
+}
+
+bool faultsMayBeHuge() noexcept {
+  const int savedErrno = errno;
+  char word[kSettingBytes];
+  const bool inherits = readChoice(kEnabledFile, word, sizeof word) && std::strcmp(word, "always") == 0;
+  bool may = readThpSetting() == ThpSetting::kAlways;
+  const std::size_t largest = geometry().hugePageBytes;
+  for (std::size_t bytes = 2 * geometry().pageBytes; bytes < largest && !may; bytes *= 2) {
+    if (!readSizeSetting(bytes, word)) continue;
+    may = std::strcmp(word, "always") == 0 || (inherits && std::strcmp(word, "inherit") == 0);
+  }
+  errno = savedErrno;
+  return may;
 }
 
 bool thpIsDisabledHere() noexcept {

@@ -51,9 +51,7 @@ struct Pace {
   std::uint64_t backOff = kLeastBackOff;
   std::uint32_t refusalsInARow = 0;
   bool everFormed = false;
-  bool hopeless = false;  // it will never work in this process
-  bool flagsNeeded =
-      false;  // the setting is `always`: our regions are NOHUGEPAGE but for the moment of a collapse
+  bool hopeless = false;   // it will never work in this process
   std::size_t region = 0;  // where the last round ended
   std::uint32_t unit = 0;
 };
@@ -123,7 +121,6 @@ bool mayForm(std::uint64_t now) noexcept {
   } else if (setting == os::ThpSetting::kNever && mode != config::ThpMode::kAlways) {
     why = "the system's setting is never";
   }
-  pace.flagsNeeded = setting == os::ThpSetting::kAlways || kernelFormsByItself();
   isOn.store(why == nullptr, std::memory_order_relaxed);
   if (why != nullptr) {
     setForming(state, why);
@@ -183,10 +180,12 @@ Outcome collapse(std::uint32_t number, std::uint64_t now) noexcept {
   void* start = reinterpret_cast<void*>(addressOf(number << kUnitGranulesShift));
   const std::uint64_t before = os::calls().monotonicNanos();
   const std::uint64_t cpuBefore = os::threadCpuNanos();
-  if (pace.flagsNeeded) os::calls().adviseHuge(start, kUnitBytes, true);
+  // Our regions are NOHUGEPAGE but for the moment of a collapse.
+  const bool advises = regionsAreAdvised() || kernelFormsByItself();
+  if (advises) os::calls().adviseHuge(start, kUnitBytes, true);
   const bool good = os::calls().collapse(start, kUnitBytes);
   const int error = errno;
-  if (pace.flagsNeeded && !kernelFormsByItself()) os::calls().adviseHuge(start, kUnitBytes, false);
+  if (advises && !kernelFormsByItself()) os::calls().adviseHuge(start, kUnitBytes, false);
   pace.spentNanos += os::threadCpuNanos() - cpuBefore;
   noteFormingTime(os::calls().monotonicNanos() - before);
   unit.triedMillis = millisOf(now) | 1;

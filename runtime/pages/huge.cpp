@@ -19,7 +19,8 @@ constinit Counter formed{0}, nowHuge{0}, broken{0}, nanos{0}, shared{0};
 constinit Counter refusals[kCauses] = {};
 constinit std::atomic<Forming> state{Forming::kUntried};
 constinit std::atomic<const char*> detail{""};
-// Regions are left to the setting `always`.
+constinit std::atomic<bool> advised{false};
+// Some region is left to a setting `always`.
 constinit std::atomic<bool> inflates{false};
 
 void add(Counter& counter, std::uint64_t value) noexcept {
@@ -60,14 +61,19 @@ bool kernelFormsByItself() noexcept {
 }
 
 void adviseRegion(const Region& region) noexcept {
-  if (os::readThpSetting() != os::ThpSetting::kAlways) return;
   const bool wanted = environ != nullptr && config::options().thp == config::ThpMode::kAlways;
   const std::size_t bytes = std::size_t{region.granules} << kGranuleShift;
   const int savedErrno = errno;
-  if (wanted || !os::calls().adviseHuge(reinterpret_cast<void*>(region.start), bytes, false)) {
+  if (!wanted && os::calls().adviseHuge(reinterpret_cast<void*>(region.start), bytes, false)) {
+    advised.store(true, std::memory_order_relaxed);
+  } else if (os::faultsMayBeHuge()) {
     inflates.store(true, std::memory_order_relaxed);
   }
   errno = savedErrno;
+}
+
+bool regionsAreAdvised() noexcept {
+  return advised.load(std::memory_order_relaxed);
 }
 
 HugeTotals hugeTotals() noexcept {

@@ -41,8 +41,11 @@ std::uint64_t hugeUnits() noexcept;
 // Whether a part of memory may be huge though we did not form it.
 bool kernelFormsByItself() noexcept;
 
-// For a region that is new: under the setting `always` a small or sparse heap must not be inflated by faults.
+// For a region that is new: faults take one page each, whatever the settings are and become, and whatever
+// sizes they are for: a small or sparse heap must not be inflated. Unless thp=always.
 void adviseRegion(const Region& region) noexcept;
+// Some region was advised so: a collapse needs the opposite advice for its moment.
+bool regionsAreAdvised() noexcept;
 
 enum class Forming : std::uint8_t {
   kUntried,  // nothing was worth it yet

@@ -18,6 +18,7 @@
 #include "runtime/heap/samples.h"
 #include "runtime/os/fake.h"
 #include "runtime/os/os.h"
+#include "runtime/os/thp.h"
 #include "runtime/pages/forming.h"
 #include "runtime/pages/huge.h"
 #include "runtime/sampling/read.h"
@@ -323,6 +324,22 @@ TEST(Dump, SaysWhichUnitsWereFormedAndWhyOthersWereNot) {
     EXPECT_EQ(row.state(), heapprof::WORKS);
   }
   EXPECT_TRUE(said);
+}
+
+TEST(Dump, SaysWhichSmallerHugePagesTheKernelHas) {
+  char word[os::kSettingBytes];
+  const std::size_t bytes = 16 * os::geometry().pageBytes;
+  if (!os::readSizeSetting(bytes, word)) GTEST_SKIP() << "one size of huge pages here (Linux 6.8)";
+  const Scratch scratch;
+  const auto profile = dumpNow(scratch);
+  const auto& heap = profile.heapSnapshot;
+  std::string said;
+  for (const auto& row : heap.header().capabilities()) {
+    if (heap.string_table(static_cast<int>(row.name())) != "mthp") continue;
+    EXPECT_EQ(row.state(), heapprof::WORKS);
+    said = heap.string_table(static_cast<int>(row.detail()));
+  }
+  EXPECT_THAT(said, testing::HasSubstr(std::to_string(bytes >> 10) + "kB " + word));
 }
 
 TEST(Dump, SaysWhatPurgingReturned) {

@@ -9,11 +9,13 @@
 
 #include "runtime/os/os.h"
 #include "runtime/os/thp.h"
+#include "tests/runtime/pages/own_group.h"
 
 namespace heapprof {
 namespace {
 
 using tests::leastPrinted;
+using tests::OwnGroup;
 using tests::runVictim;
 using tests::victimCommand;
 
@@ -58,37 +60,6 @@ TEST_F(HugeProcess, UnderEightMebibytesNothingIsSpentOnThem) {
 TEST(MemoryLimit, IsWhatTheHeapHandsOutAtMost) {
   EXPECT_EQ(runVictim("limited", "limit=32m,sample=0,dump=none"), 0);
 }
-
-// A memory cgroup (v1) of its own below that of this process.
-class OwnGroup : public testing::Test {
- protected:
-  void SetUp() override {
-    std::ifstream groups("/proc/self/cgroup");
-    for (std::string line; std::getline(groups, line);) {
-      const std::size_t at = line.find(":memory:");
-      if (at != std::string::npos) {
-        group_ = "/sys/fs/cgroup/memory" + line.substr(at + 8) + "/heapprof-" + std::to_string(getpid());
-      }
-    }
-    std::error_code error;
-    if (group_.empty() || !std::filesystem::create_directory(group_, error))
-      GTEST_SKIP() << "no memory cgroup (v1) can be made here";
-  }
-  void limit(std::size_t bytes) const {
-    std::ofstream(group_ + "/memory.limit_in_bytes") << bytes << std::flush;
-  }
-  int runInGroup(const std::string& what, const std::string& options) const {
-    const std::string command =
-        "sh -c 'echo $$ > " + group_ + "/tasks; exec " + victimCommand(what, options) + "'";
-    const int status = std::system(command.c_str());
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-  }
-  void TearDown() override {
-    std::error_code error;
-    std::filesystem::remove(group_, error);
-  }
-  std::string group_;
-};
 
 TEST_F(OwnGroup, WhatWasHugeIsNotChargedForOnceItIsGivenBack) {
   if (os::readThpSetting() == os::ThpSetting::kNever) GTEST_SKIP() << "the system's setting is never";

@@ -1,5 +1,6 @@
-// Huge pages under each setting of the system. Writes /sys/kernel/mm/transparent_hugepage/enabled, and
-// restores it: runs alone, and only where that may be done (root, no container that forbids it).
+// Huge pages under each setting of the system. Writes files of
+// /sys/kernel/mm/transparent_hugepage, and restores them: runs alone, and only where that may be done (root,
+// no container that forbids it).
 #include <fstream>
 #include <gtest/gtest.h>
 #include <string>
@@ -7,6 +8,7 @@
 #include "runtime/os/os.h"
 #include "runtime/os/thp.h"
 #include "tests/runtime/pages/huge_process.h"
+#include "tests/runtime/pages/own_group.h"
 
 namespace heapprof {
 namespace {
@@ -55,6 +57,42 @@ TEST_F(HugeSetting, NeverIsObeyedUnlessTheOptionSaysAlways) {
   ASSERT_TRUE(set(ThpSetting::kNever));
   EXPECT_EQ(runVictim("never"), 0);
   EXPECT_EQ(runVictim("dense", "thp=always,sample=0,dump=none"), 0);
+}
+
+// Pages of 64 KiB by faults: another file of the system, restored as well.
+class SizeSetting : public tests::OwnGroup {
+ protected:
+  void SetUp() override {
+    char word[os::kSettingBytes];
+    if (!os::readSizeSetting(kBytes, word)) GTEST_SKIP() << "no huge pages of 64 KiB here (Linux 6.8)";
+    OwnGroup::SetUp();
+    if (IsSkipped()) return;
+    before_ = word;
+    if (!set("never")) GTEST_SKIP() << kFile << " cannot be written here";
+  }
+  void TearDown() override {
+    if (!before_.empty()) set(before_);
+    OwnGroup::TearDown();
+  }
+  static bool set(const std::string& setting) {
+    std::ofstream(kFile) << setting << std::flush;
+    char word[os::kSettingBytes];
+    return os::readSizeSetting(kBytes, word) && setting == word;
+  }
+  static constexpr std::size_t kBytes = std::size_t{64} << 10;
+  static constexpr char kFile[] = "/sys/kernel/mm/transparent_hugepage/hugepages-64kB/enabled";
+  std::string before_;
+};
+
+TEST_F(SizeSetting, AFaultTakesOnePageAndWhatIsGivenBackIsNotChargedFor) {
+  const bool largerOnes = os::readThpSetting() == ThpSetting::kAlways;
+  EXPECT_EQ(os::faultsMayBeHuge(), largerOnes);
+  ASSERT_TRUE(set("always"));
+  EXPECT_TRUE(os::faultsMayBeHuge());
+  // A large page of which one small one is in use stays charged whole, though RSS falls.
+  EXPECT_EQ(runInGroup("fallen " + group_ + "/memory.usage_in_bytes", "thp=never,sample=0,dump=none"), 0);
+  ASSERT_TRUE(set("inherit"));
+  EXPECT_EQ(os::faultsMayBeHuge(), largerOnes);
 }
 
 }  // namespace

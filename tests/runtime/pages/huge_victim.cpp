@@ -77,6 +77,16 @@ int dense() {
   return isUnharmed(100) ? 0 : 5;
 }
 
+// One block in a hundred stays: about every second 64 KiB, and one page in 25.
+int fallen() {
+  grow();
+  if (rssMiB() > 60) return 1;
+  keepEvery(100);
+  if (!within(10, [] { return rssMiB() < 16; })) return 2;
+  if (!within(3, [] { return chargedMiB() < 20; })) return 3;
+  return isUnharmed(100) ? 0 : 4;
+}
+
 int never() {
   grow();
   usleep(3500000);
@@ -154,6 +164,7 @@ int main(int argc, char** argv) {
   const char* name = argc > 1 ? argv[1] : "";
   if (argc > 2) chargeFile = argv[2];
   if (std::strcmp(name, "dense") == 0) return dense();
+  if (std::strcmp(name, "fallen") == 0) return fallen();
   if (std::strcmp(name, "never") == 0) return never();
   if (std::strcmp(name, "sparse") == 0) return sparse();
   if (std::strcmp(name, "small") == 0) return small();
