@@ -14,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "runtime/os/opened.h"
 #include "runtime/os/sockets.h"
 
 // Older headers lack some of these; the numbers are the kernel's interface and do not change.
@@ -143,12 +144,20 @@ bool moveMapping(void* from, void* to, std::size_t bytes) noexcept {
 
 // The raw calls where libc's are cancellation points: a thread must not be cancelled inside malloc.
 int openRead(const char* path) noexcept {
-  return static_cast<int>(syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0));
+  const int fd = static_cast<int>(syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0));
+  if (fd >= 0) noteOpened(fd);
+  return fd;
 }
 int createNew(const char* path, std::uint32_t mode) noexcept {
   return static_cast<int>(syscall(SYS_openat, AT_FDCWD, path, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, mode));
 }
+bool isAnothers(int fd, bool closing) noexcept {
+  if (isStillOurs(fd, closing)) return false;
+  errno = EBADF;
+  return true;
+}
 long readFile(int fd, void* buffer, std::size_t bytes) noexcept {
+  if (isAnothers(fd, false)) return -1;
   long count = 0;
   do {
     count = syscall(SYS_read, fd, buffer, bytes);
@@ -170,7 +179,7 @@ long writeFile(int fd, const void* buffer, std::size_t bytes) noexcept {
   return count;
 }
 bool closeFile(int fd) noexcept {
-  return syscall(SYS_close, fd) == 0;
+  return !isAnothers(fd, true) && syscall(SYS_close, fd) == 0;
 }
 
 // Where the file system knows no RENAME_NOREPLACE, link and unlink: link fails with EEXIST by itself.

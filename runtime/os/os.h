@@ -44,6 +44,8 @@ struct Calls {
   long (*read)(int fd, void* buffer, std::size_t bytes);         // restarts on EINTR
   long (*readAt)(int fd, void* buffer, std::size_t bytes, std::uint64_t offset);
   long (*write)(int fd, const void* buffer, std::size_t bytes);  // restarts on EINTR; may be short
+  // What the calling thread opened with openRead() and the program has replaced since (os/opened.h) is
+  // neither read nor closed: EBADF.
   bool (*close)(int fd);
   bool (*renameNoReplace)(const char* from, const char* to);  // false with EEXIST when `to` exists
   bool (*unlink)(const char* path);

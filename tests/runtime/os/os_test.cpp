@@ -53,6 +53,38 @@ TEST(Os, ReserveNeedsNoRoomBesideTheBytesWhereAddressSpaceIsShort) {
   EXPECT_EQ(status, 0);
 }
 
+// What a daemon does while a thread of ours reads a file: it closes all, and opens its own on the same
+// numbers.
+TEST(Os, ANumberThatTheProgramHasTakenMeanwhileIsNeitherReadNorClosed) {
+  const int fd = calls().openRead("/proc/self/stat");
+  ASSERT_GE(fd, 0);
+  char text[64];
+  EXPECT_GT(calls().read(fd, text, sizeof text), 0);
+  int ends[2];
+  ASSERT_EQ(pipe(ends), 0);
+  ASSERT_EQ(dup2(ends[0], fd), fd);
+  ASSERT_EQ(write(ends[1], "program", 7), 7);
+  errno = 0;
+  EXPECT_EQ(calls().read(fd, text, sizeof text), -1);
+  EXPECT_EQ(errno, EBADF);
+  EXPECT_FALSE(calls().close(fd));
+  EXPECT_EQ(read(fd, text, sizeof text), 7) << "still the program's, whole";
+  // From here on the number is not ours: a close that is asked for is made.
+  EXPECT_TRUE(calls().close(fd));
+  close(ends[0]);
+  close(ends[1]);
+  // However many are open at once and whatever numbers they have had, each is read and closed.
+  for (int round = 0; round < 3; ++round) {
+    int files[6];
+    for (int& file : files) ASSERT_GE(file = calls().openRead("/proc/self/maps"), 0);
+    for (const int file : files) {
+      EXPECT_GT(calls().read(file, text, sizeof text), 0);
+      EXPECT_TRUE(calls().close(file));
+      EXPECT_FALSE(calls().close(file));
+    }
+  }
+}
+
 TEST(Os, ReserveSaysEnomemWhenTheSizeWraps) {
   errno = 0;
   EXPECT_EQ(calls().reserve(~std::size_t{0} - 4095, 2 * kMiB), nullptr);
