@@ -25,9 +25,11 @@ Slab* slabOfObject(const void* pointer) noexcept {
 void freeRemotely(Slab* slab, void* pointer) noexcept {
   Heap* heap = heldHeap();
   if (heap == nullptr && threadMayHold()) {
-    heap = acquire();
-    // The adopted heap may be the very one that the object belongs to.
-    if (heap != nullptr && heap == ownerOf(slab->owner.load(std::memory_order_relaxed))) {
+    // A new thread's first call: what it was handed by one that has ended it will go on with. The adopted
+    // heap may be the very one that the object belongs to.
+    Heap* owner = ownerOf(slab->owner.load(std::memory_order_relaxed));
+    heap = acquire(owner);
+    if (heap != nullptr && heap == owner) {
       freeToSlab(slab, pointer);
       return;
     }

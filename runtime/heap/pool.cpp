@@ -107,17 +107,22 @@ void waitForBorrowed() noexcept {
   }
 }
 
-// Pool lock held: its own, one that is nobody's, or another sleeper's; null: the pool is empty.
-Heap* takeFromPool() noexcept {
+bool isIdle(const Heap* heap) noexcept {
+  return heap != nullptr && !heap->orphan && !heap->held.load(std::memory_order_relaxed);
+}
+
+// Pool lock held: its own, the preferred one or another that is nobody's, or another sleeper's; null: the
+// pool is empty.
+Heap* takeFromPool(Heap* preferred) noexcept {
   Heap* heap = lastHeld;
-  const bool isIdle = heap != nullptr && !heap->orphan && !heap->held.load(std::memory_order_relaxed);
-  if (!isIdle) heap = pool.left.first != nullptr ? pool.left.first : pool.awaited.first;
+  if (!isIdle(heap)) heap = isIdle(preferred) && !preferred->isAwaited ? preferred : nullptr;
+  if (heap == nullptr) heap = pool.left.first != nullptr ? pool.left.first : pool.awaited.first;
   if (heap != nullptr) (heap->isAwaited ? pool.awaited : pool.left).remove(heap);
   return heap;
 }
 
 // False: upkeep has the thread's own one; null: there is no memory for one.
-bool adopt(Heap** out) noexcept {
+bool adopt(Heap** out, Heap* preferred) noexcept {
   base::MutexGuard guard(pool.lock);
   // Upkeep may have taken this thread's heap for a moment, and have found that the thread was awake.
   *out = heldHeap();
@@ -126,7 +131,7 @@ bool adopt(Heap** out) noexcept {
   if (keyState == KeyState::kNone) {
     keyState = pthread_key_create(&exitKey, threadEnds) == 0 ? KeyState::kReady : KeyState::kFailed;
   }
-  Heap* heap = takeFromPool();
+  Heap* heap = takeFromPool(preferred);
   if (heap == nullptr) heap = makeHeap();
   if (heap == nullptr) return true;
   if (heap->forks != pool.forks) {
@@ -190,12 +195,12 @@ bool takeFromSleeper(Heap& heap) noexcept {
 
 constinit const HeapFront emptyHeap = makeFront();
 
-Heap* acquire() noexcept {
+Heap* acquire(Heap* preferred) noexcept {
   if (Heap* heap = heldHeap()) return heap;
   Heap* heap = nullptr;
   do {
     waitForBorrowed();
-  } while (!adopt(&heap));
+  } while (!adopt(&heap, preferred));
   if (heap == nullptr) {
     errno = ENOMEM;
     return nullptr;

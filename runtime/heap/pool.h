@@ -12,7 +12,8 @@ namespace heapprof::heap {
 
 // The calling thread's heap; made or adopted on the first call. Null when memory for it cannot be had.
 // A thread whose key destructor has run gets a heap on loan: give it back with endLoan().
-Heap* acquire() noexcept;
+// `preferred`: the heap to be adopted if its thread has ended; or null.
+Heap* acquire(Heap* preferred = nullptr) noexcept;
 bool isLoan(const Heap* heap) noexcept;
 void endLoan(Heap* heap) noexcept;
 // False in a thread whose heap was parked for good: frees then go straight to their slabs.

@@ -198,6 +198,34 @@ TEST(Pool, AThreadWhoseHeapWasTakenHasItBack) {
   EXPECT_NE(before[0], before[1]);
 }
 
+TEST(Pool, AThreadThatBeginsWithAFreeHasTheHeapOfThatBlock) {
+  constexpr int kThreads = 3;
+  std::vector<Heap*> left(kThreads), taken(kThreads);
+  std::vector<void*> blocks(kThreads);
+  std::barrier all(kThreads);
+  std::vector<std::thread> threads;
+  for (int t = 0; t < kThreads; ++t) {
+    threads.emplace_back([&, t] {
+      blocks[t] = hp_malloc(100);
+      left[t] = heldHeap();
+      all.arrive_and_wait();
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  // Whichever was parked last, its turn comes once.
+  for (int t = 0; t < kThreads; ++t) {
+    std::thread([&, t] {
+      hp_free(blocks[t]);
+      taken[t] = heldHeap();
+    }).join();
+  }
+  EXPECT_EQ(taken, left);
+  EXPECT_NE(left[0], left[1]);
+  SlabCounts counts;
+  ASSERT_TRUE(accountsAreRight({}, &counts));
+  EXPECT_EQ(counts.liveObjects, 0u);
+}
+
 thread_local struct LateUser {
   void* block = nullptr;
   ~LateUser() { hp_free(block); }
