@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -254,6 +255,14 @@ FileSeen seeFile(int fd) noexcept {
 
 std::uint64_t threadCpuNanos() noexcept {
   return nanosOf(CLOCK_THREAD_CPUTIME_ID);
+}
+
+std::uint64_t faultsOfOthers() noexcept {
+  rusage all = {};
+  rusage own = {};
+  getrusage(RUSAGE_THREAD, &own);
+  getrusage(RUSAGE_SELF, &all);  // later: never less
+  return static_cast<std::uint64_t>(all.ru_minflt + all.ru_majflt - own.ru_minflt - own.ru_majflt);
 }
 
 const Calls& calls() noexcept {

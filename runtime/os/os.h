@@ -70,7 +70,9 @@ Geometry geometry() noexcept;             // read once, then constant
 std::size_t pageBytes() noexcept;         // geometry().pageBytes without opening a file
 std::uint64_t threadId() noexcept;        // gettid, cached per thread
 std::uint64_t threadCpuNanos() noexcept;  // processor time of the calling thread; 0: not known
-void forgetThreadId() noexcept;           // in a forked child: its only thread has a new one
+// Page faults of the process, but for those of the calling thread; it only grows.
+std::uint64_t faultsOfOthers() noexcept;
+void forgetThreadId() noexcept;  // in a forked child: its only thread has a new one
 std::size_t physicalMemoryBytes() noexcept;
 
 // What a descriptor of the calling thread's table stands for.

@@ -19,10 +19,14 @@ namespace {
 
 constexpr std::uint64_t kMillisecond = 1'000'000;
 constexpr std::uint64_t kSecond = 1000 * kMillisecond;
-constexpr std::uint64_t kPauseNanos = 25 * kMillisecond;  // between two rounds with work left
-constexpr unsigned kFewCollapses = 2;
-constexpr unsigned kManyCollapses = 8;
+// After one collapse, which holds the processor for a millisecond, and the address space for half of it.
+constexpr std::uint64_t kPauseNanos = 10 * kMillisecond;
+constexpr std::uint64_t kQuietPauseNanos = 3 * kMillisecond;  // when nobody allocates
 constexpr std::uint32_t kUnitsARound = 4096;
+// Who faults would wait for a collapse: while there are more faults than this, only every so many a look is
+// one.
+constexpr std::uint64_t kNanosAFault = kMillisecond;
+constexpr unsigned kLooksPutOff = 100;
 constexpr std::uint64_t kLeastAgeNanos = kSecond;
 constexpr std::uint64_t kSettingsNanos = 10 * kSecond;
 // Processor time of all collapses together: this at first, then a part of the time that passes.
@@ -50,6 +54,9 @@ struct Pace {
   std::uint64_t notBefore = 0;
   std::uint64_t backOff = kLeastBackOff;
   std::uint32_t refusalsInARow = 0;
+  std::uint64_t faults = 0;  // of the other threads, at the last look
+  std::uint64_t faultsNanos = 0;
+  unsigned putOff = 0;  // looks in a row
   bool everFormed = false;
   bool hopeless = false;   // it will never work in this process
   std::size_t region = 0;  // where the last round ended
@@ -131,7 +138,7 @@ bool mayForm(std::uint64_t now) noexcept {
   return why == nullptr;
 }
 
-enum class Outcome : std::uint8_t { kFormed, kNotNow, kWaits, kRefused };
+enum class Outcome : std::uint8_t { kFormed, kNotNow, kWaits, kRefused, kPutOff };
 
 bool isRecent(std::uint32_t stamp, std::uint64_t now, std::uint64_t nanos = kDwellNanos) noexcept {
   return stamp != 0 && millisOf(now) - stamp < nanos / kMillisecond;
@@ -202,6 +209,17 @@ Outcome collapse(std::uint32_t number, std::uint64_t now) noexcept {
   return Outcome::kFormed;
 }
 
+// Other threads fault so often that a collapse would meet one, or it is not known.
+bool faultsAbound(std::uint64_t now) noexcept {
+  const std::uint64_t faults = os::faultsOfOthers();
+  const std::uint64_t elapsed = now - pace.faultsNanos;
+  const bool many = elapsed > kSecond || (faults - pace.faults) * kNanosAFault > elapsed;
+  pace.faults = faults;
+  pace.faultsNanos = now;
+  if (!many || ++pace.putOff == kLooksPutOff) pace.putOff = 0;
+  return pace.putOff != 0;
+}
+
 Outcome consider(std::uint32_t number, Pagemap& pagemap, std::uint64_t now) noexcept {
   Unit& unit = unitByNumber(number);
   if (isHuge(unit)) return Outcome::kNotNow;
@@ -213,6 +231,7 @@ Outcome consider(std::uint32_t number, Pagemap& pagemap, std::uint64_t now) noex
   if (now - unit.bornNanos.load(std::memory_order_relaxed) < kLeastAgeNanos) return Outcome::kWaits;
   if (isRecent(unit.purgedMillis.load(std::memory_order_relaxed), now)) return Outcome::kWaits;
   if (isRecent(unit.triedMillis, now)) return unit.refusals != 0 ? Outcome::kWaits : Outcome::kNotNow;
+  if (faultsAbound(now)) return Outcome::kPutOff;
   if (!purgeLock.tryLock()) return Outcome::kWaits;
   // Again, now that no batch is out: what is out counts as used.
   Outcome outcome = Outcome::kNotNow;
@@ -240,9 +259,9 @@ std::uint64_t formHugePages(bool quiet) noexcept {
   if (now < pace.notBefore) return pace.refusalsInARow < 2 * kMostRefusals ? pace.notBefore - now : 0;
   const std::uint64_t allowed = kCreditNanos + (now - pace.startedNanos) / kShare;
   if (pace.spentNanos > allowed) return (pace.spentNanos - allowed) * kShare;
+  const std::uint64_t pause = quiet ? kQuietPauseNanos : kPauseNanos;
   Pagemap pagemap;
-  const unsigned most = quiet ? kManyCollapses : kFewCollapses;
-  unsigned tried = 0;
+  bool tried = false;
   bool waits = false;
   std::uint32_t looked = 0;
   for (; pace.region < regionCount(); ++pace.region, pace.unit = 0) {
@@ -251,16 +270,16 @@ std::uint64_t formHugePages(bool quiet) noexcept {
     const std::uint32_t units = region.committed.load(std::memory_order_acquire) >> kUnitGranulesShift;
     if (pace.region == 0 && pace.unit == 0) pace.unit = 1;  // unit 0 is nobody's
     for (; pace.unit < units; ++pace.unit) {
-      if (tried == most || ++looked > kUnitsARound || now < pace.notBefore || pace.hopeless)
-        return kPauseNanos;
+      if (tried || ++looked > kUnitsARound || now < pace.notBefore || pace.hopeless) return pause;
       const Outcome outcome = consider(first + pace.unit, pagemap, now);
-      if (outcome == Outcome::kFormed || outcome == Outcome::kRefused) ++tried;
+      if (outcome == Outcome::kPutOff) return pause;  // the same one next time
+      tried = tried || outcome == Outcome::kFormed || outcome == Outcome::kRefused;
       waits = waits || outcome == Outcome::kWaits || outcome == Outcome::kRefused;
     }
   }
   pace.region = 0;
   pace.unit = 0;
-  if (tried != 0) return kPauseNanos;
+  if (tried) return pause;
   return waits ? kSecond : 0;
 }
 

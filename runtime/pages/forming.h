@@ -6,9 +6,10 @@
 // of 2 MiB.
 //
 // Invariant: by the helper alone, with the purge lock held around each collapse and no other: no batch is out
-// of the unit meanwhile. A collapse stalls the faults of all threads for its time, so there are few in a row,
-// and all together take a bounded share of the time that passes; a kernel that refuses or is slow is asked
-// less and less. Where pagemap cannot be read, nothing is formed once this process has forked.
+// of the unit meanwhile. A collapse stalls the faults of all threads for its time, so there is one at a time,
+// when there are few faults, and all together take a bounded share of the time that passes; a kernel that
+// refuses or is slow is asked less and less. Where pagemap cannot be read, nothing is formed once this
+// process has forked.
 #pragma once
 
 #include <cstdint>
@@ -17,8 +18,8 @@ namespace heapprof::pages {
 
 inline constexpr std::uint64_t kDwellNanos = 10'000'000'000;
 
-// Forms a few: more when `quiet`, nobody allocates. Returns the nanoseconds until there may be more to do; 0:
-// not before something changes.
+// Forms one; the next comes sooner when `quiet`, nobody allocates. Returns the nanoseconds until there may be
+// more to do; 0: not before something changes.
 std::uint64_t formHugePages(bool quiet) noexcept;
 
 // Memory is short: nothing is formed until told otherwise.

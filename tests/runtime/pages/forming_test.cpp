@@ -8,6 +8,7 @@
 #include <map>
 #include <sys/mman.h>
 #include <sys/wait.h>
+#include <thread>
 #include <unistd.h>
 #include <vector>
 
@@ -132,6 +133,30 @@ TEST_F(FormingTest, ADenseUnitBecomesHugeByTheKernelsWordAndASparseOneDoesNot) {
   EXPECT_EQ(unitByNumber(units[1]).backed.load(), kAllGranules);
   EXPECT_EQ(countBits().freeBacked, book.freeBackedGranules);
   expectUnharmed();
+}
+
+TEST_F(FormingTest, WhileOtherThreadsFaultAUnitWaitsButNotForEver) {
+  const auto units = fill(2);
+  fake_.advanceClock(2 * kSecond);
+  formHugePages(false);  // counts the faults so far
+  const std::uint64_t before = collapses();
+  const auto lookWhileOthersFault = [&] {
+    std::thread([] {
+      const std::size_t bytes = 64 * os::pageBytes();
+      void* at = os::calls().mapMetadata(bytes);
+      ASSERT_NE(at, nullptr);
+      for (std::size_t i = 0; i < bytes; i += os::pageBytes()) static_cast<volatile char*>(at)[i] = 1;
+      os::calls().unreserve(at, bytes);
+    }).join();
+    fake_.advanceClock(kSecond / 100);
+    formHugePages(false);
+  };
+  for (int i = 0; i < 50; ++i) lookWhileOthersFault();
+  EXPECT_EQ(collapses(), before);
+  for (int i = 0; i < 60; ++i) lookWhileOthersFault();
+  EXPECT_EQ(collapses(), before + 1);
+  formFor(1);
+  EXPECT_GE(collapses(), before + units.size());
 }
 
 TEST_F(FormingTest, AUnitThatIsUsedButNotTouchedIsLeftAlone) {
