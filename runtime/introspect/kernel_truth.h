@@ -42,7 +42,8 @@ class KernelTruth {
   // Whole pages of any range, without going through the window. Adds to *out.
   bool sum(std::uintptr_t start, std::size_t bytes, PageBytes* out) noexcept;
 
-  void forgetWindow() noexcept { windowStart_ = windowEnd_ = 0; }  // what is asked from now on is read anew
+  // What is asked from now on is read anew.
+  void forgetWindow() noexcept { windowStart_ = windowEnd_ = emptyStart_ = emptyEnd_ = 0; }
   // Parts of pages count as parts. Ranges are best asked for in address order: a window of pages is kept.
   PageBytes within(std::uintptr_t start, std::uintptr_t end) noexcept;
   // One bit a page from `start` (page aligned), lowest page in the lowest bit.
@@ -59,6 +60,7 @@ class KernelTruth {
   bool scanByIoctl(std::uintptr_t start, std::uintptr_t end, Visitor visit, void* context) noexcept;
   bool scanByPagemap(std::uintptr_t start, std::uintptr_t end, Visitor visit, void* context) noexcept;
   bool loadWindow(std::uintptr_t address) noexcept;
+  void lookAhead() noexcept;
   static void addToWindow(void* context, const Region& region) noexcept;
 
   TruthSource source_ = TruthSource::kNone;
@@ -71,6 +73,9 @@ class KernelTruth {
   std::uint64_t* entries_ = nullptr;  // buffer of pagemap
   std::uintptr_t windowStart_ = 0;
   std::uintptr_t windowEnd_ = 0;  // 0: nothing loaded
+  bool windowIsEmpty_ = false;
+  std::uintptr_t emptyStart_ = 0;  // known to hold no page, whole windows and more
+  std::uintptr_t emptyEnd_ = 0;
   std::uint64_t* resident_ = nullptr;
   std::uint64_t* swapped_ = nullptr;
   std::uint64_t* huge_ = nullptr;

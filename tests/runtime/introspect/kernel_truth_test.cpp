@@ -127,6 +127,43 @@ TEST_P(KernelTruthTest, SeesHugePages) {
 INSTANTIATE_TEST_SUITE_P(By, KernelTruthTest, testing::Bool(),
                          [](const auto& which) { return which.param ? "Pagemap" : "PagemapScan"; });
 
+TEST(KernelTruth, EmptySpaceIsAskedForInFewCallsAndNoPageInItIsMissed) {
+  constexpr std::size_t kBytes = std::size_t{5} << 30;
+  memory.begin();
+  os::Fake fake;
+  auto* start = static_cast<char*>(os::calls().reserve(kBytes, std::size_t{1} << 30));
+  ASSERT_NE(start, nullptr);
+  ASSERT_TRUE(os::calls().commit(start, kBytes));
+  const std::size_t page = os::geometry().pageBytes;
+  const auto first = reinterpret_cast<std::uintptr_t>(start);
+  KernelTruth truth;
+  truth.open(memory, start);
+  if (!truth.knowsHuge()) GTEST_SKIP() << "no PAGEMAP_SCAN: " << strerror(truth.scanError());
+  const auto callsSoFar = [&] { return fake.callsOf(os::CallKind::kPagemapScan); };
+
+  std::uint64_t before = callsSoFar();
+  EXPECT_EQ(truth.within(first, first + kBytes).resident, 0u);
+  EXPECT_LE(callsSoFar() - before, 12u) << "two for each GiB and its end; a call a window would be 80";
+
+  truth.forgetWindow();
+  std::size_t touched = 0;
+  for (std::size_t at = 0; at < kBytes; at += (std::size_t{97} << 21) + page) {
+    start[at] = 1;
+    ++touched;
+  }
+  const std::uint64_t resident = truth.within(first, first + kBytes).resident;
+  truth.forgetWindow();
+  PageBytes sum;
+  EXPECT_TRUE(truth.sum(first, kBytes, &sum));
+  EXPECT_EQ(resident, sum.resident);
+  EXPECT_GE(resident, touched * page);
+  before = callsSoFar();
+  EXPECT_EQ(truth.within(first, first + kBytes).resident, resident) << "read anew, and the same";
+  EXPECT_GT(callsSoFar(), before);
+  os::calls().unreserve(start, kBytes);
+  memory.end();
+}
+
 TEST(KernelTruth, AFailureMidwayIsRemembered) {
   memory.begin();
   os::Fake fake;
