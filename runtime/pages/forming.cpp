@@ -27,7 +27,9 @@ constexpr std::uint32_t kUnitsARound = 4096;
 // one.
 constexpr std::uint64_t kNanosAFault = kMillisecond;
 constexpr unsigned kLooksPutOff = 100;
-constexpr std::uint64_t kLeastAgeNanos = kSecond;
+// A load that comes and goes within a few seconds is broken before it pays.
+constexpr std::uint64_t kLeastAgeNanos = 3 * kSecond;
+constexpr std::uint64_t kCalmNanos = 60 * kSecond;  // since a unit with a rhythm emptied or filled last
 constexpr std::uint64_t kSettingsNanos = 10 * kSecond;
 // Processor time of all collapses together: this at first, then a part of the time that passes.
 constexpr std::uint64_t kCreditNanos = kSecond + kSecond / 2;
@@ -144,6 +146,12 @@ bool isRecent(std::uint32_t stamp, std::uint64_t now, std::uint64_t nanos = kDwe
   return stamp != 0 && millisOf(now) - stamp < nanos / kMillisecond;
 }
 
+// It has emptied and filled again, and did so lately: the next fall would break it.
+bool comesAndGoes(const Unit& unit, std::uint64_t now) noexcept {
+  return unit.rhythm.awayMillis.load(std::memory_order_relaxed) != 0 &&
+         millisOf(now) - unit.rhythm.emptiedMillis < kCalmNanos / kMillisecond;
+}
+
 // The kernel will not, and why.
 void backOff(Unit& unit, int error, std::uint64_t now) noexcept {
   noteRefusal(error);
@@ -230,6 +238,7 @@ Outcome consider(std::uint32_t number, Pagemap& pagemap, std::uint64_t now) noex
   }
   if (now - unit.bornNanos.load(std::memory_order_relaxed) < kLeastAgeNanos) return Outcome::kWaits;
   if (isRecent(unit.purgedMillis.load(std::memory_order_relaxed), now)) return Outcome::kWaits;
+  if (comesAndGoes(unit, now)) return Outcome::kWaits;
   if (isRecent(unit.triedMillis, now)) return unit.refusals != 0 ? Outcome::kWaits : Outcome::kNotNow;
   if (faultsAbound(now)) return Outcome::kPutOff;
   if (!purgeLock.tryLock()) return Outcome::kWaits;

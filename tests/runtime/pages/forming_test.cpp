@@ -19,6 +19,7 @@
 #include "runtime/pages/book.h"
 #include "runtime/pages/huge.h"
 #include "runtime/pages/pages.h"
+#include "runtime/pages/rhythm.h"
 #include "tests/runtime/pages/bit_counts.h"
 
 namespace heapprof::pages {
@@ -120,7 +121,7 @@ TEST_F(FormingTest, ADenseUnitBecomesHugeByTheKernelsWordAndASparseOneDoesNot) {
   empty(units[1], kUnitGranules / 10);      // dense still
   empty(units[2], kUnitGranules / 10 + 1);  // not any longer
   const HugeTotals before = hugeTotals();
-  formFor(3);
+  formFor(5);
   EXPECT_TRUE(isHuge(unitByNumber(units[0])));
   EXPECT_TRUE(isHuge(unitByNumber(units[1])));
   EXPECT_FALSE(isHuge(unitByNumber(units[2])));
@@ -162,7 +163,7 @@ TEST_F(FormingTest, WhileOtherThreadsFaultAUnitWaitsButNotForEver) {
 TEST_F(FormingTest, AUnitThatIsUsedButNotTouchedIsLeftAlone) {
   const Span span = allocate(2 * kUnitGranules);
   std::memset(bytesOf(span.first), 1, span.granules * kGranuleBytes / 2);
-  formFor(3);
+  formFor(5);
   for (std::uint32_t g = 0; g < span.granules; g += kUnitGranules) {
     EXPECT_LE(truthOf((span.first + g) >> kUnitGranulesShift).resident, kUnitBytes);
   }
@@ -177,7 +178,7 @@ TEST_F(FormingTest, AUnitThatIsUsedButNotTouchedIsLeftAlone) {
 TEST_F(FormingTest, ALongSpanIsFormedAsWell) {
   const Span span = allocate(3 * kUnitGranules, kUnitGranules);
   std::memset(bytesOf(span.first), 1, span.granules * kGranuleBytes);
-  formFor(3);
+  formFor(5);
   for (std::uint32_t u = 0; u < 3; ++u) {
     EXPECT_EQ(truthOf((span.first >> kUnitGranulesShift) + u).huge, kUnitBytes);
   }
@@ -192,7 +193,7 @@ TEST_F(FormingTest, ALongSpanIsFormedAsWell) {
 
 TEST_F(FormingTest, WhatIsFreeInAHugePageGoesBackWhenItIsSparseAndItIsSplitBefore) {
   const auto units = fill(1);
-  formFor(3);
+  formFor(5);
   Unit& unit = unitByNumber(units[0]);
   ASSERT_TRUE(isHuge(unit));
   const auto purgeIdle = [&] {
@@ -220,7 +221,7 @@ TEST_F(FormingTest, WhatIsFreeInAHugePageGoesBackWhenItIsSparseAndItIsSplitBefor
 
 TEST_F(FormingTest, WhereColdIsRefusedMemoryGoesBackAllTheSame) {
   const auto units = fill(1);
-  formFor(3);
+  formFor(5);
   ASSERT_TRUE(isHuge(unitByNumber(units[0])));
   fake_.failNth(os::CallKind::kCold, 1, 1000, EINVAL);
   empty(units[0], 40);
@@ -235,7 +236,7 @@ TEST_F(FormingTest, NothingIsFormedWithinTenSecondsOfAPurge) {
   purge(0);
   formFor(9);
   EXPECT_EQ(truthOf(units[0]).huge, 0u);
-  formFor(3);
+  formFor(5);
   EXPECT_EQ(truthOf(units[0]).huge, kUnitBytes);
 }
 
@@ -263,6 +264,19 @@ TEST_P(RefusedCollapse, IsCountedByItsCauseBackedOffFromAndTriedAgain) {
   for (const std::uint32_t unit : units) huge += truthOf(unit).huge == kUnitBytes ? 1 : 0;
   EXPECT_GT(huge, 1u);
   expectUnharmed();
+}
+
+TEST_F(FormingTest, AUnitThatComesAndGoesIsFormedWhenItHasBeenCalmForAMinute) {
+  const auto units = fill(2);
+  UnitRhythm& rhythm = unitByNumber(units[0]).rhythm;
+  rhythm.awayMillis = 2500;
+  rhythm.emptiedMillis = millisOf(os::calls().monotonicNanos());
+  formFor(55);
+  EXPECT_EQ(truthOf(units[0]).huge, 0u);
+  EXPECT_EQ(truthOf(units[1]).huge, kUnitBytes);
+  formFor(10);
+  EXPECT_EQ(truthOf(units[0]).huge, kUnitBytes);
+  rhythm.awayMillis = 0;
 }
 
 TEST_F(FormingTest, AKernelWithoutCollapseIsAskedAFewTimesAndNeverAgain) {
