@@ -151,10 +151,12 @@ std::uint64_t round(std::uint64_t now) noexcept {
     lastActivity = activityNow;
     bool waits = false;
     pages::watchLimits();
+    const std::uint64_t used = pages::totals().usedGranules;
     if (trimIsDue(now) && trimEverything(false, &waits) != 0) busy = true;
+    const std::uint64_t usedNow = pages::totals().usedGranules;
     busy = busy || waits;
     if (pages::pressure() != pages::Pressure::kNone) askHoldersToTrim();
-    if (pages::keepUp()) busy = true;
+    if (pages::keepUp(used > usedNow ? used - usedNow : 0)) busy = true;
     quietRounds = busy ? 0 : quietRounds + 1;
     budget.spentNanos += os::threadCpuNanos() - cpuBefore;
   }

@@ -48,8 +48,9 @@ bool isNear() noexcept;
 // The helper thread's, before each round: whether memory is short outside of us (pressure.h).
 void watchLimits() noexcept;
 // The helper thread's share: gives back what has not been needed for a while by the clock (the purge option
-// says how long). False: nothing is left to wait for.
-bool keepUp() noexcept;
+// says how long). `endedGranules`: came free by trimming since the last call, so that nobody had needed them
+// for a while already. False: nothing is left to wait for.
+bool keepUp(std::uint64_t endedGranules = 0) noexcept;
 
 // The heap is large, but little of it is live: the helper is wanted again when another MiB is in use.
 void postponeHelper() noexcept;

@@ -195,8 +195,29 @@ void watchLimits() noexcept {
   watchPressure(os::calls().monotonicNanos(), held.usedGranules + held.freeBackedGranules);
 }
 
-bool keepUp() noexcept {
+namespace {
+
+// What trimming ended in the last rounds, which the windows of Demand still show as in use.
+std::uint64_t noteEnded(std::uint64_t granules) noexcept {
+  constexpr unsigned kRounds = 3;                       // of 0.2 s: at least kPatience windows
+  static constinit std::uint64_t rounds[kRounds] = {};  // the helper's own
+  std::uint64_t sum = granules;
+  for (unsigned i = kRounds - 1; i > 0; --i) sum += rounds[i] = rounds[i - 1];
+  rounds[0] = granules;
+  return sum;
+}
+
+// The most that was in use of late, but for what trimming ended.
+std::uint64_t neededOfLate(std::uint64_t windows, std::uint64_t ended) noexcept {
+  const std::uint64_t most = book.demand.highest(windows);
+  return most - book.usedGranules > ended ? most - ended : book.usedGranules;
+}
+
+}  // namespace
+
+bool keepUp(std::uint64_t endedGranules) noexcept {
   const base::ErrnoKeeper keeper;
+  const std::uint64_t ended = noteEnded(endedGranules);
   std::uint64_t keep = 0;
   bool excess = false;
   const Pressure pressed = pressure();
@@ -214,9 +235,11 @@ bool keepUp() noexcept {
     const bool still = book.takes == book.takesSeen;
     book.takesSeen = book.takes;
     // As long as granules are asked for, no less is kept than the page layer itself would keep.
-    const std::uint64_t most = larger(
-        still || rule.mode != config::PurgeMode::kAuto ? book.demand.highest(windows) : book.demand.target(),
-        awaited(rule.mode));
+    const std::uint64_t most =
+        larger(rule.mode == config::PurgeMode::kAuto && !still
+                   ? book.demand.target()
+                   : neededOfLate(windows, rule.mode == config::PurgeMode::kAfter ? 0 : ended),
+               awaited(rule.mode));
     keep = pressed != Pressure::kNone ? kCrumbs : most - book.usedGranules + kCrumbs;
     excess = book.freeBackedGranules > kCrumbs;
   }

@@ -126,6 +126,31 @@ TEST(Purge, TheSparsestUnitIsPurgedFirstAndADenseOneIsSpared) {
   expectBookAgrees();
 }
 
+TEST(Purge, WhatTrimmingEndedIsNotWaitedForAgain) {
+  constexpr std::uint64_t kSecond = 1'000'000'000;
+  purge(0);
+  os::Fake fake;
+  fake.setClock(9'000'000 * kSecond, 9'000'000 * kSecond);
+  for (const bool ended : {false, true}) {
+    const Span span = allocate(4 * kUnitGranules);
+    for (int round = 0; round < 5; ++round) {
+      fake.advanceClock(kSecond / 5);
+      keepUp();
+    }
+    release(span.first, span.granules);
+    fake.advanceClock(kSecond / 100);
+    keepUp(ended ? span.granules : 0);
+    if (ended) {
+      EXPECT_LT(book.freeBackedGranules, kUnitGranules);
+    } else {
+      EXPECT_GE(book.freeBackedGranules, span.granules);
+    }
+    fake.advanceClock(600 * kSecond);
+    purge(0);
+  }
+  expectBookAgrees();
+}
+
 TEST(Purge, AChildForkedWhileABatchIsOutGetsItBack) {
   std::atomic<bool> stop{false};
   std::thread purger([&] {
