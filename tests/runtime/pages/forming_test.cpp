@@ -138,7 +138,7 @@ TEST_F(FormingTest, ADenseUnitBecomesHugeByTheKernelsWordAndASparseOneDoesNot) {
 
 TEST_F(FormingTest, WhileOtherThreadsFaultAUnitWaitsButNotForEver) {
   const auto units = fill(2);
-  fake_.advanceClock(2 * kSecond);
+  fake_.advanceClock(4 * kSecond);
   formHugePages(false);  // counts the faults so far
   const std::uint64_t before = collapses();
   const auto lookWhileOthersFault = [&] {
