@@ -74,7 +74,8 @@ void askAboutPages(const model::Query& query, Answers* answers) {
   if (const auto a = analysis::sizes(query); answers->has(a, "sizes"))
     answers->tables({a->classes, a->misfits});
   if (const auto a = analysis::purges(query); answers->has(a, "purge")) {
-    answers->tables({a->reasons, a->events, a->ages, a->blocked, a->pinnedBy});
+    answers->tables({a->reasons, a->events, a->blocked, a->pinnedBy});
+    answers->tables(a->histograms);
   }
   if (const auto a = analysis::timeline(query); answers->has(a, "timeline"))
     answers->tables({a->rows, a->marks});
