@@ -89,6 +89,7 @@ struct alignas(128) Slab {
   bool pushPending : 1;    // a freer has crossed wakeAt and its push has not been seen yet: must not be ended
                            // or parked again
   bool zeroed : 1;         // what was never carved reads as zero
+  bool returning : 1;      // and had been given back: it was in use before (medium slabs only)
   bool kept : 1;           // empty, but kept in the list for the next request
   bool trimmed : 1;        // some granule's `gone` is not 0
   bool lookedThrough : 1;  // by trim(), not filled a bin from since, and no look has counted frees

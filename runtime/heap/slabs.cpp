@@ -240,6 +240,8 @@ Chain carve(Slab& slab) noexcept {
   if (left == 0) return {};
   const std::uint32_t count = left < row.carveBatch ? left : row.carveBatch;
   const std::uintptr_t first = startOf(&slab) + std::uintptr_t{slab.carved} * row.size;
+  if (slab.returning) [[unlikely]]
+    bringBack(first, count * row.size);
   std::uintptr_t at = first;
   for (std::uint32_t i = 1; i < count; ++i, at += row.size) {
     nextObject(reinterpret_cast<void*>(at)) = reinterpret_cast<void*>(at + row.size);
@@ -293,7 +295,7 @@ Slab* makeSlab(Heap& heap, std::uint8_t sizeClass) noexcept {
                                ? kSizeClasses[sizeClass].largest()
                                : shapeFor(sizeClass, heap.allocated[sizeClass] - heap.freed[sizeClass]);
   pages::Granule first = pages::kNoGranule;
-  bool zeroed = false;
+  bool zeroed = false, returning = false;
   if (!isMedium(sizeClass)) {
     first = takeGranule(heap);
     if (first == pages::kNoGranule) return nullptr;
@@ -302,6 +304,7 @@ Slab* makeSlab(Heap& heap, std::uint8_t sizeClass) noexcept {
     if (span.first == pages::kNoGranule) return nullptr;
     first = span.first;
     zeroed = span.zeroed;
+    returning = span.returning;
     for (std::uint32_t i = 1; i < shape.granules; ++i) {
       Slab& interior = *slabAt(first + i);
       interior.kind = SlabKind::kInterior;
@@ -327,6 +330,7 @@ Slab* makeSlab(Heap& heap, std::uint8_t sizeClass) noexcept {
   slab.pushPending = slab.kept = slab.trimmed = slab.lookedThrough = slab.awaited = slab.spared = false;
   slab.gone = 0;
   slab.zeroed = zeroed;
+  slab.returning = returning;
   // release: pairs with look(); a dump that finds the slab may not have seen the heap being made.
   slab.owner.store(reinterpret_cast<std::uint64_t>(&heap) | (isMedium(sizeClass) ? kMediumOwner : 0),
                    std::memory_order_release);

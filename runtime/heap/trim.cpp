@@ -168,18 +168,12 @@ std::uint32_t countTrimmed(const Slab& slab) noexcept {
   return count;
 }
 
-namespace {
-
-// Its pages were in use before and will be again: one call faults them for three quarters of what each fault
-// by itself costs.
-void populate(const Shape& shape, std::uintptr_t object) noexcept {
-  const std::uintptr_t mask = ~std::uintptr_t{shape.page - 1};
-  const std::uintptr_t start = object & mask;
-  const std::uintptr_t end = (object + shape.size + shape.page - 1) & mask;
-  os::calls().populate(reinterpret_cast<void*>(start), end - start);
+void bringBack(std::uintptr_t start, std::size_t bytes) noexcept {
+  const std::size_t page = os::pageBytes();
+  const std::uintptr_t first = start & ~(page - 1);
+  const std::uintptr_t end = (start + bytes + page - 1) & ~(page - 1);
+  os::calls().populate(reinterpret_cast<void*>(first), end - first);
 }
-
-}  // namespace
 
 Chain takeTrimmed(Slab& slab) noexcept {
   const Shape shape = shapeOf(slab);
@@ -203,7 +197,7 @@ Chain takeTrimmed(Slab& slab) noexcept {
   pages::noteRefault(granuleOf(&slab) + page / shape.pagesPerGranule, back, now);
   noteBack(pages::unitOf(granuleOf(&slab)), (back + shape.page - 1) / shape.page, now);
   const std::uintptr_t start = startOf(&slab);
-  if (medium) populate(shape, start + std::uintptr_t{first} * shape.size);
+  if (medium) bringBack(start + std::uintptr_t{first} * shape.size, shape.size);
   void* list = nullptr;
   for (std::uint32_t i = last; i-- > first;) {
     void* object = reinterpret_cast<void*>(start + std::uintptr_t{i} * shape.size);

@@ -67,6 +67,9 @@ std::uint32_t countFreePages(Heap& heap, Slab& slab) noexcept;
 
 // Objects of the first gone page; of medium classes one, the others become the list, which must be empty.
 Chain takeTrimmed(Slab& slab) noexcept;
+// Faults the pages of memory that was in use before and will be again: one call takes three quarters of what
+// each fault by itself costs.
+void bringBack(std::uintptr_t start, std::size_t bytes) noexcept;
 
 // Gives back what the slab does not need; it may end.
 void trim(Heap& heap, Slab& slab, Discards& discards) noexcept;

@@ -31,17 +31,18 @@ void store(std::atomic<std::uint64_t>& word, std::uint64_t value) noexcept {
 
 }  // namespace
 
-bool Book::markUsed(Granule first, std::uint32_t granules) noexcept {
-  bool zeroed = true;
+Book::Marked Book::markUsed(Granule first, std::uint32_t granules) noexcept {
+  Marked marked = {true, true};
   forEachUnit(first, granules, [&](Unit& unit, Granule at, std::uint64_t bits) {
     const std::uint64_t used = load(unit.used);
     const std::uint64_t backed = load(unit.backed);
     if ((used & bits) != 0) base::fatal("pages: a granule in use was to be handed out again");
     if (used == 0) store(unit.bornNanos, nowNanos);
     const std::uint64_t warm = backed & bits;
-    if (warm != 0) zeroed = false;
+    if (warm != 0) marked.zeroed = false;
     freeBackedGranules -= base::bitCount(warm);
     const std::uint64_t again = unit.purged & bits;
+    if (again != bits) marked.returning = false;
     if (again != 0) {
       unit.refaults.fetch_add(base::bitCount(again), std::memory_order_relaxed);
       refaultedGranules += base::bitCount(again);
@@ -53,7 +54,7 @@ bool Book::markUsed(Granule first, std::uint32_t granules) noexcept {
     store(unit.used, used | bits);
   });
   usedGranules += granules;
-  return zeroed;
+  return marked;
 }
 
 void Book::markFree(Granule first, std::uint32_t granules) noexcept {

@@ -65,7 +65,10 @@ struct Book {
   }
 
   // Sets the used and backed bits; true when none of the granules was backed: the memory reads as zero.
-  bool markUsed(Granule first, std::uint32_t granules) noexcept;
+  struct Marked {
+    bool zeroed, returning;  // as in Span
+  };
+  Marked markUsed(Granule first, std::uint32_t granules) noexcept;
   void markFree(Granule first, std::uint32_t granules) noexcept;
   // Not in use any longer, and in nobody's list: to the extents, or back to the list of its unit.
   void fileFree(Granule first, std::uint32_t granules) noexcept;

@@ -82,15 +82,21 @@ Granule takeRun(std::uint32_t granules, std::uint32_t alignment) noexcept {
   return book.extents.take(granules, alignment);
 }
 
+// Page lock held: what has been taken is in use now.
+Span spanOf(Granule first, std::uint32_t granules) noexcept {
+  const Book::Marked marked = book.markUsed(first, granules);
+  return {first, granules, marked.zeroed, marked.returning};
+}
+
 Span takeFromUnit(std::uint32_t number, std::uint32_t granules) noexcept {
   Unit& unit = unitByNumber(number);
   const unsigned bit = UnitLists::findRun(unit.used.load(std::memory_order_relaxed),
                                           unit.backed.load(std::memory_order_relaxed), granules);
   if (bit == kUnitGranules) base::fatal("pages: a unit was filed under a run that it does not have");
   const Granule first = (number << kUnitGranulesShift) + bit;
-  const bool zeroed = book.markUsed(first, granules);
+  const Span span = spanOf(first, granules);
   book.lists.refile(number);
-  return {first, granules, zeroed};
+  return span;
 }
 
 // A fresh unit for this use, or 0.
@@ -105,7 +111,7 @@ std::uint32_t openUnit(Use use) noexcept {
 // When not even one unit can be had, any hole will do.
 Span takeHole(std::uint32_t granules, std::uint32_t alignment) noexcept {
   const Granule first = book.extents.take(granules, alignment);
-  if (first != kNoGranule) return {first, granules, book.markUsed(first, granules)};
+  if (first != kNoGranule) return spanOf(first, granules);
   if (alignment == 1 && granules <= kUnitGranules) {
     const std::uint32_t unit = book.lists.bestMedium(granules);
     if (unit != 0) return takeFromUnit(unit, granules);
@@ -189,7 +195,7 @@ Span takeSpan(std::uint32_t granules, std::uint32_t alignment, std::uint64_t* ke
   }
   const Granule first = takeRun(granules, alignment);
   if (first == kNoGranule) return takeHole(granules, alignment);
-  const Span span = {first, granules, book.markUsed(first, granules)};
+  const Span span = spanOf(first, granules);
   ++book.takes;
   *keep = settle(granules);
   return span;
@@ -204,14 +210,14 @@ bool growSpan(Granule first, std::uint32_t granules, std::uint32_t wanted, bool*
   Unit& unit = unitOf(first);
   if (unit.use == Use::kNone) {
     if (!book.extents.takeAt(end, more)) return false;
-    *zeroed = book.markUsed(end, more);
+    *zeroed = book.markUsed(end, more).zeroed;
     *keep = settle(more);
     return true;
   }
   const std::uint32_t bit = end % kUnitGranules;
   if (bit == 0 || bit + more > kUnitGranules) return false;
   if ((unit.used.load(std::memory_order_relaxed) & bitRun(bit, more)) != 0) return false;
-  *zeroed = book.markUsed(end, more);
+  *zeroed = book.markUsed(end, more).zeroed;
   book.lists.refile(first >> kUnitGranulesShift);
   *keep = settle(more);
   return true;

@@ -17,7 +17,8 @@ namespace heapprof::pages {
 struct Span {
   Granule first = kNoGranule;
   std::uint32_t granules = 0;
-  bool zeroed = false;  // every byte reads as zero
+  bool zeroed = false;     // every byte reads as zero
+  bool returning = false;  // all of it had been given back since it was last in use
 };
 
 // Reserves the first region; safe to call again and from several threads. False with ENOMEM when there is no

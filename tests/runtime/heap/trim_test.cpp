@@ -220,6 +220,27 @@ TEST(Trimming, ASlabsLastPageGoesAsTheOthersDo) {
   EXPECT_EQ(resident, survivors);
 }
 
+// A medium block of memory that had been given back is resident when it is handed out; one of memory that was
+// never used is not.
+TEST(Trimming, WhatComesBackWholeIsFaultedAtOnce) {
+  constexpr std::size_t kBytes = 24 << 10;
+  std::vector<char*> blocks(200);
+  const std::size_t base = residentPages();
+  for (char*& block : blocks) block = static_cast<char*>(hp_malloc(kBytes));
+  EXPECT_LT(residentPages() - base, blocks.size());
+  for (char* block : blocks) std::memset(block, 1, kBytes);
+  for (char* block : blocks) hp_free(block);
+  hp_malloc_trim(0);
+  EXPECT_LT(residentPages() - base, blocks.size());
+  for (char*& block : blocks) block = static_cast<char*>(hp_malloc(kBytes));
+  EXPECT_GE(residentPages() - base, blocks.size() * kBytes / os::pageBytes() * 9 / 10);
+  for (char* block : blocks) {
+    EXPECT_EQ(block[0], 0);
+    EXPECT_EQ(block[kBytes - 1], 0);
+    hp_free(block);
+  }
+}
+
 TEST(Trimming, ARefusedAdviceLosesNothing) {
   os::Fake fake;
   fake.failNth(os::CallKind::kDiscard, 1, ~std::uint64_t{0} / 2);
