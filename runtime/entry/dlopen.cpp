@@ -16,7 +16,6 @@ namespace {
 using Open = void* (*)(const char*, int);
 constinit std::atomic<Open> next{nullptr};
 
-// errno of a dlopen that fails is left as it is: only dlerror() says why.
 [[gnu::noinline]] Open findNext() noexcept {
   auto found = reinterpret_cast<Open>(dlsym(RTLD_NEXT, "dlopen"));
   next.store(found, std::memory_order_relaxed);

@@ -69,7 +69,7 @@ constinit Pace pace;
 // What /proc/self/pagemap says of a unit.
 class Pagemap {
  public:
-  Pagemap() noexcept : fd_(os::calls().openRead("/proc/thread-self/pagemap")) {}
+  Pagemap() noexcept = default;
   ~Pagemap() {
     if (fd_ >= 0) os::calls().close(fd_);
   }
@@ -84,6 +84,7 @@ class Pagemap {
   bool ask(std::uintptr_t start, Answer* out) noexcept {
     const std::size_t page = os::pageBytes();
     const std::size_t pages = kUnitBytes / page;
+    if (fd_ == kNotOpened) fd_ = os::calls().openRead("/proc/thread-self/pagemap");
     if (fd_ >= 0) {
       const auto size = static_cast<long>(pages * 8);
       if (os::calls().readAt(fd_, entries_, pages * 8, start / page * 8) == size) {
@@ -103,7 +104,8 @@ class Pagemap {
   }
 
  private:
-  int fd_;
+  static constexpr int kNotOpened = -2;  // most rounds ask nothing
+  int fd_ = kNotOpened;
   std::uint64_t entries_[kMostUnitPages];
 };
 
