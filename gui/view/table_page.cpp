@@ -16,6 +16,7 @@
 #include "gui/view/command_box.h"
 #include "gui/view/histogram_strip.h"
 #include "gui/view/table_style.h"
+#include "profiler/analysis/against_base.h"
 #include "profiler/model/units.h"
 
 namespace heapprof::gui {
@@ -275,17 +276,9 @@ Page* createFragmentationPage(Session& session, QWidget* parent) {
       session, {{2, 1, 2}, 2},
       [](const model::Query& query,
          const analysis::Cancel& cancel) -> absl::StatusOr<std::vector<model::Table>> {
-        model::Query alone = query;
-        alone.baseline = nullptr;
-        alone.baselineMode = model::BaselineMode::kNone;
-        absl::StatusOr<analysis::FragResult> now = analysis::fragmentation(alone, cancel);
+        absl::StatusOr<analysis::FragResult> now =
+            analysis::againstBase(analysis::fragmentation, query, cancel);
         if (!now.ok()) return now.status();
-        if (query.baseline) {
-          alone.snapshot = query.baseline;
-          absl::StatusOr<analysis::FragResult> base = analysis::fragmentation(alone, cancel);
-          if (!base.ok()) return base.status();
-          *now = analysis::changed(*now, *base);
-        }
         // What a table has besides is in the command line's; here five stand side by side.
         keepColumns(now->occupancy,
                     {"full", "count", "change", "slab_free", query.baseline ? "change" : "page_free"});

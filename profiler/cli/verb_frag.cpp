@@ -1,6 +1,7 @@
 // `heapprof frag FILE [--base OTHER]`: what the heap's memory is besides live objects, who pins it, what
 // would come back.
 
+#include "profiler/analysis/against_base.h"
 #include "profiler/analysis/analyses.h"
 #include "profiler/cli/output.h"
 #include "profiler/cli/query_flags.h"
@@ -13,19 +14,6 @@ namespace {
 QueryFlags flags;
 std::string file;
 bool fullStacks = false, hugePages = false;
-
-// Both dumps are shared out alone, each by its own rows and pages; then row meets row.
-absl::StatusOr<analysis::FragResult> ask(const model::Query& query) {
-  model::Query alone = query;
-  alone.baseline = nullptr;
-  alone.baselineMode = model::BaselineMode::kNone;
-  absl::StatusOr<analysis::FragResult> now = analysis::fragmentation(alone);
-  if (!now.ok() || query.baseline == nullptr) return now;
-  alone.snapshot = query.baseline;
-  const absl::StatusOr<analysis::FragResult> base = analysis::fragmentation(alone);
-  if (!base.ok()) return base.status();
-  return analysis::changed(*std::move(now), *base);
-}
 
 }  // namespace
 
@@ -43,7 +31,7 @@ void addFragFlags(FlagSet& app) {
 int runFrag() {
   absl::StatusOr<model::Query> query = flags.toQuery(file);
   if (!query.ok()) return fail(query.status());
-  absl::StatusOr<analysis::FragResult> result = ask(*query);
+  absl::StatusOr<analysis::FragResult> result = analysis::againstBase(analysis::fragmentation, *query);
   if (!result.ok()) return fail(result.status());
 
   report::Document document;

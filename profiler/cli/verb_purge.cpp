@@ -3,6 +3,7 @@
 
 #include "absl/strings/str_cat.h"
 
+#include "profiler/analysis/against_base.h"
 #include "profiler/analysis/purge.h"
 #include "profiler/cli/output.h"
 #include "profiler/cli/query_flags.h"
@@ -15,19 +16,6 @@ namespace {
 QueryFlags flags;
 std::string file;
 bool listEvents = false;
-
-// As frag does it: each dump alone, then row meets row.
-absl::StatusOr<analysis::PurgeResult> ask(const model::Query& query) {
-  model::Query alone = query;
-  alone.baseline = nullptr;
-  alone.baselineMode = model::BaselineMode::kNone;
-  absl::StatusOr<analysis::PurgeResult> now = analysis::purges(alone);
-  if (!now.ok() || query.baseline == nullptr) return now;
-  alone.snapshot = query.baseline;
-  const absl::StatusOr<analysis::PurgeResult> base = analysis::purges(alone);
-  if (!base.ok()) return base.status();
-  return analysis::changed(*std::move(now), *base);
-}
 
 }  // namespace
 
@@ -44,7 +32,7 @@ void addPurgeFlags(FlagSet& app) {
 int runPurge() {
   absl::StatusOr<model::Query> query = flags.toQuery(file);
   if (!query.ok()) return fail(query.status());
-  absl::StatusOr<analysis::PurgeResult> result = ask(*query);
+  absl::StatusOr<analysis::PurgeResult> result = analysis::againstBase(analysis::purges, *query);
   if (!result.ok()) return fail(result.status());
   report::Document document;
   document.verb = "purge";

@@ -4,6 +4,7 @@
 #include "absl/strings/str_cat.h"
 
 #include "profiler/model/units.h"
+#include "profiler/report/change_lines.h"
 #include "profiler/report/frag_text.h"
 #include "profiler/report/stack_lines.h"
 #include "profiler/report/text.h"
@@ -83,23 +84,6 @@ std::string stacksText(const FragView& view) {
   return out;
 }
 
-std::string listed(const model::Table& table, const char* title, std::initializer_list<const char*> ids,
-                   std::size_t most, double least) {
-  const model::Column& change = *table.find("change");
-  Rows rows(1);
-  std::vector<Align> alignment;
-  for (const char* id : ids) {
-    rows[0].push_back(table.find(id)->title);
-    alignment.push_back(table.find(id)->unit == model::Unit::kText ? Align::kLeft : Align::kRight);
-  }
-  for (std::size_t row = 0; row < table.rows() && rows.size() <= most; ++row) {
-    if (std::fabs(change.values[row]) < least) continue;
-    std::vector<std::string>& cells = rows.emplace_back();
-    for (const char* id : ids) cells.push_back(cellText(*table.find(id), row));
-  }
-  return rows.size() == 1 ? "" : absl::StrCat("\n", title, "\n", aligned(rows, alignment, "  "));
-}
-
 }  // namespace
 
 std::string fragChangeText(const FragView& view, const std::string& basePath) {
@@ -108,13 +92,13 @@ std::string fragChangeText(const FragView& view, const std::string& basePath) {
       absl::StrCat(view.snapshot->path(), " against ", basePath,
                    ": where the heap's resident memory is, and what changed\n", levelsText(result));
   for (const std::string& note : result.levels.notes) absl::StrAppend(&out, "  note: ", note, "\n");
-  absl::StrAppend(
-      &out, "\n", verdict(result.stacks), "\n", stacksText(view),
-      listed(result.classes, "By size class, most change of free slots first",
-             {"class_size", "change", "free", "live_fraction", "slabs", "live_objects"}, view.rows, kLeast),
-      listed(result.occupancy, "By huge page",
-             {"full", "change", "count", "live", "slab_free", "page_free", "huge"}, result.occupancy.rows(),
-             0));
+  absl::StrAppend(&out, "\n", verdict(result.stacks), "\n", stacksText(view),
+                  changeLines(result.classes, "By size class, most change of free slots first",
+                              {"class_size", "change", "free", "live_fraction", "slabs", "live_objects"},
+                              view.rows, kLeast),
+                  changeLines(result.occupancy, "By huge page",
+                              {"full", "change", "count", "live", "slab_free", "page_free", "huge"},
+                              result.occupancy.rows(), 0));
   if (view.hugePages) {
     absl::StrAppend(&out, "\n", result.pages.title, "\n", tableText(result.pages));
   }

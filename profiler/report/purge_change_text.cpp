@@ -1,14 +1,13 @@
 // `purge FILE --base OTHER`: each figure with what it was.
 #include <algorithm>
-#include <cmath>
 
 #include "absl/strings/str_cat.h"
 
 #include "profiler/model/units.h"
 #include "profiler/report/cells.h"
+#include "profiler/report/change_lines.h"
 #include "profiler/report/dump_text.h"
 #include "profiler/report/purge_text.h"
-#include "profiler/report/stack_lines.h"
 #include "profiler/report/text.h"
 
 namespace heapprof::report {
@@ -39,24 +38,6 @@ std::string figuresText(const std::vector<Figure>& figures) {
   return aligned(rows, {Align::kLeft, Align::kRight, Align::kRight, Align::kRight}, "  ");
 }
 
-// Rows of a table with a change, a line each; `least`: those that changed less are left out.
-std::string listed(const model::Table& table, const char* title, std::initializer_list<const char*> ids,
-                   std::size_t most, double least) {
-  const model::Column& change = *table.find("change");
-  Rows rows(1);
-  std::vector<Align> alignment;
-  for (const char* id : ids) {
-    rows[0].push_back(table.find(id)->title);
-    alignment.push_back(table.find(id)->unit == model::Unit::kText ? Align::kLeft : Align::kRight);
-  }
-  for (std::size_t row = 0; row < table.rows() && rows.size() <= most; ++row) {
-    if (change.isKnown(row) && std::fabs(change.values[row]) < least) continue;
-    std::vector<std::string>& cells = rows.emplace_back();
-    for (const char* id : ids) cells.push_back(cellText(*table.find(id), row));
-  }
-  return rows.size() == 1 ? "" : absl::StrCat("\n", title, "\n", aligned(rows, alignment, "  "));
-}
-
 }  // namespace
 
 std::string purgeChangeText(const PurgeView& view) {
@@ -66,14 +47,15 @@ std::string purgeChangeText(const PurgeView& view) {
                                  figuresText(result.figures));
   for (const std::string& note : result.reasons.notes) absl::StrAppend(&out, "  note: ", note, "\n");
   absl::StrAppend(&out,
-                  listed(result.refusals, "Huge pages that the kernel refused to form, by cause",
-                         {"count", "change", "cause", "help"}, view.rows, 0),
-                  listed(result.blocked, "Free, resident and not purged", {"label", "bytes", "change"},
-                         result.blocked.rows(), 0));
+                  changeLines(result.refusals, "Huge pages that the kernel refused to form, by cause",
+                              {"count", "change", "cause", "help"}, view.rows, 0),
+                  changeLines(result.blocked, "Free, resident and not purged", {"label", "bytes", "change"},
+                              result.blocked.rows(), 0));
   for (const std::string& note : result.blocked.notes) absl::StrAppend(&out, "  note: ", note, "\n");
   if (result.pinnedBy.find("change") == nullptr) return out;
-  return absl::StrCat(out, listed(result.pinnedBy, "Whose objects pin it, by what changed",
-                                  {"change", "pins", "owner"}, std::min(view.rows, kMostPinners), kLeast));
+  return absl::StrCat(
+      out, changeLines(result.pinnedBy, "Whose objects pin it, by what changed", {"change", "pins", "owner"},
+                       std::min(view.rows, kMostPinners), kLeast));
 }
 
 }  // namespace heapprof::report
