@@ -48,6 +48,17 @@ struct GranuleStock {
   std::uint32_t refills;
 };
 
+// Where full slabs are gleaned (choose_slab.h).
+struct Gleaning {
+  std::uint64_t lastNanos;    // when it last found one
+  pages::Granule begin, end;  // the heap's small slabs lie between these
+  struct Class {
+    pages::Granule next;    // to be looked at
+    std::uint8_t passOver;  // so many needs of a slab, because looking found nothing
+    std::uint8_t failures;  // what `passOver` was last
+  } classes[kMaxClasses];
+};
+
 // Alone in its pairs of lines, as slabs are.
 struct alignas(128) Heap : HeapFront {
   // Sampling: objects of the class until the next sample, and the interval that was in force when this was
@@ -63,6 +74,7 @@ struct alignas(128) Heap : HeapFront {
   // objects the bin may keep, at most kMostSpares.
   std::uint16_t installed[kMaxClasses];
   GranuleStock stock;
+  Gleaning gleaning;
   RemoteCache remoteCache;
   base::Random random;
   std::uint32_t keptGranules;  // in empty slabs that stay in their lists

@@ -1,6 +1,7 @@
 #include "runtime/heap/slabs.h"
 
 #include "runtime/base/fatal.h"
+#include "runtime/heap/choose_slab.h"
 #include "runtime/heap/samples.h"
 #include "runtime/heap/slab_map.h"
 #include "runtime/heap/trim.h"
@@ -299,6 +300,7 @@ Slab* makeSlab(Heap& heap, std::uint8_t sizeClass) noexcept {
   if (!isMedium(sizeClass)) {
     first = takeGranule(heap);
     if (first == pages::kNoGranule) return nullptr;
+    noteForGleaning(heap, first);
   } else {
     const pages::Span span = pages::allocate(shape.granules);
     if (span.first == pages::kNoGranule) return nullptr;
@@ -337,30 +339,15 @@ Slab* makeSlab(Heap& heap, std::uint8_t sizeClass) noexcept {
   return &slab;
 }
 
-// Among the list's first few: the emptier ones get the time to come free.
-Slab& fullestOf(pages::Granule first) noexcept {
-  constexpr int kSeen = 8;
-  Slab* fullest = nullptr;
-  int fewest = 0x10000;
-  pages::Granule at = first;
-  for (int seen = 0; at != pages::kNoGranule && seen < kSeen; ++seen) {
-    Slab* slab = slabAt(at);
-    const int out = slab->handed - (slab->armed - slab->countdown) - loadRemote(*slab).count;
-    if (slab->capacity - out < fewest) {
-      fullest = slab;
-      fewest = slab->capacity - out;
-    }
-    at = slab->link;
-  }
-  return *fullest;
-}
-
 Slab* nextSlab(Heap& heap, std::uint8_t sizeClass) noexcept {
   if (heap.partial[sizeClass] == pages::kNoGranule) {
     drainInbox(heap);
     flushRemoteCache(heap);
   }
   if (heap.partial[sizeClass] == pages::kNoGranule) {
+    if (!isMedium(sizeClass)) {
+      if (Slab* gleaned = glean(heap, sizeClass); gleaned != nullptr) return gleaned;
+    }
     if (pages::isNear()) [[unlikely]]
       trimOwnNear(heap);
     return makeSlab(heap, sizeClass);

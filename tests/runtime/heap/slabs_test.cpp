@@ -13,6 +13,7 @@
 #include "runtime/entry/malloc_family.h"
 #include "runtime/heap/pool.h"
 #include "runtime/heap/slab_map.h"
+#include "runtime/os/os.h"
 #include "runtime/pages/pages.h"
 #include "tests/runtime/heap/accounts.h"
 
@@ -83,6 +84,47 @@ TEST(Slabs, WhoeverBringsTheLastObjectBackEndsTheSlab) {
     // What stays: one current slab a class, and one kept a class.
     ASSERT_LE(counts.slabs, 6u) << "round " << round;
   }
+}
+
+void restFromGleaning() {
+  const std::uint64_t start = os::calls().monotonicNanos();
+  while (os::calls().monotonicNanos() - start < 4'000) {
+  }
+}
+
+// Each slab below is full but for fewer objects than it takes to be looked at (32): a class that did not
+// glean would make 20 slabs more.
+TEST(Slabs, WhatCameFreeInFullSlabsIsTakenBeforeNewSlabsAreMade) {
+  constexpr std::size_t kBytes = 224;
+  constexpr std::size_t kSlabs = 200, kFreed = 15;
+  constexpr std::size_t capacity = kSizeClasses[classFor(kBytes)].largest().capacity;
+  static_assert(kFreed < wakeAfter(capacity));
+  std::map<Slab*, std::vector<void*>> bySlab;
+  std::set<void*> live;
+  for (std::size_t i = 0; i < kSlabs * capacity; ++i) {
+    void* p = hp_malloc(kBytes);
+    bySlab[findSlab(p)].push_back(p);
+    live.insert(p);
+  }
+  for (auto& [slab, objects] : bySlab) {
+    for (std::size_t i = 0; i < kFreed && i < objects.size(); ++i) {
+      hp_free(objects[i * objects.size() / kFreed]);
+      live.erase(objects[i * objects.size() / kFreed]);
+    }
+  }
+  SlabCounts before;
+  ASSERT_TRUE(accountsAreRight(live, &before));
+  std::set<Slab*> refilled;
+  for (std::size_t i = 0; i < (kSlabs - 1) * kFreed; ++i) {
+    void* p = hp_malloc(kBytes);
+    ASSERT_TRUE(live.insert(p).second) << "handed out twice";
+    if (refilled.insert(findSlab(p)).second) restFromGleaning();
+  }
+  SlabCounts after;
+  ASSERT_TRUE(accountsAreRight(live, &after));
+  EXPECT_LE(after.slabs, before.slabs + 1);
+  EXPECT_EQ(after.emptyUnnoticed, 0u);
+  for (void* p : live) hp_free(p);
 }
 
 TEST(Slabs, FreeFromOtherThreadReturnsToOwner) {

@@ -126,7 +126,7 @@ end:
               arm(NEVER); state = kCurrent; resting = 1 }
   :: d_step { bin > 0 -> bin--; outside++ }
   :: d_step { state == kCurrent && bin == 0 -> resting = 0 }; refillOrPark(); resting = 1
-  :: d_step { state == kPartial -> fold(NEVER); state = kCurrent }
+  :: d_step { state == kPartial || state == kFull /* gleaned */ -> fold(NEVER); state = kCurrent }
   :: d_step { outside > 0 -> resting = 0; outside--; localFrees++; countdown-- };
      if
      :: countdown == 0 -> lookAt()
