@@ -34,8 +34,7 @@ const char* textInEnvironment() noexcept {
 const Options& options() noexcept {
   // acquire: pairs with the release below
   if (state.load(std::memory_order_acquire) == 2) return inForce;
-  static constexpr Options kPlain;
-  if (environ == nullptr) return kPlain;  // before libc is up: asked again later
+  if (environ == nullptr) return inForce;  // the defaults, before libc is up: asked again later
   int unread = 0;
   if (state.compare_exchange_strong(unread, 1, std::memory_order_acquire)) {
     if (const char* text = textInEnvironment()) {

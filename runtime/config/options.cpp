@@ -29,12 +29,13 @@ enum class OptionType : std::uint8_t {
   kHelp
 };
 
+// Texts, not pointers: these would be relocated in every process, at 24 bytes each (runtime/README.md).
 struct Row {
-  const char* key;
+  char key[12];
   OptionType type;
-  std::size_t offset;  // of the member in Options
-  const char* defaultText;
-  const char* help;
+  std::uint16_t offset;  // of the member in Options
+  char defaultText[24];
+  char help[200];
 };
 
 constexpr Row kRows[] = {

@@ -14,7 +14,7 @@ char lower(char c) noexcept {
 }
 
 struct SignalName {
-  const char* name;
+  char name[8];
   int number;
 };
 // Those a program may leave to us. Not the ones that report its own faults, nor those that cannot be caught.

@@ -25,7 +25,7 @@ namespace {
 constexpr std::uint64_t kDefaultInterval = std::uint64_t{512} << 10;
 
 struct Field {
-  const char* name;
+  char name[20];
   std::size_t offset;
 };
 #define HEAPPROF_FIELD(member) \

@@ -126,7 +126,7 @@ void mark(const Request& request, Text* answer) noexcept {
 }
 
 struct Verb {
-  const char* name;
+  char name[12];
   void (*serve)(const Request&, Text*) noexcept;
 };
 constexpr Verb kVerbs[] = {

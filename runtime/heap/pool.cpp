@@ -73,8 +73,7 @@ constinit std::atomic<bool> mainEnded{false};
 void threadEnds(void*) noexcept {
   parkOwn();
   exited = true;
-  if (os::threadId() == static_cast<std::uint64_t>(getpid()))
-    mainEnded.store(true, std::memory_order_relaxed);
+  if (os::threadId() == os::processId()) mainEnded.store(true, std::memory_order_relaxed);
   if (mainEnded.load(std::memory_order_relaxed)) os::ring(os::kRingThreadEnded);
 }
 
@@ -168,7 +167,7 @@ void park(Heap* heap) noexcept {
 // thread's stack; the main thread's ends below what the kernel put there, the address of the vDSO for one,
 // which would look as if a signal handler were to return to it.
 std::uintptr_t stackEndOf(const Heap& heap) noexcept {
-  const bool isMain = heap.threadId.load(std::memory_order_relaxed) == static_cast<std::uint64_t>(getpid());
+  const bool isMain = heap.threadId.load(std::memory_order_relaxed) == os::processId();
   if (!isMain) return reinterpret_cast<std::uintptr_t>(heap.slot);
   return &__libc_stack_end != nullptr ? reinterpret_cast<std::uintptr_t>(__libc_stack_end)
                                       : getauxval(AT_RANDOM);

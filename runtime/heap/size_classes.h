@@ -42,7 +42,7 @@ struct SizeClass {
 inline constexpr std::size_t kLargestSmall = 4096;        // classes to here live in one-granule slabs
 inline constexpr std::size_t kLargestClass = 256 * 1024;  // larger requests get spans of their own
 inline constexpr std::size_t kFastLimit = 1024;           // served by the table in the heap itself
-inline constexpr std::size_t kMaxClasses = 96;
+inline constexpr std::size_t kMaxClasses = 88;
 
 namespace detail {
 

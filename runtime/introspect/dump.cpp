@@ -24,7 +24,7 @@ constinit DumpMemory dumpMemory;           // guarded by dumpLock
 constinit std::uint32_t dumpsWritten = 0;  // guarded by dumpLock
 
 // Which process these books belong to. A vfork child has its parent's memory but another pid.
-constinit std::atomic<int> ownPid{0};
+constinit std::atomic<std::uint64_t> ownPid{0};
 constinit std::atomic<std::uint64_t> startReal{0};
 constinit std::atomic<std::uint64_t> startMonotonic{0};
 
@@ -56,7 +56,7 @@ void noteProcess() noexcept {
   startReal.store(os::calls().realtimeNanos(), std::memory_order_relaxed);
   startMonotonic.store(os::calls().monotonicNanos(), std::memory_order_relaxed);
   // release: pairs with the acquire in isOwnProcess()
-  ownPid.store(getpid(), std::memory_order_release);
+  ownPid.store(os::processId(), std::memory_order_release);
 }
 
 }  // namespace
@@ -147,8 +147,8 @@ bool waitForDumpInProgress(std::uint64_t nanos) noexcept {
 
 bool isOwnProcess() noexcept {
   // acquire: pairs with the release in noteProcess()
-  const int pid = ownPid.load(std::memory_order_acquire);
-  return pid == 0 || pid == getpid();
+  const std::uint64_t pid = ownPid.load(std::memory_order_acquire);
+  return pid == 0 || pid == os::processId();
 }
 
 }  // namespace heapprof::introspect

@@ -47,8 +47,8 @@ enum StacksField : std::uint32_t {
 constexpr std::size_t kStackRowsPerChunk = 512;  // a row has 48 lifetime buckets
 constexpr std::size_t kValues = 6;
 constexpr std::size_t kKinds = 8;
-constexpr const char* kKindNames[kKinds] = {"unknown",  "malloc", "calloc", "realloc",
-                                            "memalign", "new",    "new[]",  "new aligned"};
+constexpr char kKindNames[kKinds][12] = {"unknown",  "malloc", "calloc", "realloc",
+                                         "memalign", "new",    "new[]",  "new aligned"};
 constexpr std::size_t kMaxFailures = 32;
 // Frames of ours that a stack may still begin with; the sampler drops those that it knows of.
 constexpr const char* kOwnFrames = "heapprof::(entry|heap|sampling)::.*";

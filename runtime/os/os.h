@@ -72,6 +72,7 @@ std::uint64_t threadId() noexcept;        // gettid, cached per thread
 std::uint64_t threadCpuNanos() noexcept;  // processor time of the calling thread; 0: not known
 // Page faults of the process, but for those of the calling thread; it only grows.
 std::uint64_t faultsOfOthers() noexcept;
+std::uint64_t processId() noexcept;  // getpid, never cached: a child of any kind of fork has its own
 void forgetThreadId() noexcept;  // in a forked child: its only thread has a new one
 std::size_t physicalMemoryBytes() noexcept;
 
