@@ -59,30 +59,15 @@ struct Gleaning {
   } classes[kMaxClasses];
 };
 
-// Alone in its pairs of lines, as slabs are.
+// Alone in its pairs of lines, as slabs are. What each thread writes comes first: a heap of small blocks
+// without samples fills one page of its two.
 struct alignas(128) Heap : HeapFront {
-  // Sampling: objects of the class until the next sample, and the interval that was in force when this was
-  // drawn.
+  // Sampling: objects of the class until the next sample.
   std::uint64_t untilSample[kMaxClasses];
-  std::uint64_t drawnInterval[kMaxClasses];
-  bool approaching[kMaxClasses];  // the draw stands, whatever the interval becomes: see countDown()
-  Slab* current[kMaxClasses];
-  pages::Granule partial[kMaxClasses];   // first of the list through Slab::link
-  std::uint64_t allocated[kMaxClasses];  // objects put into bins or handed out; cumulative
-  std::uint64_t freed[kMaxClasses];      // objects seen to have come back; cumulative
-  // Put into the bin at its last filling: the bin holds at most that many. Medium classes: how many freed
-  // objects the bin may keep, at most kMostSpares.
-  std::uint16_t installed[kMaxClasses];
-  GranuleStock stock;
-  Gleaning gleaning;
-  RemoteCache remoteCache;
-  base::Random random;
-  std::uint32_t keptGranules;  // in empty slabs that stay in their lists
-  std::uint32_t forks;         // of the pool when its gaps were drawn last; another number: in a parent
 
-  alignas(64) std::atomic<pages::Granule> inbox;  // first of a list through Slab::inboxNext
-  std::atomic<bool> held;                         // by a thread; false: in the pool
-  std::atomic<std::uint64_t> threadId;            // of the holder
+  alignas(128) std::atomic<pages::Granule> inbox;  // first of a list through Slab::inboxNext
+  std::atomic<bool> held;                          // by a thread; false: in the pool
+  std::atomic<std::uint64_t> threadId;             // of the holder
   std::uint64_t number;
   Heap* nextOfAll;  // all heaps ever made; written before it is published
   Heap* nextInPool;
@@ -98,6 +83,22 @@ struct alignas(128) Heap : HeapFront {
   // Memory is short and the holder runs: it trims its own slabs at its next need of one (trim_own.h).
   std::atomic<bool> trimWanted;
   std::uint64_t ticksTrimmedOwn;  // the holder's own
+
+  alignas(128) base::Random random;
+  std::uint32_t keptGranules;  // in empty slabs that stay in their lists
+  std::uint32_t forks;         // of the pool when its gaps were drawn last; another number: in a parent
+  GranuleStock stock;
+  // Put into the bin at its last filling: the bin holds at most that many. Medium classes: how many freed
+  // objects the bin may keep, at most kMostSpares.
+  std::uint16_t installed[kMaxClasses];
+  Slab* current[kMaxClasses];
+  std::uint64_t allocated[kMaxClasses];  // objects put into bins or handed out; cumulative
+  Gleaning gleaning;
+  std::uint64_t freed[kMaxClasses];          // objects seen to have come back; cumulative
+  pages::Granule partial[kMaxClasses];       // first of the list through Slab::link
+  std::uint64_t drawnInterval[kMaxClasses];  // the interval that was in force when untilSample was drawn
+  bool approaching[kMaxClasses];  // the draw stands, whatever the interval becomes: see countDown()
+  RemoteCache remoteCache;
 
   // noteWork: the helper may be asleep for want of work.
   void tick() noexcept {

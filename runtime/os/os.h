@@ -73,7 +73,7 @@ std::uint64_t threadCpuNanos() noexcept;  // processor time of the calling threa
 // Page faults of the process, but for those of the calling thread; it only grows.
 std::uint64_t faultsOfOthers() noexcept;
 std::uint64_t processId() noexcept;  // getpid, never cached: a child of any kind of fork has its own
-void forgetThreadId() noexcept;  // in a forked child: its only thread has a new one
+void forgetThreadId() noexcept;      // in a forked child: its only thread has a new one
 std::size_t physicalMemoryBytes() noexcept;
 
 // What a descriptor of the calling thread's table stands for.

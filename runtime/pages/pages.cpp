@@ -36,11 +36,12 @@ bool ready() noexcept {
   return true;
 }
 
-enum class Growth : std::uint8_t { kDone, kNoRoom, kRefused };
+enum class Growth : std::uint8_t { kDone, kTaken, kNoRoom, kRefused };
 
-// Makes `granules` more free in one piece, aligned. kRefused: the region has room, but the kernel gives no
-// memory for it.
-Growth growRegion(Region& region, std::uint32_t granules, std::uint32_t alignment) noexcept {
+// Makes `granules` more free in one piece, aligned. kTaken: `taken` is that piece and was never among the
+// free extents, whose table so stays untouched in a small program. kRefused: the region has room, but the
+// kernel gives no memory for it.
+Growth growRegion(Region& region, std::uint32_t granules, std::uint32_t alignment, Granule* taken) noexcept {
   const std::uint32_t from = region.committed.load(std::memory_order_relaxed);
   std::uint32_t needed = granules + (alignment > kUnitGranules ? alignment : 0);
   if (&region == &regionAt(0) && from == 0) needed += kUnitGranules;
@@ -59,6 +60,10 @@ Growth growRegion(Region& region, std::uint32_t granules, std::uint32_t alignmen
     first += kUnitGranules;
     fresh -= kUnitGranules;
   }
+  if (fresh == granules && tail == 0 && alignment <= kUnitGranules) {
+    *taken = first;
+    return Growth::kTaken;
+  }
   if (fresh > 0) book.extents.give(first, fresh);
   return Growth::kDone;
 }
@@ -68,7 +73,7 @@ Granule takeRun(std::uint32_t granules, std::uint32_t alignment) noexcept {
   Granule first = isLong ? book.extents.takeWarm(granules) : book.extents.take(granules, alignment);
   bool refused = false;
   for (std::size_t i = 0; first == kNoGranule && i < regionCount(); ++i) {
-    const Growth growth = growRegion(regionAt(i), granules, alignment);
+    const Growth growth = growRegion(regionAt(i), granules, alignment, &first);
     if (growth == Growth::kDone) first = book.extents.take(granules, alignment);
     refused |= growth == Growth::kRefused;
   }
@@ -78,8 +83,9 @@ Granule takeRun(std::uint32_t granules, std::uint32_t alignment) noexcept {
   const std::uint32_t slack = alignment > kUnitGranules ? alignment : 0;
   if (granules + slack < granules) return kNoGranule;
   Region* region = reserveAnotherRegion(granules + slack);
-  if (region == nullptr || growRegion(*region, granules, alignment) != Growth::kDone) return kNoGranule;
-  return book.extents.take(granules, alignment);
+  if (region == nullptr) return kNoGranule;
+  const Growth growth = growRegion(*region, granules, alignment, &first);
+  return growth == Growth::kDone ? book.extents.take(granules, alignment) : first;
 }
 
 // Page lock held: what has been taken is in use now.
