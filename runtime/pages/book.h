@@ -40,13 +40,10 @@ enum class Reach : std::uint8_t {
   kPressed,  // all there is: memory is short
 };
 
+// Zero when new, and what the smallest programs touch first: it lies behind all else that they write
+// (everyday.ld).
 struct Book {
   base::Mutex lock;
-  Extents extents;
-  UnitLists lists;
-  Demand demand;
-  Rhythm rhythm;
-  Batch out;
   std::uint64_t usedGranules = 0;
   std::uint64_t outGranules = 0;
   std::uint64_t freeBackedGranules = 0;
@@ -57,6 +54,11 @@ struct Book {
   std::uint64_t calls = 0;                 // that took or gave granules
   std::uint64_t takes = 0, takesSeen = 0;  // calls that took granules; at the helper's last look
   std::uint32_t quietCalls = 0;
+  Demand demand;
+  UnitLists lists;
+  Extents extents;
+  Rhythm rhythm;
+  Batch out;
 
   // The clock was read: takes down what is in use.
   void noteUse() noexcept {

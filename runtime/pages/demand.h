@@ -22,17 +22,17 @@ class Demand {
   void cover(std::uint64_t nanos) noexcept {
     const std::uint64_t wanted = nanos / (kWindows - 1) + 1;
     const std::uint64_t window = wanted > kWindowNanos ? wanted : kWindowNanos;
-    if (window == windowNanos_) return;
+    if (window == windowNanos()) return;
     *this = Demand();
-    windowNanos_ = window;
+    beyondNanos_ = window - kWindowNanos;
   }
   // Windows that together reach so far back, whatever the moment.
   std::uint64_t windowsFor(std::uint64_t nanos) const noexcept {
-    return (nanos + windowNanos_ - 1) / windowNanos_ + 1;
+    return (nanos + windowNanos() - 1) / windowNanos() + 1;
   }
 
   void note(std::uint64_t nowNanos, std::uint64_t usedGranules) noexcept {
-    const std::uint64_t window = nowNanos / windowNanos_;
+    const std::uint64_t window = nowNanos / windowNanos();
     if (window != window_) {
       // Windows that passed without a call had what was in use at the last one.
       const std::uint64_t missed = window - window_ < kWindows ? window - window_ : kWindows;
@@ -58,9 +58,11 @@ class Demand {
   }
 
  private:
+  std::uint64_t windowNanos() const noexcept { return kWindowNanos + beyondNanos_; }
+
   static constexpr std::uint64_t kSlackGranules = (std::uint64_t{4} << 20) >> kGranuleShift;
   std::uint64_t peaks_[kWindows] = {};
-  std::uint64_t windowNanos_ = kWindowNanos;
+  std::uint64_t beyondNanos_ = 0;  // of a window's length: what nobody has set is all zero (book.h)
   std::uint64_t window_ = 0;
   std::uint64_t last_ = 0;
 };

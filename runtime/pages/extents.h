@@ -51,10 +51,10 @@ class Extents {
   unsigned nextBin(unsigned from) const noexcept;
   void carve(Granule extent, Granule first, std::uint32_t granules) noexcept;
 
-  Granule heads_[kBins] = {};
   std::uint64_t mask_[kMaskWords] = {};
   std::uint64_t freeGranules_ = 0;
   Granule lastStart_ = kNoGranule;  // where takeFromInside found the last extent to start; may be outdated
+  Granule heads_[kBins] = {};
 };
 
 }  // namespace heapprof::pages

@@ -18,9 +18,15 @@ constexpr std::uint32_t kFirstStep = 2 * kUnitGranules;
 constexpr std::uint32_t kLargestStep = 32 * kUnitGranules;
 constexpr Granule kLastGranule = 0xffff0000u;
 
-constinit Region regions[kMaxRegions] = {};
+// Apart: few programs have more, and what all write should lie together.
+constinit Region firstRegion = {};
+constinit Region furtherRegions[kMaxRegions - 1] = {};
 // release on append pairs with acquire in regionCount(): a counted region is complete.
 constinit std::atomic<std::size_t> regionsInUse{0};
+
+Region& rowOf(std::size_t index) noexcept {
+  return index == 0 ? firstRegion : furtherRegions[index - 1];
+}
 
 constexpr std::size_t roundUp(std::size_t value, std::size_t to) noexcept {
   return (value + to - 1) / to * to;
@@ -80,10 +86,10 @@ Region* appendRegion(std::size_t bytes) noexcept {
     errno = ENOMEM;
     return nullptr;
   }
-  Region& region = regions[index];
+  Region& region = rowOf(index);
   const auto granules = static_cast<std::uint32_t>(bytes >> kGranuleShift);
   const std::uint64_t first =
-      index == 0 ? 0 : std::uint64_t{regions[index - 1].first} + regions[index - 1].granules;
+      index == 0 ? 0 : std::uint64_t{rowOf(index - 1).first} + rowOf(index - 1).granules;
   if (first + granules > kLastGranule) {
     errno = ENOMEM;
     return nullptr;
@@ -134,7 +140,7 @@ bool reserveFirstRegion(std::size_t wantedBytes) noexcept {
 
 Region* reserveAnotherRegion(std::uint32_t granules) noexcept {
   const std::size_t needed = roundUp(std::size_t{granules} << kGranuleShift, kUnitBytes);
-  const Region& last = regions[regionsInUse.load(std::memory_order_relaxed) - 1];
+  const Region& last = rowOf(regionsInUse.load(std::memory_order_relaxed) - 1);
   std::size_t bytes = std::size_t{last.granules} << kGranuleShift;
   const std::size_t limit = addressSpaceLimit();
   if (limit != ~std::size_t{0} && bytes > limit / 8) bytes = roundUp(limit / 8, kUnitBytes);
@@ -169,13 +175,13 @@ std::size_t regionCount() noexcept {
   return regionsInUse.load(std::memory_order_acquire);
 }
 Region& regionAt(std::size_t index) noexcept {
-  return regions[index];
+  return rowOf(index);
 }
 
 Region* regionOfAddress(std::uintptr_t address) noexcept {
   const std::size_t count = regionCount();
   for (std::size_t i = 0; i < count; ++i) {
-    if ((address - regions[i].start) >> kGranuleShift < regions[i].granules) return &regions[i];
+    if ((address - rowOf(i).start) >> kGranuleShift < rowOf(i).granules) return &rowOf(i);
   }
   return nullptr;
 }
@@ -183,7 +189,7 @@ Region* regionOfAddress(std::uintptr_t address) noexcept {
 Region* regionOfGranule(Granule granule) noexcept {
   const std::size_t count = regionCount();
   for (std::size_t i = 0; i < count; ++i) {
-    if (granule - regions[i].first < regions[i].granules) return &regions[i];
+    if (granule - rowOf(i).first < rowOf(i).granules) return &rowOf(i);
   }
   return nullptr;
 }
