@@ -9,7 +9,9 @@ namespace {
 // Gleaning yields few objects at a time. With so much time between, its price does not count.
 constexpr std::uint64_t kRestNanos = 2'000;
 constexpr std::uint32_t kMostLookedAt = 128;  // descriptors
-constexpr unsigned kWorthwhileShare = 64;     // of a slab
+// In less there is little to be had, and the smallest programs stay on a heap's first page.
+constexpr std::uint32_t kFewestWalkedOver = 8;  // granules
+constexpr unsigned kWorthwhileShare = 64;       // of a slab
 // How often it is left alone after finding nothing: 1, then 3, then this.
 constexpr std::uint8_t kMostPassedOver = 4;
 
@@ -48,14 +50,15 @@ Slab& fullestOf(pages::Granule first) noexcept {
 
 Slab* glean(Heap& heap, std::uint8_t sizeClass) noexcept {
   Gleaning& gleaning = heap.gleaning;
-  Gleaning::Class& row = gleaning.classes[sizeClass];
+  const std::uint32_t extent = gleaning.end - gleaning.begin;
+  if (extent < kFewestWalkedOver) return nullptr;
+  GleaningOfClass& row = heap.gleaned[sizeClass];
   if (row.passOver != 0) {
     --row.passOver;
     return nullptr;
   }
   const std::uint64_t now = os::calls().monotonicNanos();
   if (now - gleaning.lastNanos < kRestNanos) return nullptr;
-  const std::uint32_t extent = gleaning.end - gleaning.begin;
   const std::uint32_t most = extent < kMostLookedAt ? extent : kMostLookedAt;
   for (std::uint32_t i = 0; i < most; ++i) {
     if (row.next < gleaning.begin || row.next >= gleaning.end) row.next = gleaning.begin;

@@ -52,11 +52,11 @@ struct GranuleStock {
 struct Gleaning {
   std::uint64_t lastNanos;    // when it last found one
   pages::Granule begin, end;  // the heap's small slabs lie between these
-  struct Class {
-    pages::Granule next;    // to be looked at
-    std::uint8_t passOver;  // so many needs of a slab, because looking found nothing
-    std::uint8_t failures;  // what `passOver` was last
-  } classes[kMaxClasses];
+};
+struct GleaningOfClass {
+  pages::Granule next;    // to be looked at
+  std::uint8_t passOver;  // so many needs of a slab, because looking found nothing
+  std::uint8_t failures;  // what `passOver` was last
 };
 
 // Alone in its pairs of lines, as slabs are. What each thread writes comes first: a heap of small blocks
@@ -64,6 +64,11 @@ struct Gleaning {
 struct alignas(128) Heap : HeapFront {
   // Sampling: objects of the class until the next sample.
   std::uint64_t untilSample[kMaxClasses];
+  base::Random random;
+  std::uint32_t keptGranules;  // in empty slabs that stay in their lists
+  std::uint32_t forks;         // of the pool when its gaps were drawn last; another number: in a parent
+  GranuleStock stock;
+  Gleaning gleaning;
 
   alignas(128) std::atomic<pages::Granule> inbox;  // first of a list through Slab::inboxNext
   std::atomic<bool> held;                          // by a thread; false: in the pool
@@ -84,20 +89,16 @@ struct alignas(128) Heap : HeapFront {
   std::atomic<bool> trimWanted;
   std::uint64_t ticksTrimmedOwn;  // the holder's own
 
-  alignas(128) base::Random random;
-  std::uint32_t keptGranules;  // in empty slabs that stay in their lists
-  std::uint32_t forks;         // of the pool when its gaps were drawn last; another number: in a parent
-  GranuleStock stock;
   // Put into the bin at its last filling: the bin holds at most that many. Medium classes: how many freed
   // objects the bin may keep, at most kMostSpares.
-  std::uint16_t installed[kMaxClasses];
+  alignas(128) std::uint16_t installed[kMaxClasses];
   Slab* current[kMaxClasses];
-  std::uint64_t allocated[kMaxClasses];  // objects put into bins or handed out; cumulative
-  Gleaning gleaning;
+  std::uint64_t allocated[kMaxClasses];      // objects put into bins or handed out; cumulative
   std::uint64_t freed[kMaxClasses];          // objects seen to have come back; cumulative
   pages::Granule partial[kMaxClasses];       // first of the list through Slab::link
   std::uint64_t drawnInterval[kMaxClasses];  // the interval that was in force when untilSample was drawn
   bool approaching[kMaxClasses];  // the draw stands, whatever the interval becomes: see countDown()
+  GleaningOfClass gleaned[kMaxClasses];
   RemoteCache remoteCache;
 
   // noteWork: the helper may be asleep for want of work.

@@ -11,7 +11,7 @@ struct Mapping {
   long kib, residentKiB;
 };
 struct Mappings {
-  Mapping rows[16];
+  Mapping rows[16] = {};
   int count = 0;
 
   // The nth with code, or the first of all, which holds symbols and tables.
