@@ -33,6 +33,12 @@ class StackReader {
     *value = *reinterpret_cast<const std::uintptr_t*>(address);
     return true;
   }
+  // What needs no asking: a caller that compares many words keeps this at hand.
+  struct Window {
+    std::uintptr_t lowest, bytes;
+    bool holds(std::uintptr_t address) const noexcept { return address - lowest < bytes; }
+  };
+  Window window() const noexcept { return {lowest_, knownEnd_ - lowest_}; }
   // The walk goes on at another stack (a signal handler's own, and back). False where `start` cannot be read.
   bool restart(std::uintptr_t start) noexcept;
 

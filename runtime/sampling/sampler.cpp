@@ -103,8 +103,12 @@ SiteNode* findSite(const Lane& lane, const Allocation& allocation, const void* f
   if (lane.stocked.load(kRelaxed) == 0 && records.freeListEmpty() && !withinBudget()) return nullptr;
   CapturedStack captured;
   captureStack(frame, depth.load(kRelaxed), &captured);
-  const Stack* stack = stacks.intern(arena, captured.frames, captured.count, captured.failure);
-  if (stack == nullptr) return nullptr;
+  const Stack* stack = captured.known;
+  if (stack == nullptr) {
+    stack = stacks.intern(arena, captured.frames, captured.count, captured.failure);
+    rememberStack(captured, stack);
+    if (stack == nullptr) return nullptr;
+  }
   return sites.find(arena, stack, allocation.allocated, allocation.kind, allocation.interval);
 }
 

@@ -2,6 +2,8 @@
 
 #include <atomic>
 
+#include "runtime/sampling/walk_memo.h"
+
 namespace heapprof::sampling {
 namespace {
 
@@ -59,6 +61,8 @@ void initialiseUnwinder(config::Unwinder choice) noexcept {
 }
 
 void captureStack(const void* entryFrame, std::uint32_t depth, CapturedStack* out) noexcept {
+  out->known = nullptr;
+  out->memo = nullptr;
   out->count = 1;
   out->frames[0] = returnAddressOf(entryFrame);
   out->failure = "[unwind failed: no unwinder]";
@@ -69,7 +73,8 @@ void captureStack(const void* entryFrame, std::uint32_t depth, CapturedStack* ou
   walking = true;
   const int count = methodCount.load(std::memory_order_acquire);
   for (int i = 0; i < count; ++i) {
-    const Walk walk = methods[i].walk(entryFrame, out->frames, depth);
+    const Walk walk = methods[i].walk == walkEhFrame ? walkEhFrameOrRecognise(entryFrame, depth, out)
+                                                     : methods[i].walk(entryFrame, out->frames, depth);
     out->failure = walk.failure;
     if (walk.count == 0) continue;
     out->count = walk.count;
@@ -79,6 +84,12 @@ void captureStack(const void* entryFrame, std::uint32_t depth, CapturedStack* ou
     break;
   }
   walking = false;
+}
+
+void rememberStack(const CapturedStack& captured, const Stack* stack) noexcept {
+  if (captured.memo == nullptr) return;
+  if (captured.way != nullptr) captured.way->stack.set(stack);
+  captured.memo->unlock();
 }
 
 const char* unwinderName() noexcept {
@@ -95,7 +106,9 @@ void prepareUnwinderFork() noexcept {
 void unwinderAfterFork(bool inChild) noexcept {
   libunwindAfterFork(inChild);
   // A fork handler runs on the forking thread, which is in no walk.
-  if (inChild) walking = false;
+  if (!inChild) return;
+  walking = false;
+  ehFrameAfterForkInChild();
 }
 
 }  // namespace heapprof::sampling

@@ -15,17 +15,27 @@
 
 namespace heapprof::sampling {
 
+struct Stack;
+struct MemoGroup;
+struct MemoWay;
+
 struct CapturedStack {
+  const Stack* known;                 // the stack was recognised: this is it, and what follows says nothing
   std::uintptr_t frames[kMaxFrames];  // leaf first
   std::uint32_t count;
   const char* failure;  // null, or a literal "[unwind failed: ...]"
+  // The walk is being kept (walk_memo.h): locked until rememberStack(). No way: not as a whole.
+  MemoGroup* memo;
+  MemoWay* way;
 };
 
 // Opens what `choice` asks for and warms it up. Calls dlopen: never inside malloc.
 void initialiseUnwinder(config::Unwinder choice) noexcept;
 
-// `entryFrame`: frame address of the public entry function. `depth`: 1..kMaxFrames.
+// `entryFrame`: frame address of the public entry function. `depth`: 1..kMaxFrames. Where the stack is not
+// known, rememberStack() must follow, with its node or null.
 void captureStack(const void* entryFrame, std::uint32_t depth, CapturedStack* out) noexcept;
+void rememberStack(const CapturedStack& captured, const Stack* stack) noexcept;
 
 const char* unwinderName() noexcept;
 const char* unwinderNote() noexcept;
@@ -63,6 +73,9 @@ struct Walk {
 // unwind_eh_frame.cpp, unwind_libunwind.cpp, unwind_libgcc.cpp, unwind_frame_pointer.cpp
 bool openEhFrameWalk(const char** note) noexcept;
 Walk walkEhFrame(const void* entryFrame, std::uintptr_t* frames, std::uint32_t depth) noexcept;
+// The same stack, recognised where it can be; else the walk is kept. Fills all of `out` but its failure.
+Walk walkEhFrameOrRecognise(const void* entryFrame, std::uint32_t depth, CapturedStack* out) noexcept;
+void ehFrameAfterForkInChild() noexcept;
 bool openLibunwind(const char** note) noexcept;
 Walk walkLibunwind(const void* entryFrame, std::uintptr_t* frames, std::uint32_t depth) noexcept;
 void prepareLibunwindFork() noexcept;

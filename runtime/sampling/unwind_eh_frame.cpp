@@ -4,17 +4,24 @@
 #include "runtime/sampling/readable.h"
 #include "runtime/sampling/rule_cache.h"
 #include "runtime/sampling/unwind.h"
+#include "runtime/sampling/walk_memo.h"
 
 namespace heapprof::sampling {
 namespace {
 
 constinit RuleCache cache;
+constinit WalkMemo memo;
 
 struct Cursor {
   std::uintptr_t address;  // in the function at hand: a return address, unless `interrupted`
   std::uintptr_t stackPointer;
   std::uintptr_t framePointer;
   bool interrupted;  // by a signal
+};
+
+// A walk of which nothing is kept. What these members mean: class Keeping.
+struct Forgetting {
+  static constexpr bool kKeeps = false;
 };
 
 class Walker {
@@ -25,10 +32,26 @@ class Walker {
   // To the caller; false at the outermost frame, or where the tables end.
   bool step() noexcept {
     std::uintptr_t address = 0;
-    return steps(&address, 1) == 1;
+    Forgetting nothing;
+    return steps(&address, 1, nothing) == 1;
   }
   // Up to `most` callers' addresses; gives their number.
-  std::uint32_t steps(std::uintptr_t* addresses, std::uint32_t most) noexcept;
+  template <typename Keep>
+  std::uint32_t steps(std::uintptr_t* addresses, std::uint32_t most, Keep& keep) noexcept;
+
+  // Goes along steps from..end-1 of a walk for as long as the stack says the same; gives their number. The
+  // cursor stands at frame `from`, and is moved where `took(i)` wants to know each.
+  template <bool kMoves, typename Took>
+  std::uint32_t follow(const MemoWay& way, std::uint32_t from, std::uint32_t end, Cursor* at,
+                       Took took) noexcept;
+  // True where the objects that the way's rules came from are still there.
+  bool hasObjectsOf(const MemoWay& way) noexcept;
+  HEAPPROF_INLINE_UNLESS_SANITIZED HEAPPROF_READS_FOREIGN_STACK static std::uintptr_t readForeign(
+      std::uintptr_t slot) noexcept {
+    return *reinterpret_cast<const std::uintptr_t*>(slot);
+  }
+  // The stack, where the way is a whole walk from this cursor that would be the same again.
+  const Stack* recognise(const MemoWay& way, std::uint32_t depth) noexcept;
 
  private:
   // The places that hold an object met: the one at hand and the one before, which is often come back to. What
@@ -36,6 +59,9 @@ class Walker {
   static constexpr unsigned kMet = 2;
 
   bool changeObject(std::uintptr_t inside) noexcept;
+  bool isPermanent() const noexcept {
+    return object_ >= permanentObjects && object_ < permanentObjects + kPermanentObjects;
+  }
   PackedRule readRule(std::uintptr_t inside) noexcept;
   bool stepAsSaid(PackedRule packed) noexcept;
   bool load(Base base, std::uintptr_t cfa, std::int32_t offset, std::uintptr_t* value) noexcept {
@@ -50,6 +76,40 @@ class Walker {
   const CodeObject* object_ = &met_[0];
   CodeObject met_[kMet];
   unsigned newest_ = 0;
+};
+
+// Keeps a walk in a way, and takes what it can from another, `source`: walks of one thread differ at the leaf
+// and are the same from some caller on. Null: nothing to take from.
+class Keeping {
+ public:
+  static constexpr bool kKeeps = true;
+
+  Keeping(MemoWay* way, const MemoWay* source, const Cursor& start) noexcept
+      : writer_(way, start.stackPointer), source_(source) {}
+
+  // Where the walk stands at a cursor of the source's: the steps from there on that are still the same.
+  std::uint32_t take(Walker& walker, Cursor* at, std::uintptr_t* addresses, std::uint32_t most) noexcept;
+  void enter(std::uintptr_t inside, std::uint64_t fingerprint, const Cursor& at) noexcept {
+    if (writer_.open() && !writer_.note(inside, fingerprint)) close(at);
+  }
+  void stepped(const Cursor& from, const Cursor& to, const StepTaken& taken) noexcept {
+    if (!writer_.open()) return;
+    if (!writer_.canKeep(taken, to.stackPointer)) return close(from);
+    if (!writer_.step(from.address, from.stackPointer, taken)) close(to);
+  }
+  void close(const Cursor& at) noexcept {
+    if (writer_.open()) writer_.close(at.address, at.stackPointer);
+  }
+  // The tables said that there is no caller, or nothing.
+  void endsHere() noexcept { ended_ = true; }
+  bool isWhole(bool full) const noexcept { return writer_.open() && (ended_ || full); }
+
+ private:
+  MemoWriter writer_;
+  const MemoWay* source_;
+  std::uint32_t next_ = 0;  // of the source's frames, the first that the walk has not passed
+  bool trusted_ = false;    // the source's objects are still there, and noted in the writer
+  bool ended_ = false;
 };
 
 [[gnu::noinline]] bool Walker::changeObject(std::uintptr_t inside) noexcept {
@@ -100,17 +160,34 @@ class Walker {
 }
 
 // Nearly all frames are simple ones and stay within this loop, with the cursor in registers.
-[[gnu::always_inline]] inline std::uint32_t Walker::steps(std::uintptr_t* addresses,
-                                                          std::uint32_t most) noexcept {
+template <typename Keep>
+[[gnu::always_inline]] inline std::uint32_t Walker::steps(std::uintptr_t* addresses, std::uint32_t most,
+                                                          Keep& keep) noexcept {
   std::uint32_t count = 0;
   Cursor at = at_;
+  Cursor from = at;
   for (; count < most; ++count) {
+    if constexpr (Keep::kKeeps) {
+      count += keep.take(*this, &at, addresses + count, most - count);
+      from = at;
+      if (count == most) break;
+    }
     // A call may be its function's last instruction: the address before lies inside for certain.
     const std::uintptr_t inside = at.address - (at.interrupted ? 0 : 1);
     if (!object_->holds(inside) && !changeObject(inside)) break;
+    if constexpr (Keep::kKeeps) {
+      if (!isPermanent()) keep.enter(inside, object_->fingerprint, at);
+    }
     PackedRule rule;
     if (!cache.find(inside, object_->fingerprint, &rule)) rule = readRule(inside);
     if (!rule.isSimple()) [[unlikely]] {
+      if constexpr (Keep::kKeeps) {
+        if (!rule.isStep()) {
+          keep.endsHere();
+        } else {
+          keep.close(at);
+        }
+      }
       if (!rule.isStep()) break;
       at_ = at;
       if (!stepAsSaid(rule)) break;
@@ -124,11 +201,131 @@ class Walker {
       at.interrupted = false;
       at.address = withoutPointerAuthentication(at.address);
       if (at.address < kLowestCodeAddress) break;
+      if constexpr (Keep::kKeeps) {
+        keep.stepped(
+            from, at,
+            {cfa + rule.returnOffset(), rule.savesFramePointer() ? cfa + rule.frameOffset() : 0,
+             rule.fromFramePointer() ? static_cast<std::uint32_t>(rule.cfaOffset()) : MemoStep::kNotBase});
+      }
     }
+    if constexpr (Keep::kKeeps) from = at;
     addresses[count] = at.address;
   }
-  at_ = at;
+  at_ = Keep::kKeeps ? from : at;
   return count;
+}
+
+template <bool kMoves, typename Took>
+[[gnu::always_inline]] inline std::uint32_t Walker::follow(const MemoWay& way, std::uint32_t from,
+                                                           std::uint32_t end, Cursor* at,
+                                                           Took took) noexcept {
+  const std::uintptr_t start = way.start.get();
+  const std::uint32_t atHand = way.steps[from].frameSlot.get();
+  StackReader::Window window = stack_.window();
+  const auto read = [&](std::uintptr_t slot, std::uintptr_t* value) {
+    if (window.holds(slot)) [[likely]] {
+      *value = readForeign(slot);
+      return true;
+    }
+    const bool readable = stack_.read(slot, value);
+    window = stack_.window();
+    return readable;
+  };
+  const auto framePointerOf = [&](const MemoStep& step) {
+    std::uintptr_t value = at->framePointer;
+    const std::uint32_t slot = step.frameSlot.get();
+    // As a base 0 would be refused: nothing below the stack is read.
+    return slot == atHand || read(start + slot, &value) ? value : 0;
+  };
+  std::uint32_t i = from;
+  for (; i < end; ++i) {
+    const MemoStep& step = way.steps[i];
+    const std::uint32_t offset = step.frameOffset.get();
+    if (offset != MemoStep::kNotBase) {
+      const std::uintptr_t cfa = start + way.steps[i + 1].stackPointer.get();
+      if (framePointerOf(step) +
+              static_cast<std::uintptr_t>(std::intptr_t{static_cast<std::int32_t>(offset)}) !=
+          cfa)
+        break;
+    }
+    std::uintptr_t address = 0;
+    if (!read(start + step.returnSlot.get(), &address)) break;
+    const std::uintptr_t caller = way.steps[i + 1].address.get();
+    if (withoutPointerAuthentication(address) != caller) break;
+    if constexpr (kMoves) {
+      at->address = caller;
+      took(i);
+    }
+  }
+  if constexpr (kMoves) {
+    at->framePointer = framePointerOf(way.steps[i]);
+    at->stackPointer = start + way.steps[i].stackPointer.get();
+    at->interrupted = false;
+  }
+  return i - from;
+}
+
+bool Walker::hasObjectsOf(const MemoWay& way) noexcept {
+  const std::uint32_t count = way.objectCount.get();
+  for (std::uint32_t i = 0; i < count; ++i) {
+    const std::uintptr_t inside = way.objects[i].inside.get();
+    if (!object_->holds(inside) && !changeObject(inside)) return false;
+    if (object_->fingerprint != way.objects[i].fingerprint.get()) return false;
+  }
+  return true;
+}
+
+[[gnu::always_inline]] inline const Stack* Walker::recognise(const MemoWay& way,
+                                                             std::uint32_t depth) noexcept {
+  const Stack* stack = way.stack.get();
+  const std::uint32_t count = way.count.get();
+  if (stack == nullptr || count == 0 || way.depth.get() != depth ||
+      way.steps[0].address.get() != at_.address || !hasObjectsOf(way)) {
+    return nullptr;
+  }
+  Cursor at = at_;
+  const std::uint32_t taken = follow<false>(way, 0, count - 1, &at, [](std::uint32_t) noexcept {});
+  return taken == count - 1 ? stack : nullptr;
+}
+
+std::uint32_t Keeping::take(Walker& walker, Cursor* at, std::uintptr_t* addresses,
+                            std::uint32_t most) noexcept {
+  if (source_ == nullptr) return 0;
+  const std::uint32_t count = source_->count.get();
+  const std::uintptr_t start = source_->start.get();
+  const auto stackPointerOf = [&](std::uint32_t i) { return start + source_->steps[i].stackPointer.get(); };
+  while (next_ < count && stackPointerOf(next_) < at->stackPointer) ++next_;
+  if (next_ >= count) {
+    source_ = nullptr;
+    return 0;
+  }
+  if (at->interrupted || stackPointerOf(next_) != at->stackPointer ||
+      source_->steps[next_].address.get() != at->address) {
+    return 0;
+  }
+  if (!trusted_) {
+    trusted_ = walker.hasObjectsOf(*source_);
+    if (!trusted_) {
+      source_ = nullptr;
+      return 0;
+    }
+    for (std::uint32_t i = 0; i < source_->objectCount.get(); ++i) {
+      enter(source_->objects[i].inside.get(), source_->objects[i].fingerprint.get(), *at);
+    }
+  }
+  const std::uint32_t last = count - 1 - next_ < most ? count - 1 : next_ + most;
+  const std::uint32_t taken = walker.follow<true>(*source_, next_, last, at, [&](std::uint32_t i) noexcept {
+    const MemoStep& step = source_->steps[i];
+    const MemoStep& callers = source_->steps[i + 1];
+    const std::uint32_t frameSlot = callers.frameSlot.get();
+    addresses[i - next_] = callers.address.get();
+    stepped({step.address.get(), start + step.stackPointer.get(), 0, false},
+            {callers.address.get(), start + callers.stackPointer.get(), 0, false},
+            {start + step.returnSlot.get(), frameSlot == step.frameSlot.get() ? 0 : start + frameSlot,
+             step.frameOffset.get()});
+  });
+  next_ += taken + 1;
+  return taken;
 }
 
 // x86-64: the entry function pushed its frame pointer below the return address, so its caller's registers are
@@ -158,20 +355,70 @@ class Walker {
 #endif
 }
 
+constexpr const char* kNoTables = "[unwind failed: no tables for our own code]";
+
+// The group is locked, and stays so until its way has been given the stack.
+[[gnu::noinline]] Walk keepWalk(Walker& walker, MemoGroup& group, std::uint32_t depth,
+                                CapturedStack* out) noexcept {
+  const Cursor start = walker.cursor();
+  const std::uint32_t newest = group.newest.get();
+  const std::uint32_t oldest = (newest + 1) % MemoGroup::kWays;
+  MemoWay& way = group.ways[oldest];
+  group.newest.set(oldest);
+  group.starts[oldest].set(start.stackPointer);
+  Keeping keeping(&way, &group.ways[newest], start);
+  const std::uint32_t count = 1 + walker.steps(out->frames + 1, depth - 1, keeping);
+  const bool whole = keeping.isWhole(count == depth);
+  keeping.close(walker.cursor());
+  way.depth.set(depth);
+  out->memo = &group;
+  out->way = whole ? &way : nullptr;
+  return {count, nullptr};
+}
+
 }  // namespace
 
 bool openEhFrameWalk(const char** note) noexcept {
   if (!openEhFrame(note)) return false;
   cache.reserve();
+  memo.reserve();
   return true;
 }
 
 Walk walkEhFrame(const void* entryFrame, std::uintptr_t* frames, std::uint32_t depth) noexcept {
   Cursor caller = {};
-  if (!startAtCaller(entryFrame, &caller)) return {0, "[unwind failed: no tables for our own code]"};
+  if (!startAtCaller(entryFrame, &caller)) return {0, kNoTables};
   Walker walker(caller);
   frames[0] = caller.address;
-  return {1 + walker.steps(frames + 1, depth - 1), nullptr};
+  Forgetting nothing;
+  return {1 + walker.steps(frames + 1, depth - 1, nothing), nullptr};
+}
+
+Walk walkEhFrameOrRecognise(const void* entryFrame, std::uint32_t depth, CapturedStack* out) noexcept {
+  Cursor caller = {};
+  if (!startAtCaller(entryFrame, &caller)) return {0, kNoTables};
+  Walker walker(caller);
+  out->frames[0] = caller.address;
+  MemoGroup* group = caller.stackPointer % sizeof(void*) == 0 ? memo.groupOf(caller.stackPointer) : nullptr;
+  // acquire: pairs with unlock()
+  const std::uint64_t version = group == nullptr ? 1 : group->version.load(std::memory_order_acquire);
+  if (version % 2 == 0) {
+    for (std::uint32_t i = 0; i < MemoGroup::kWays; ++i) {
+      if (group->starts[i].get() != caller.stackPointer) continue;
+      const Stack* stack = walker.recognise(group->ways[i], depth);
+      if (stack == nullptr) continue;
+      if (group->version.load(std::memory_order_relaxed) != version) break;
+      out->known = stack;
+      return {1, nullptr};
+    }
+    if (memo.lock(*group, version)) return keepWalk(walker, *group, depth, out);
+  }
+  Forgetting nothing;
+  return {1 + walker.steps(out->frames + 1, depth - 1, nothing), nullptr};
+}
+
+void ehFrameAfterForkInChild() noexcept {
+  memo.afterForkInChild();
 }
 
 }  // namespace heapprof::sampling

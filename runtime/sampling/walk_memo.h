@@ -1,0 +1,170 @@
+// The last walks over each stack, so that the next one from the same place is compared instead of walked.
+//
+// A step of a walk is a function of its cursor, of the rule there and of the words that it reads. A way keeps
+// one walk: its cursors, where each return address was read (the word itself is the next cursor's address),
+// where frame pointers were saved and which callers' frames were found by them, and the objects that the
+// rules came from. Where the start, those words and the objects' fingerprints are the same again, so is the
+// stack.
+//
+// Invariant: nothing here is believed: what is read decides. A group is written by whoever made its version
+// odd, and read by anyone, who looks at the version again before using what was read (fields: release and
+// acquire, as in RecordTable). Losing a way costs time. Threads: any; nobody waits. A group serves all stacks
+// of one hash, so threads seldom meet in one.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+#include "runtime/sampling/eh_frame.h"
+#include "runtime/sampling/trie.h"
+
+namespace heapprof::sampling {
+
+struct Stack;
+
+// One field of a way. No fences, which the thread sanitizer cannot see.
+template <typename T>
+class MemoField {
+ public:
+  T get() const noexcept { return value_.load(std::memory_order_acquire); }
+  void set(T value) noexcept { value_.store(value, std::memory_order_release); }
+
+ private:
+  std::atomic<T> value_;
+};
+
+// A frame of a walk, and the step to its caller. Places on the stack are distances from the walk's start,
+// below 4 GiB.
+//
+//   address 64 | stack pointer 32 | return slot 32 | frame pointer's slot 32 | from it to the CFA 32
+//
+// The frame pointer's slot is where the one that is in force here was read, many callees ago perhaps; it is
+// looked at only where it decides something.
+struct MemoStep {
+  static constexpr std::uint32_t kInRegister = 1;  // since the walk's start; slots and starts are aligned
+  static constexpr std::uint32_t kNotBase = 0x80000000u;  // the CFA is found by the stack pointer
+
+  MemoField<std::uint64_t> address;
+  MemoField<std::uint32_t> stackPointer, returnSlot, frameSlot, frameOffset;
+};
+
+// A step as a walk took it. frameSlot: where it found its caller's frame pointer, 0 where that stayed.
+struct StepTaken {
+  std::uintptr_t returnSlot, frameSlot;
+  std::uint32_t frameOffset;
+};
+
+struct alignas(64) MemoWay {
+  static constexpr std::uint32_t kSteps = 64;
+  static constexpr std::uint32_t kObjects = 6;
+  struct Object {
+    MemoField<std::uint64_t> inside, fingerprint;
+  };
+
+  MemoField<const Stack*> stack;   // null where this is the lower part of a walk only
+  MemoField<std::uint64_t> start;  // the first cursor's stack pointer
+  MemoField<std::uint32_t> count;  // of frames; the last one's step is not known
+  MemoField<std::uint32_t> depth;  // that was asked for
+  MemoField<std::uint32_t> objectCount;
+  Object objects[kObjects];  // that may be unloaded
+  MemoStep steps[kSteps];
+};
+
+struct alignas(64) MemoGroup {
+  static constexpr std::uint32_t kWays = 4;
+
+  std::atomic<std::uint64_t> version;  // odd: being written
+  MemoField<std::uint32_t> newest;
+  MemoField<std::uint64_t> starts[kWays];
+  MemoWay ways[kWays];
+
+  void unlock() noexcept {
+    version.store(version.load(std::memory_order_relaxed) + 1, std::memory_order_release);
+  }
+};
+
+// What a walk leaves in its way, frame by frame, while the group is locked. It closes at what it has no words
+// for; what came before stays useful.
+class MemoWriter {
+ public:
+  MemoWriter(MemoWay* way, std::uintptr_t start) noexcept : way_(way), start_(start) {
+    way_->stack.set(nullptr);
+    way_->start.set(start);
+  }
+
+  bool open() const noexcept { return open_; }
+  bool canKeep(const StepTaken& taken, std::uintptr_t callersStackPointer) const noexcept {
+    return reaches(taken.returnSlot) && reaches(callersStackPointer) &&
+           (taken.frameSlot == 0 || reaches(taken.frameSlot));
+  }
+  // The step from this place. False: there is room for the place that it led to only.
+  bool step(std::uintptr_t address, std::uintptr_t stackPointer, const StepTaken& taken) noexcept {
+    MemoStep& step = way_->steps[count_];
+    set(step, address, stackPointer);
+    step.returnSlot.set(static_cast<std::uint32_t>(taken.returnSlot - start_));
+    step.frameOffset.set(taken.frameOffset);
+    if (taken.frameSlot != 0) frameSlot_ = static_cast<std::uint32_t>(taken.frameSlot - start_);
+    return ++count_ < MemoWay::kSteps - 1;
+  }
+  // The walk stands here, and goes on in a way that is not kept, or ends.
+  void close(std::uintptr_t address, std::uintptr_t stackPointer) noexcept {
+    open_ = false;
+    set(way_->steps[count_], address, stackPointer);
+    way_->count.set(count_ + 1);
+    way_->objectCount.set(objects_);
+  }
+  // A rule of this object is used. False where there is no room for it.
+  bool note(std::uintptr_t inside, std::uint64_t fingerprint) noexcept {
+    for (std::uint32_t i = 0; i < objects_; ++i) {
+      if (way_->objects[i].fingerprint.get() == fingerprint) return true;
+    }
+    if (objects_ == MemoWay::kObjects) return false;
+    way_->objects[objects_].inside.set(inside);
+    way_->objects[objects_].fingerprint.set(fingerprint);
+    ++objects_;
+    return true;
+  }
+
+ private:
+  bool reaches(std::uintptr_t place) const noexcept { return place - start_ < std::uint64_t{1} << 31; }
+  void set(MemoStep& step, std::uintptr_t address, std::uintptr_t stackPointer) noexcept {
+    step.address.set(address);
+    step.stackPointer.set(static_cast<std::uint32_t>(stackPointer - start_));
+    step.frameSlot.set(frameSlot_);
+  }
+
+  MemoWay* way_;
+  std::uintptr_t start_;
+  std::uint32_t count_ = 0;
+  std::uint32_t frameSlot_ = MemoStep::kInRegister;
+  std::uint32_t objects_ = 0;
+  bool open_ = true;
+};
+
+class WalkMemo {
+ public:
+  static constexpr std::size_t kGroups = 32;
+
+  constexpr WalkMemo() noexcept = default;
+  // False when the kernel refuses the memory: groupOf() is then null.
+  bool reserve() noexcept;
+  MemoGroup* groupOf(std::uintptr_t stackPointer) const noexcept {
+    MemoGroup* groups = groups_.load(std::memory_order_acquire);
+    return groups == nullptr ? nullptr : groups + mix(0, stackPointer >> kNeighbourhoodShift) % kGroups;
+  }
+  // Locks a group; false where somebody has written to it since `seen`, or is at it.
+  bool lock(MemoGroup& group, std::uint64_t seen) noexcept;
+  // In a child no other thread will finish what it was writing.
+  void afterForkInChild() noexcept;
+
+ private:
+  // Most programs' calls are within so much of their stack.
+  static constexpr unsigned kNeighbourhoodShift = 17;
+
+  std::atomic<MemoGroup*> groups_{nullptr};
+  std::atomic<std::uint32_t> touched_{0};  // a bit a group, so that a child need not look at the others
+  static_assert(kGroups == 32);
+};
+
+}  // namespace heapprof::sampling
