@@ -4,8 +4,11 @@
 #include <csetjmp>
 #include <csignal>
 #include <cstring>
+#include <dlfcn.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <iterator>
+#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/time.h>
 #include <thread>
@@ -346,6 +349,39 @@ TEST_F(Recognise, AgreesOnStacksWhoseWordsChange) {
     copied.showAll();
   }
   expectSound(seen, seen.stacks / 4);
+}
+
+// Another library at the place of one that was unloaded: the same start and the same words lead elsewhere,
+// because the rules are others.
+TEST_F(Recognise, DoesNotTakeALibraryForItsSuccessor) {
+  const std::uintptr_t start = getauxval(AT_ENTRY);  // in _start nobody called, says its table
+  std::uintptr_t words[64];
+  for (std::size_t i = 0; i < std::size(words); ++i) words[i] = start + 2 + i % 24;
+  Compared seen;
+  std::vector<std::uintptr_t> inPlugin;
+  std::vector<std::uintptr_t> callers;
+  for (int round = 0; round < 20; ++round) {
+    void* plugin =
+        dlopen(round % 2 == 0 ? HEAPPROF_TEST_PLUGIN_4 : HEAPPROF_TEST_PLUGIN_10, RTLD_NOW | RTLD_LOCAL);
+    ASSERT_NE(plugin, nullptr) << dlerror();
+    auto call = reinterpret_cast<int (*)(int (*)(void*), void*)>(dlsym(plugin, "pluginCall"));
+    call(
+        [](void* address) {
+          *static_cast<void**>(address) = __builtin_return_address(0);
+          return 0;
+        },
+        &words[1]);
+    inPlugin.push_back(words[1]);
+    for (int again = 0; again < 3; ++again) compareAt(words, &seen);
+    std::uintptr_t frames[sampling::kMaxFrames];
+    ASSERT_EQ(sampling::walkEhFrame(words, frames, sampling::kMaxFrames).count, 2u);
+    callers.push_back(frames[1]);
+    dlclose(plugin);
+  }
+  // Otherwise the case shows nothing.
+  ASSERT_EQ(inPlugin[0], inPlugin[1]);
+  ASSERT_NE(callers[0], callers[1]);
+  expectSound(seen, 20);
 }
 #endif
 
