@@ -1,6 +1,8 @@
 #include "runtime/sampling/readable.h"
 
+#include <atomic>
 #include <errno.h>
+#include <sys/auxv.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -11,6 +13,41 @@ namespace {
 
 // A walk never leaves a gap this large between two frames; a figure beyond it is not a stack.
 constexpr std::uintptr_t kLargestFrameBytes = std::uintptr_t{64} << 20;
+
+// The upper part of the calling thread's own stack, whose pages need not be asked about again: a system call
+// a sample is more than all else that it costs.
+//
+// Invariant: all pages of [low, end) were found readable, one after the other from `end` downwards, and `end`
+// is where the mapping ends that the thread runs on for all its life: the kernel's strings above the main
+// thread's stack, and any other's thread-local memory, which libc puts at the top of its stack, be that its
+// own or the program's. A guard page below, or any other gap, stops it, so that it does not reach into
+// coroutines' stacks, which come and go: those are asked about as ever.
+struct OwnStack {
+  std::atomic<std::uintptr_t> low, end;  // end 0: not known yet; atomic for handlers on the same thread
+
+  bool holds(std::uintptr_t address) const noexcept {
+    const std::uintptr_t lowest = low.load(std::memory_order_relaxed);
+    return address - lowest < end.load(std::memory_order_relaxed) - lowest;
+  }
+};
+[[gnu::tls_model("initial-exec")]] constinit thread_local OwnStack ownStack = {};
+
+// Once a thread: from the top to where it runs, if that is not far.
+void learnOwnStack(std::uintptr_t start, std::uintptr_t pageBytes) noexcept {
+  constexpr std::uintptr_t kMostPages = 64;  // a program's environment can be longer; then it is not known
+  const bool isMain = os::threadId() == static_cast<std::uint64_t>(getpid());
+  const std::uintptr_t uppermost =
+      isMain ? getauxval(AT_EXECFN) : reinterpret_cast<std::uintptr_t>(&ownStack);
+  const std::uintptr_t top = (uppermost & ~(pageBytes - 1)) + pageBytes;
+  const std::uintptr_t most = kMostPages * pageBytes;
+  const std::uintptr_t last = start & ~(pageBytes - 1);
+  std::uintptr_t low = top;
+  if (start < top && top - start < most) {
+    while (low > last && isReadable(low - pageBytes)) low -= pageBytes;
+  }
+  ownStack.low.store(low, std::memory_order_relaxed);
+  ownStack.end.store(top, std::memory_order_relaxed);
+}
 
 }  // namespace
 
@@ -24,13 +61,25 @@ StackReader::StackReader(std::uintptr_t start) noexcept
     : start_(start),
       pageBytes_(os::pageBytes()),
       lowest_(start),
-      knownEnd_((start & ~(pageBytes_ - 1)) + pageBytes_) {}  // the entry function's own frame lies here
+      knownEnd_(ownStack.holds(start) ? ownStack.end.load(std::memory_order_relaxed)
+                                      // the entry function's own frame lies here
+                                      : (start & ~(pageBytes_ - 1)) + pageBytes_) {}
 
 bool StackReader::extendTo(std::uintptr_t address) noexcept {
   if (address < start_) return false;
   if (address > knownEnd_ && address - knownEnd_ > kLargestFrameBytes) return false;
-  if (!isReadable(address)) return false;
   const std::uintptr_t page = address & ~(pageBytes_ - 1);
+  if (ownStack.end.load(std::memory_order_relaxed) == 0) learnOwnStack(start_, pageBytes_);
+  if (ownStack.holds(address)) {
+    const std::uintptr_t low = ownStack.low.load(std::memory_order_relaxed);
+    if (low > knownEnd_) lowest_ = low;
+    knownEnd_ = ownStack.end.load(std::memory_order_relaxed);
+    return true;
+  }
+  if (!isReadable(address)) return false;
+  if (page + pageBytes_ == ownStack.low.load(std::memory_order_relaxed)) {
+    ownStack.low.store(page, std::memory_order_relaxed);
+  }
   if (page != knownEnd_) lowest_ = page > start_ ? page : start_;
   knownEnd_ = page + pageBytes_;
   return true;

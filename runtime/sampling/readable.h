@@ -21,7 +21,8 @@ namespace heapprof::sampling {
 // True where the 8 bytes at `address` (8-byte aligned) can be read. Changes errno.
 bool isReadable(std::uintptr_t address) noexcept;
 
-// Reads words of one thread's stack upwards from where the walk begins. Each page is asked about once.
+// Reads words of one thread's stack upwards from where the walk begins. Each page is asked about once in a
+// walk; of the thread's own stack, once in its life (OwnStack, in readable.cpp).
 class StackReader {
  public:
   explicit StackReader(std::uintptr_t start) noexcept;
