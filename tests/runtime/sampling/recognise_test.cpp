@@ -18,6 +18,7 @@
 
 #include "runtime/base/errno_keeper.h"
 #include "runtime/base/random.h"
+#include "runtime/sampling/eh_frame.h"
 #include "runtime/sampling/readable.h"
 #include "tests/runtime/sampling/recognise_harness.h"
 #include "tests/sanitizers.h"
@@ -195,7 +196,12 @@ TEST_F(Recognise, AgreesInManyThreadsAtOnce) {
     });
   }
   for (std::thread& thread : threads) thread.join();
-  for (const Compared& one : seen) expectSound(one, 1);
+#if defined(HEAPPROF_TEST_TSAN)
+  constexpr std::uint64_t kLeast = 0;  // its runtime's frames in each thread are of no kind that is kept
+#else
+  constexpr std::uint64_t kLeast = 1;
+#endif
+  for (const Compared& one : seen) expectSound(one, kLeast);
 }
 
 Compared inHandler;
@@ -278,14 +284,17 @@ class CopiedStack {
   CopiedStack(const CopiedStack&) = delete;
   CopiedStack& operator=(const CopiedStack&) = delete;
 
-  // From an entry frame upwards, with the pointers into it moved along.
+  // From an entry frame upwards, with the pointers into it moved along. Others are left out but for code's:
+  // what they lead to changes while it is compared.
   HEAPPROF_READS_FOREIGN_STACK __attribute__((noinline)) void copy(const void* entryFrame) {
     const auto* from = static_cast<const volatile std::uintptr_t*>(entryFrame);
     const auto begin = reinterpret_cast<std::uintptr_t>(entryFrame);
     for (std::size_t i = 0; i < kWords; ++i) {
       const std::uintptr_t word = sampling::isReadable(begin + 8 * i) ? from[i] : 0;
-      memory_[i] =
-          word - begin < kWords * 8 ? word - begin + reinterpret_cast<std::uintptr_t>(memory_) : word;
+      sampling::CodeObject object;
+      memory_[i] = word - begin < kWords * 8 ? word - begin + reinterpret_cast<std::uintptr_t>(memory_)
+                   : sampling::findCodeObject(word, &object) ? word
+                                                             : 0;
     }
   }
   std::uintptr_t* words() const { return memory_; }
@@ -351,6 +360,11 @@ TEST_F(Recognise, AgreesOnStacksWhoseWordsChange) {
   expectSound(seen, seen.stacks / 4);
 }
 
+[[gnu::noinline]] int keepReturnAddress(void* to) {
+  *static_cast<void**>(to) = __builtin_return_address(0);
+  return 0;
+}
+
 // Another library at the place of one that was unloaded: the same start and the same words lead elsewhere,
 // because the rules are others.
 TEST_F(Recognise, DoesNotTakeALibraryForItsSuccessor) {
@@ -365,12 +379,7 @@ TEST_F(Recognise, DoesNotTakeALibraryForItsSuccessor) {
         dlopen(round % 2 == 0 ? HEAPPROF_TEST_PLUGIN_4 : HEAPPROF_TEST_PLUGIN_10, RTLD_NOW | RTLD_LOCAL);
     ASSERT_NE(plugin, nullptr) << dlerror();
     auto call = reinterpret_cast<int (*)(int (*)(void*), void*)>(dlsym(plugin, "pluginCall"));
-    call(
-        [](void* address) {
-          *static_cast<void**>(address) = __builtin_return_address(0);
-          return 0;
-        },
-        &words[1]);
+    call(keepReturnAddress, &words[1]);
     inPlugin.push_back(words[1]);
     for (int again = 0; again < 3; ++again) compareAt(words, &seen);
     std::uintptr_t frames[sampling::kMaxFrames];
