@@ -99,16 +99,23 @@ void giveRecord(Lane& lane, RecordId id) noexcept {
   add(lane.stocked, std::uint32_t{1});
 }
 
+[[gnu::noinline]] const Stack* takeStack(const void* frame, std::uint32_t most) noexcept {
+  CapturedStack captured;
+  captureStack(frame, most, &captured);
+  const Stack* stack = stacks.intern(arena, captured.frames, captured.count, captured.failure);
+  rememberStack(captured, stack);
+  return stack;
+}
+
 SiteNode* findSite(const Lane& lane, const Allocation& allocation, const void* frame) noexcept {
   if (lane.stocked.load(kRelaxed) == 0 && records.freeListEmpty() && !withinBudget()) return nullptr;
-  CapturedStack captured;
-  captureStack(frame, depth.load(kRelaxed), &captured);
-  const Stack* stack = captured.known;
-  if (stack == nullptr) {
-    stack = stacks.intern(arena, captured.frames, captured.count, captured.failure);
-    rememberStack(captured, stack);
-    if (stack == nullptr) return nullptr;
+  const std::uint32_t most = depth.load(kRelaxed);
+  const Recognised known = recogniseStack(frame, most);
+  if (known.stack != nullptr) {
+    return sites.find(arena, known, allocation.allocated, allocation.kind, allocation.interval);
   }
+  const Stack* stack = takeStack(frame, most);
+  if (stack == nullptr) return nullptr;
   return sites.find(arena, stack, allocation.allocated, allocation.kind, allocation.interval);
 }
 

@@ -1,11 +1,17 @@
 #include "runtime/sampling/site_table.h"
 
+#include <type_traits>
+
 #include "runtime/sampling/atomic_double.h"
 
 namespace heapprof::sampling {
 namespace {
 
 constexpr auto kRelaxed = std::memory_order_relaxed;
+
+std::uint64_t sizeAndKindOf(std::uint64_t allocatedSize, Kind kind) noexcept {
+  return allocatedSize << 8 | static_cast<std::uint64_t>(kind);
+}
 
 double otherObjects(const SiteNode& site) noexcept {
   return site.hasOther.load(kRelaxed) && site.other.live.load(kRelaxed) != 0
@@ -65,7 +71,7 @@ void otherGone(SiteNode& site, const SampledObject& object, Weight weight) noexc
 
 SiteNode* SiteTable::find(Arena& arena, const Stack* stack, std::uint64_t allocatedSize, Kind kind,
                           std::uint64_t interval) noexcept {
-  const std::uint64_t sizeAndKind = allocatedSize << 8 | static_cast<std::uint64_t>(kind);
+  const std::uint64_t sizeAndKind = sizeAndKindOf(allocatedSize, kind);
   const std::uint64_t hash = mix(mix(0, reinterpret_cast<std::uintptr_t>(stack)), sizeAndKind);
   const Trie::Found found = trie_.findOrInsert(
       hash,
@@ -93,6 +99,20 @@ SiteNode* SiteTable::find(Arena& arena, const Stack* stack, std::uint64_t alloca
     while (!newest_.compare_exchange_weak(site->nextInList, site, std::memory_order_release, kRelaxed)) {
     }
   }
+  return site;
+}
+
+SiteNode* SiteTable::find(Arena& arena, const Recognised& known, std::uint64_t allocatedSize, Kind kind,
+                          std::uint64_t interval) noexcept {
+  const std::uint64_t sizeAndKind = sizeAndKindOf(allocatedSize, kind);
+  // Neighbouring size classes differ in these bits.
+  const auto shift = static_cast<unsigned>(std::bit_width(allocatedSize | 8)) - 3;
+  std::atomic<SiteNode*>& hint = known.sites[(allocatedSize >> shift) % std::extent_v<SiteHints>];
+  // acquire: pairs with the release below, so that the node is seen whole
+  SiteNode* site = hint.load(std::memory_order_acquire);
+  if (site != nullptr && site->stack == known.stack && site->sizeAndKind == sizeAndKind) return site;
+  site = find(arena, known.stack, allocatedSize, kind, interval);
+  if (site != nullptr) hint.store(site, std::memory_order_release);
   return site;
 }
 

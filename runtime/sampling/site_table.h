@@ -16,6 +16,7 @@
 #include "runtime/sampling/read.h"
 #include "runtime/sampling/stack_table.h"
 #include "runtime/sampling/trie.h"
+#include "runtime/sampling/unwind.h"
 
 namespace heapprof::sampling {
 
@@ -87,6 +88,10 @@ class SiteTable {
  public:
   // Null when memory ends. `arena`: as in StackTable. `interval`: whose weights a new site remembers.
   SiteNode* find(Arena& arena, const Stack* stack, std::uint64_t allocatedSize, Kind kind,
+                 std::uint64_t interval) noexcept;
+
+  // The same, of a stack that was recognised.
+  SiteNode* find(Arena& arena, const Recognised& known, std::uint64_t allocatedSize, Kind kind,
                  std::uint64_t interval) noexcept;
 
   void born(SiteNode& site, const SampledObject& object, std::uint64_t now) noexcept;

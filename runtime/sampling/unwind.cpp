@@ -2,8 +2,6 @@
 
 #include <atomic>
 
-#include "runtime/sampling/walk_memo.h"
-
 namespace heapprof::sampling {
 namespace {
 
@@ -61,7 +59,6 @@ void initialiseUnwinder(config::Unwinder choice) noexcept {
 }
 
 void captureStack(const void* entryFrame, std::uint32_t depth, CapturedStack* out) noexcept {
-  out->known = nullptr;
   out->memo = nullptr;
   out->count = 1;
   out->frames[0] = returnAddressOf(entryFrame);
@@ -73,7 +70,7 @@ void captureStack(const void* entryFrame, std::uint32_t depth, CapturedStack* ou
   walking = true;
   const int count = methodCount.load(std::memory_order_acquire);
   for (int i = 0; i < count; ++i) {
-    const Walk walk = methods[i].walk == walkEhFrame ? walkEhFrameOrRecognise(entryFrame, depth, out)
+    const Walk walk = methods[i].walk == walkEhFrame ? walkEhFrameAndKeep(entryFrame, depth, out)
                                                      : methods[i].walk(entryFrame, out->frames, depth);
     out->failure = walk.failure;
     if (walk.count == 0) continue;

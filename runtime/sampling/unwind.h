@@ -6,21 +6,18 @@
 // also inside dlopen, in a forked child and in signal handlers.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 
 #include "runtime/config/options.h"
 #include "runtime/sampling/read.h"
 #include "runtime/sampling/readable.h"
+#include "runtime/sampling/walk_memo.h"
 
 namespace heapprof::sampling {
 
-struct Stack;
-struct MemoGroup;
-struct MemoWay;
-
 struct CapturedStack {
-  const Stack* known;                 // the stack was recognised: this is it, and what follows says nothing
   std::uintptr_t frames[kMaxFrames];  // leaf first
   std::uint32_t count;
   const char* failure;  // null, or a literal "[unwind failed: ...]"
@@ -29,11 +26,18 @@ struct CapturedStack {
   MemoWay* way;
 };
 
+// A stack that was seen before: it and where its sites may be found. Null: it has to be taken.
+struct Recognised {
+  const Stack* stack;
+  std::atomic<SiteNode*>* sites;  // SiteHints
+};
+
 // Opens what `choice` asks for and warms it up. Calls dlopen: never inside malloc.
 void initialiseUnwinder(config::Unwinder choice) noexcept;
 
-// `entryFrame`: frame address of the public entry function. `depth`: 1..kMaxFrames. Where the stack is not
-// known, rememberStack() must follow, with its node or null.
+// `entryFrame`: frame address of the public entry function. `depth`: 1..kMaxFrames.
+Recognised recogniseStack(const void* entryFrame, std::uint32_t depth) noexcept;
+// rememberStack() must follow, with the stack's node or null.
 void captureStack(const void* entryFrame, std::uint32_t depth, CapturedStack* out) noexcept;
 void rememberStack(const CapturedStack& captured, const Stack* stack) noexcept;
 
@@ -73,8 +77,8 @@ struct Walk {
 // unwind_eh_frame.cpp, unwind_libunwind.cpp, unwind_libgcc.cpp, unwind_frame_pointer.cpp
 bool openEhFrameWalk(const char** note) noexcept;
 Walk walkEhFrame(const void* entryFrame, std::uintptr_t* frames, std::uint32_t depth) noexcept;
-// The same stack, recognised where it can be; else the walk is kept. Fills all of `out` but its failure.
-Walk walkEhFrameOrRecognise(const void* entryFrame, std::uint32_t depth, CapturedStack* out) noexcept;
+// The walk is kept. Fills all of `out` but its failure.
+Walk walkEhFrameAndKeep(const void* entryFrame, std::uint32_t depth, CapturedStack* out) noexcept;
 void ehFrameAfterForkInChild() noexcept;
 bool openLibunwind(const char** note) noexcept;
 Walk walkLibunwind(const void* entryFrame, std::uintptr_t* frames, std::uint32_t depth) noexcept;

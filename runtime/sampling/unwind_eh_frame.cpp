@@ -280,9 +280,10 @@ bool Walker::hasObjectsOf(const MemoWay& way) noexcept {
   const Stack* stack = way.stack.get();
   const std::uint32_t count = way.count.get();
   if (stack == nullptr || count == 0 || way.depth.get() != depth ||
-      way.steps[0].address.get() != at_.address || !hasObjectsOf(way)) {
+      way.steps[0].address.get() != at_.address) {
     return nullptr;
   }
+  if (way.objectCount.get() != 0 && !hasObjectsOf(way)) return nullptr;
   Cursor at = at_;
   const std::uint32_t taken = follow<false>(way, 0, count - 1, &at, [](std::uint32_t) noexcept {});
   return taken == count - 1 ? stack : nullptr;
@@ -394,24 +395,32 @@ Walk walkEhFrame(const void* entryFrame, std::uintptr_t* frames, std::uint32_t d
   return {1 + walker.steps(frames + 1, depth - 1, nothing), nullptr};
 }
 
-Walk walkEhFrameOrRecognise(const void* entryFrame, std::uint32_t depth, CapturedStack* out) noexcept {
+Recognised recogniseStack(const void* entryFrame, std::uint32_t depth) noexcept {
+  Cursor caller = {};
+  if (!memo.isOpen() || !startAtCaller(entryFrame, &caller)) return {};
+  MemoGroup& group = memo.groupOf(caller.stackPointer);
+  // acquire: pairs with unlock()
+  const std::uint64_t version = group.version.load(std::memory_order_acquire);
+  if (version % 2 != 0) return {};
+  Walker walker(caller);
+  for (std::uint32_t i = 0; i < MemoGroup::kWays; ++i) {
+    if (group.starts[i].get() != caller.stackPointer) continue;
+    const Stack* stack = walker.recognise(group.ways[i], depth);
+    if (stack == nullptr) continue;
+    if (group.version.load(std::memory_order_relaxed) != version) break;
+    return {stack, group.ways[i].sites};
+  }
+  return {};
+}
+
+Walk walkEhFrameAndKeep(const void* entryFrame, std::uint32_t depth, CapturedStack* out) noexcept {
   Cursor caller = {};
   if (!startAtCaller(entryFrame, &caller)) return {0, kNoTables};
   Walker walker(caller);
   out->frames[0] = caller.address;
-  MemoGroup* group = caller.stackPointer % sizeof(void*) == 0 ? memo.groupOf(caller.stackPointer) : nullptr;
-  // acquire: pairs with unlock()
-  const std::uint64_t version = group == nullptr ? 1 : group->version.load(std::memory_order_acquire);
-  if (version % 2 == 0) {
-    for (std::uint32_t i = 0; i < MemoGroup::kWays; ++i) {
-      if (group->starts[i].get() != caller.stackPointer) continue;
-      const Stack* stack = walker.recognise(group->ways[i], depth);
-      if (stack == nullptr) continue;
-      if (group->version.load(std::memory_order_relaxed) != version) break;
-      out->known = stack;
-      return {1, nullptr};
-    }
-    if (memo.lock(*group, version)) return keepWalk(walker, *group, depth, out);
+  if (memo.isOpen() && caller.stackPointer % sizeof(void*) == 0) {
+    MemoGroup& group = memo.groupOf(caller.stackPointer);
+    if (memo.lock(group)) return keepWalk(walker, group, depth, out);
   }
   Forgetting nothing;
   return {1 + walker.steps(out->frames + 1, depth - 1, nothing), nullptr};

@@ -11,7 +11,9 @@ bool WalkMemo::reserve() noexcept {
   return memory != nullptr;
 }
 
-bool WalkMemo::lock(MemoGroup& group, std::uint64_t seen) noexcept {
+bool WalkMemo::lock(MemoGroup& group) noexcept {
+  std::uint64_t seen = group.version.load(std::memory_order_relaxed);
+  if (seen % 2 != 0) return false;
   const std::uint32_t bit = std::uint32_t{1} << (&group - groups_.load(std::memory_order_relaxed));
   if ((touched_.load(std::memory_order_relaxed) & bit) == 0) {
     touched_.fetch_or(bit, std::memory_order_relaxed);

@@ -21,6 +21,7 @@
 
 namespace heapprof::sampling {
 
+struct SiteNode;
 struct Stack;
 
 // One field of a way. No fences, which the thread sanitizer cannot see.
@@ -55,6 +56,9 @@ struct StepTaken {
   std::uint32_t frameOffset;
 };
 
+// Sites of some stack that were met here, by whoever took it: to be asked whose they are. They live for ever.
+using SiteHints = std::atomic<SiteNode*>[4];
+
 struct alignas(64) MemoWay {
   static constexpr std::uint32_t kSteps = 64;
   static constexpr std::uint32_t kObjects = 6;
@@ -67,6 +71,7 @@ struct alignas(64) MemoWay {
   MemoField<std::uint32_t> count;  // of frames; the last one's step is not known
   MemoField<std::uint32_t> depth;  // that was asked for
   MemoField<std::uint32_t> objectCount;
+  SiteHints sites;
   Object objects[kObjects];  // that may be unloaded
   MemoStep steps[kSteps];
 };
@@ -147,14 +152,14 @@ class WalkMemo {
   static constexpr std::size_t kGroups = 32;
 
   constexpr WalkMemo() noexcept = default;
-  // False when the kernel refuses the memory: groupOf() is then null.
+  // False when the kernel refuses the memory: then it is not open.
   bool reserve() noexcept;
-  MemoGroup* groupOf(std::uintptr_t stackPointer) const noexcept {
-    MemoGroup* groups = groups_.load(std::memory_order_acquire);
-    return groups == nullptr ? nullptr : groups + mix(0, stackPointer >> kNeighbourhoodShift) % kGroups;
+  bool isOpen() const noexcept { return groups_.load(std::memory_order_acquire) != nullptr; }
+  MemoGroup& groupOf(std::uintptr_t stackPointer) const noexcept {
+    return groups_.load(std::memory_order_acquire)[mix(0, stackPointer >> kNeighbourhoodShift) % kGroups];
   }
-  // Locks a group; false where somebody has written to it since `seen`, or is at it.
-  bool lock(MemoGroup& group, std::uint64_t seen) noexcept;
+  // False where somebody else is writing.
+  bool lock(MemoGroup& group) noexcept;
   // In a child no other thread will finish what it was writing.
   void afterForkInChild() noexcept;
 

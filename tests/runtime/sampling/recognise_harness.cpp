@@ -21,17 +21,17 @@ constinit sampling::StackTable tables[2];
 void compareAt(const void* entryFrame, Compared* out, std::uint32_t depth) {
   std::uintptr_t frames[kMaxFrames];
   const Walk walk = sampling::walkEhFrame(entryFrame, frames, depth);
-  CapturedStack captured;
-  sampling::captureStack(entryFrame, depth, &captured);
-  if (captured.known == nullptr && captured.failure != nullptr) return;  // in a signal, amid a walk
-  const Stack* stack = captured.known;
+  const Stack* stack = sampling::recogniseStack(entryFrame, depth).stack;
+  out->recognised += stack != nullptr ? 1 : 0;
   if (stack == nullptr) {
+    CapturedStack captured;
+    sampling::captureStack(entryFrame, depth, &captured);
+    if (captured.failure != nullptr) return;  // in a signal, amid a walk
     stack = tables[out->ofHandler].intern(arenas[out->ofHandler], captured.frames, captured.count,
                                           captured.failure);
     sampling::rememberStack(captured, stack);
   }
   ++out->stacks;
-  out->recognised += captured.known != nullptr ? 1 : 0;
   if (stack->count == walk.count &&
       std::memcmp(stack->frames, frames, sizeof(std::uintptr_t) * walk.count) == 0) {
     return;
