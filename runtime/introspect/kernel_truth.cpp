@@ -92,6 +92,13 @@ void KernelTruth::open(DumpMemory& memory, const void* probe) noexcept {
   }
 }
 
+long KernelTruth::askKernel(void* scanArguments) noexcept {
+  turns_.begin();
+  const long found = os::calls().pagemapScan(fd_, scanArguments);
+  turns_.end();
+  return found;
+}
+
 bool KernelTruth::scanByIoctl(std::uintptr_t start, std::uintptr_t end, Visitor visit,
                               void* context) noexcept {
   while (start < end) {
@@ -104,7 +111,7 @@ bool KernelTruth::scanByIoctl(std::uintptr_t start, std::uintptr_t end, Visitor 
     arguments.maxPages = kMaxPagesPerCall;
     arguments.categoryAnyOf = kIsPresent | kIsSwapped;
     arguments.returnMask = kIsPresent | kIsSwapped | kIsZeroPage | kIsHuge;
-    const long found = os::calls().pagemapScan(fd_, &arguments);
+    const long found = askKernel(&arguments);
     if (found < 0 || arguments.walkEnd <= start) {
       errno = found < 0 ? errno : EIO;
       return false;
@@ -124,7 +131,9 @@ bool KernelTruth::scanByPagemap(std::uintptr_t start, std::uintptr_t end, Visito
     if (lseek(fd_, static_cast<off_t>(start / page_ * 8), SEEK_SET) < 0) {
       return false;
     }
+    turns_.begin();
     const long got = os::calls().read(fd_, entries_, pages * 8);
+    turns_.end();
     if (got < 8) {
       errno = got < 0 ? errno : EIO;
       return false;
@@ -220,7 +229,7 @@ void KernelTruth::lookAhead() noexcept {
   arguments.maxPages = 1;
   arguments.categoryAnyOf = kIsPresent | kIsSwapped;
   arguments.returnMask = kIsPresent | kIsSwapped;
-  const long found = os::calls().pagemapScan(fd_, &arguments);
+  const long found = askKernel(&arguments);
   if (found < 0) {
     return;  // the windows will say
   }

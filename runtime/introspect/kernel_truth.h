@@ -12,6 +12,7 @@
 #include <cstdint>
 
 #include "runtime/introspect/dump_memory.h"
+#include "runtime/introspect/lock_turns.h"
 
 namespace heapprof::introspect {
 
@@ -59,6 +60,7 @@ class KernelTruth {
   bool scan(std::uintptr_t start, std::uintptr_t end, Visitor visit, void* context) noexcept;
   bool scanByIoctl(std::uintptr_t start, std::uintptr_t end, Visitor visit, void* context) noexcept;
   bool scanByPagemap(std::uintptr_t start, std::uintptr_t end, Visitor visit, void* context) noexcept;
+  long askKernel(void* scanArguments) noexcept;
   bool loadWindow(std::uintptr_t address) noexcept;
   void lookAhead() noexcept;
   static void addToWindow(void* context, const Region& region) noexcept;
@@ -69,6 +71,7 @@ class KernelTruth {
   int pagemapError_ = 0;
   bool failed_ = false;
   std::size_t page_ = 4096;
+  LockTurns turns_;
   Region* regions_ = nullptr;         // buffer of PAGEMAP_SCAN
   std::uint64_t* entries_ = nullptr;  // buffer of pagemap
   std::uintptr_t windowStart_ = 0;

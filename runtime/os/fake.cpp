@@ -15,6 +15,7 @@ struct Plan {
   std::atomic<std::uint64_t> failFrom{0};  // 0: never
   std::atomic<std::uint64_t> failTo{0};    // inclusive
   std::atomic<int> error{0};               // 0: the usual one
+  std::atomic<std::uint64_t> nanos{0};     // by the fake's own clock
 };
 
 constinit Plan plans[kKinds];
@@ -32,7 +33,13 @@ const char* redirected(const char* path) noexcept {
   return from != nullptr && std::strcmp(path, from) == 0 ? redirectTo.load(std::memory_order_relaxed) : path;
 }
 
+void pass(std::uint64_t nanos) noexcept {
+  monotonicNow.fetch_add(nanos, std::memory_order_relaxed);
+  realtimeNow.fetch_add(nanos, std::memory_order_relaxed);
+}
+
 bool due(Plan& plan) noexcept {
+  pass(plan.nanos.load(std::memory_order_relaxed));
   const std::uint64_t number = plan.made.fetch_add(1, std::memory_order_relaxed) + 1;
   const std::uint64_t from = plan.failFrom.load(std::memory_order_relaxed);
   return from != 0 && number >= from && number <= plan.failTo.load(std::memory_order_relaxed);
@@ -143,10 +150,20 @@ constinit const Calls fakeCalls = {
           return ownClock.load(std::memory_order_relaxed) ? realtimeNow.load(std::memory_order_relaxed)
                                                           : kernel().realtimeNanos();
         },
+    .pause =
+        [](std::uint64_t nanos) {
+          due(plans[static_cast<std::size_t>(CallKind::kPause)]);
+          if (ownClock.load(std::memory_order_relaxed)) {
+            pass(nanos);
+          } else {
+            kernel().pause(nanos);
+          }
+        },
 };
 
 void clear(Plan& plan) noexcept {
   plan.made.store(0, std::memory_order_relaxed);
+  plan.nanos.store(0, std::memory_order_relaxed);
   arm(plan, 0, 0);
 }
 
@@ -193,8 +210,11 @@ void Fake::setClock(std::uint64_t monotonicNanos, std::uint64_t realtimeNanos) n
 }
 
 void Fake::advanceClock(std::uint64_t nanos) noexcept {
-  monotonicNow.fetch_add(nanos, std::memory_order_relaxed);
-  realtimeNow.fetch_add(nanos, std::memory_order_relaxed);
+  pass(nanos);
+}
+
+void Fake::takes(CallKind kind, std::uint64_t nanos) noexcept {
+  plans[static_cast<std::size_t>(kind)].nanos.store(nanos, std::memory_order_relaxed);
 }
 
 }  // namespace heapprof::os

@@ -36,6 +36,7 @@ enum class CallKind : std::uint8_t {
   kListen,
   kConnect,
   kAccept,
+  kPause,
   kCount
 };
 
@@ -58,6 +59,9 @@ class Fake {
   // From now on both clocks stand still at these values until moved.
   void setClock(std::uint64_t monotonicNanos, std::uint64_t realtimeNanos) noexcept;
   void advanceClock(std::uint64_t nanos) noexcept;
+  // Each call of this kind from now on takes so long by these clocks; so does a pause, which does not sleep
+  // then.
+  void takes(CallKind kind, std::uint64_t nanos) noexcept;
   // Files opened from now on that have the first path are the second one: what /sys and /proc say. Null:
   // none. Both texts must outlive the fake.
   void redirect(const char* path, const char* instead) noexcept;

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <linux/futex.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -210,6 +211,15 @@ std::uint64_t realtimeNanos() noexcept {
   return nanosOf(CLOCK_REALTIME);
 }
 
+// By a futex that nobody wakes: a sandbox that lets threads be lets it be.
+void pauseThread(std::uint64_t nanos) noexcept {
+  const int savedErrno = errno;
+  const timespec timeout = {0, static_cast<long>(nanos)};
+  const int never = 0;
+  syscall(SYS_futex, &never, FUTEX_WAIT_PRIVATE, 0, &timeout, nullptr, 0);
+  errno = savedErrno;
+}
+
 constinit const Calls kernelCalls = {
     .reserve = reserve,
     .unreserve = unreserve,
@@ -238,6 +248,7 @@ constinit const Calls kernelCalls = {
     .pagemapScan = pagemapScan,
     .monotonicNanos = monotonicNanos,
     .realtimeNanos = realtimeNanos,
+    .pause = pauseThread,
 };
 
 // Swapped by tests before other threads run; acquire/release all the same, so that ThreadSanitizer sees the

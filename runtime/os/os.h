@@ -59,6 +59,7 @@ struct Calls {
   long (*pagemapScan)(int fd, void* scanArguments);
   std::uint64_t (*monotonicNanos)();
   std::uint64_t (*realtimeNanos)();
+  void (*pause)(std::uint64_t nanos);  // sleeps that long, below a second; a signal ends it; errno is kept
 };
 
 const Calls& calls() noexcept;                   // the table in force

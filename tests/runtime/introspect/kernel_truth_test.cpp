@@ -164,6 +164,54 @@ TEST(KernelTruth, EmptySpaceIsAskedForInFewCallsAndNoPageInItIsMissed) {
   memory.end();
 }
 
+// A reader that comes back at once takes mmap's lock before a writer that was woken for it.
+TEST(KernelTruth, BetweenCallsInARowTheLockIsLeftAloneAfterATenthOfAMillisecond) {
+  constexpr std::size_t kPages = 65536;
+  constexpr std::uint64_t kCallNanos = 30000;
+  memory.begin();
+  os::Fake fake;
+  fake.setClock(1'000'000'000, 0);
+  KernelTruth truth;
+  truth.open(memory, &fake);
+  if (!truth.knowsHuge()) GTEST_SKIP() << "no PAGEMAP_SCAN: " << strerror(truth.scanError());
+  const std::size_t bytes = kPages * os::geometry().pageBytes;
+  void* map = mmap(nullptr, bytes, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  ASSERT_NE(map, MAP_FAILED);
+  madvise(map, bytes, MADV_NOHUGEPAGE);
+  ASSERT_EQ(madvise(map, bytes, MADV_POPULATE_READ), 0) << "the zero page everywhere: walked all the same";
+
+  const auto calls = [&] { return fake.callsOf(os::CallKind::kPagemapScan); };
+  const auto pauses = [&] { return fake.callsOf(os::CallKind::kPause); };
+  const auto ask = [&] {
+    PageBytes pages;
+    EXPECT_TRUE(truth.sum(reinterpret_cast<std::uintptr_t>(map), bytes, &pages));
+  };
+  std::uint64_t before = calls();
+  ask();
+  EXPECT_EQ(pauses(), 0u) << "calls that take no time hold nobody up";
+  EXPECT_GE(calls() - before, kPages / 2048) << "no call asks for more than 2,048 pages that are there";
+
+  fake.takes(os::CallKind::kPagemapScan, kCallNanos);
+  before = calls();
+  const std::uint64_t from = os::calls().monotonicNanos();
+  ask();
+  const std::uint64_t made = calls() - before;
+  // The fourth call in a row passes 0.1 ms.
+  EXPECT_EQ(pauses(), (made - 1) / 4);
+  EXPECT_EQ(os::calls().monotonicNanos() - from, made * kCallNanos + pauses() * LockTurns::kRestNanos);
+
+  // Who does something else for as long between two calls has left the lock alone already.
+  const std::uint64_t pausesBefore = pauses();
+  for (int i = 0; i < 100; ++i) {
+    PageBytes pages;
+    fake.advanceClock(LockTurns::kRestNanos);
+    EXPECT_TRUE(truth.sum(reinterpret_cast<std::uintptr_t>(map), 1, &pages));
+  }
+  EXPECT_EQ(pauses(), pausesBefore);
+  munmap(map, bytes);
+  memory.end();
+}
+
 TEST(KernelTruth, AFailureMidwayIsRemembered) {
   memory.begin();
   os::Fake fake;

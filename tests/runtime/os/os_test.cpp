@@ -145,6 +145,14 @@ TEST(Fake, FailsTheNthCallOfAKindAndNoOther) {
   calls().unreserve(third, pageBytes());
 }
 
+TEST(Os, APauseLastsAsLongAsAskedAndKeepsErrno) {
+  const std::uint64_t from = calls().monotonicNanos();
+  errno = 4711;
+  calls().pause(3000000);
+  EXPECT_EQ(errno, 4711);
+  EXPECT_GE(calls().monotonicNanos() - from, 3000000u);
+}
+
 TEST(Fake, ClockMovesOnlyWhenTold) {
   Fake fake;
   fake.setClock(100, 200);
@@ -152,6 +160,19 @@ TEST(Fake, ClockMovesOnlyWhenTold) {
   fake.advanceClock(5);
   EXPECT_EQ(calls().monotonicNanos(), 105u);
   EXPECT_EQ(calls().realtimeNanos(), 205u);
+}
+
+TEST(Fake, CallsTakeTheTimeTheyAreToldToByItsClockAlone) {
+  Fake fake;
+  fake.setClock(100, 200);
+  calls().pause(1000000000);
+  EXPECT_EQ(calls().monotonicNanos(), 1000000100u);
+  EXPECT_EQ(fake.callsOf(CallKind::kPause), 1u);
+  fake.takes(CallKind::kUnlink, 7);
+  fake.failNth(CallKind::kUnlink, 1);
+  calls().unlink("/nonexistent");
+  EXPECT_EQ(calls().monotonicNanos(), 1000000107u);
+  EXPECT_EQ(calls().realtimeNanos(), 1000000207u);
 }
 
 TEST(Fake, GivesTheKernelBackWhenDestroyed) {
