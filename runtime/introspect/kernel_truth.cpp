@@ -32,6 +32,8 @@ constexpr std::size_t kWindowWords = kWindowPages / 64;
 constexpr std::uint64_t kMaxPagesPerCall = 2048;  // 40 us: bounds how long mmap's lock is held
 // Page tables that were emptied are walked all the same: 0.3 ms at most.
 constexpr std::size_t kAheadBytes = std::size_t{1} << 30;
+constexpr std::size_t kShortestStep = std::size_t{1} << 27;
+constexpr std::uint64_t kQuickNanos = 20000;
 
 void setBits(std::uint64_t* words, std::size_t from, std::size_t to) noexcept {
   for (std::size_t i = from; i < to;) {
@@ -68,8 +70,9 @@ void KernelTruth::open(DumpMemory& memory, const void* probe) noexcept {
   resident_ = memory.takeArray<std::uint64_t>(kWindowWords);
   swapped_ = memory.takeArray<std::uint64_t>(kWindowWords);
   huge_ = memory.takeArray<std::uint64_t>(kWindowWords);
+  empty_ = memory.takeArray<EmptyRanges>(1);
   if (regions_ == nullptr || entries_ == nullptr || resident_ == nullptr || swapped_ == nullptr ||
-      huge_ == nullptr) {
+      huge_ == nullptr || empty_ == nullptr) {
     scanError_ = pagemapError_ = ENOMEM;
     return;
   }
@@ -101,11 +104,12 @@ long KernelTruth::askKernel(void* scanArguments) noexcept {
 
 bool KernelTruth::scanByIoctl(std::uintptr_t start, std::uintptr_t end, Visitor visit,
                               void* context) noexcept {
+  std::uintptr_t step = kAheadBytes;
   while (start < end) {
     ScanArguments arguments{};
     arguments.size = sizeof arguments;
     arguments.start = start;
-    arguments.end = end;
+    arguments.end = end - start < step ? end : start + step;
     arguments.vec = reinterpret_cast<std::uint64_t>(regions_);
     arguments.vecLength = kRegions;
     arguments.maxPages = kMaxPagesPerCall;
@@ -120,6 +124,13 @@ bool KernelTruth::scanByIoctl(std::uintptr_t start, std::uintptr_t end, Visitor 
       visit(context, regions_[i]);
     }
     start = arguments.walkEnd;
+    // Reservations of terabytes have no page tables; where there are emptied or sparse ones, the time shows
+    // it.
+    if (turns_.lastNanos() > LockTurns::kHeldNanos) {
+      step = step / 2 < kShortestStep ? kShortestStep : step / 2;
+    } else if (turns_.lastNanos() < kQuickNanos && step < end - start) {
+      step *= 2;
+    }
   }
   return true;
 }
@@ -172,7 +183,7 @@ bool KernelTruth::sum(std::uintptr_t start, std::size_t bytes, PageBytes* out) n
     sums->swapped += (region.categories & kIsSwapped) != 0 ? size : 0;
     sums->huge += isResident(region.categories) && (region.categories & kIsHuge) != 0 ? size : 0;
   };
-  return known() && scan(first, last, add, out);
+  return known() && (empty_->endAround(first) >= last || scan(first, last, add, out));
 }
 
 void KernelTruth::addToWindow(void* context, const Region& region) noexcept {
@@ -194,6 +205,13 @@ void KernelTruth::addToWindow(void* context, const Region& region) noexcept {
   }
 }
 
+void KernelTruth::forgetWindow() noexcept {
+  windowStart_ = windowEnd_ = 0;
+  if (empty_ != nullptr) {
+    empty_->clear();
+  }
+}
+
 bool KernelTruth::loadWindow(std::uintptr_t address) noexcept {
   if (address >= windowStart_ && address < windowEnd_) {
     return true;
@@ -201,29 +219,35 @@ bool KernelTruth::loadWindow(std::uintptr_t address) noexcept {
   const std::size_t bytes = kWindowPages * page_;
   windowStart_ = address / bytes * bytes;
   windowEnd_ = windowStart_ + bytes;
-  std::memset(resident_, 0, kWindowWords * 8);
-  std::memset(swapped_, 0, kWindowWords * 8);
-  std::memset(huge_, 0, kWindowWords * 8);
-  if (windowStart_ >= emptyStart_ && windowEnd_ <= emptyEnd_) {
+  const bool afterEmpty = windowIsEmpty_;
+  if (!windowIsEmpty_) {
+    std::memset(resident_, 0, kWindowWords * 8);
+    std::memset(swapped_, 0, kWindowWords * 8);
+    std::memset(huge_, 0, kWindowWords * 8);
+    windowIsEmpty_ = true;
+  }
+  if (afterEmpty && empty_->endAround(windowStart_) == 0) {
+    lookAhead();
+  }
+  if (empty_->endAround(windowStart_) >= windowEnd_) {
     return true;
   }
-  windowIsEmpty_ = true;
   const bool good = scan(windowStart_, windowEnd_, addToWindow, this);
-  if (good && windowIsEmpty_) {
-    lookAhead();
+  if (good && windowIsEmpty_ && empty_->endAround(windowStart_) == 0) {
+    empty_->add(windowStart_, windowEnd_);
   }
   return good;
 }
 
 // Behind an empty window there are often many: one call says where the next page is, instead of one a window.
 void KernelTruth::lookAhead() noexcept {
-  if (source_ != TruthSource::kPagemapScan || windowEnd_ + kAheadBytes < windowEnd_) {
+  if (source_ != TruthSource::kPagemapScan || windowStart_ + kAheadBytes < windowStart_) {
     return;
   }
   ScanArguments arguments{};
   arguments.size = sizeof arguments;
-  arguments.start = windowEnd_;
-  arguments.end = windowEnd_ + kAheadBytes;
+  arguments.start = windowStart_;
+  arguments.end = windowStart_ + kAheadBytes;
   arguments.vec = reinterpret_cast<std::uint64_t>(regions_);
   arguments.vecLength = 1;
   arguments.maxPages = 1;
@@ -233,13 +257,24 @@ void KernelTruth::lookAhead() noexcept {
   if (found < 0) {
     return;  // the windows will say
   }
-  emptyStart_ = windowStart_;
-  emptyEnd_ = found == 0 ? arguments.walkEnd : regions_[0].start;
+  const std::uintptr_t end = found == 0 ? arguments.walkEnd : regions_[0].start;
+  if (end > windowStart_) {
+    empty_->add(windowStart_, end);
+  }
 }
 
 PageBytes KernelTruth::within(std::uintptr_t start, std::uintptr_t end) noexcept {
   PageBytes out;
-  while (known() && start < end && loadWindow(start)) {
+  while (known() && start < end) {
+    if (start < windowStart_ || start >= windowEnd_) {
+      if (const std::uintptr_t stop = empty_->endAround(start); stop != 0) {
+        start = stop;
+        continue;
+      }
+      if (!loadWindow(start)) {
+        break;
+      }
+    }
     const std::size_t i = (start - windowStart_) / page_;
     const std::uintptr_t pageEnd = windowStart_ + (i + 1) * page_;
     std::uintptr_t stop = pageEnd < end ? pageEnd : end;

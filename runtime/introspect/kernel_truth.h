@@ -12,6 +12,7 @@
 #include <cstdint>
 
 #include "runtime/introspect/dump_memory.h"
+#include "runtime/introspect/empty_ranges.h"
 #include "runtime/introspect/lock_turns.h"
 
 namespace heapprof::introspect {
@@ -44,7 +45,7 @@ class KernelTruth {
   bool sum(std::uintptr_t start, std::size_t bytes, PageBytes* out) noexcept;
 
   // What is asked from now on is read anew.
-  void forgetWindow() noexcept { windowStart_ = windowEnd_ = emptyStart_ = emptyEnd_ = 0; }
+  void forgetWindow() noexcept;
   // Parts of pages count as parts. Ranges are best asked for in address order: a window of pages is kept.
   PageBytes within(std::uintptr_t start, std::uintptr_t end) noexcept;
   // One bit a page from `start` (page aligned), lowest page in the lowest bit.
@@ -76,9 +77,8 @@ class KernelTruth {
   std::uint64_t* entries_ = nullptr;  // buffer of pagemap
   std::uintptr_t windowStart_ = 0;
   std::uintptr_t windowEnd_ = 0;  // 0: nothing loaded
-  bool windowIsEmpty_ = false;
-  std::uintptr_t emptyStart_ = 0;  // known to hold no page, whole windows and more
-  std::uintptr_t emptyEnd_ = 0;
+  bool windowIsEmpty_ = false;    // all bits are 0
+  EmptyRanges* empty_ = nullptr;
   std::uint64_t* resident_ = nullptr;
   std::uint64_t* swapped_ = nullptr;
   std::uint64_t* huge_ = nullptr;

@@ -19,6 +19,7 @@ class LockTurns {
   // Around each call.
   void begin() noexcept;
   void end() noexcept;
+  std::uint64_t lastNanos() const noexcept { return ended_ - begun_; }
 
  private:
   std::uint64_t begun_ = 0;
