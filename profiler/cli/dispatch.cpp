@@ -25,7 +25,8 @@ std::string usage() {
   } kGroups[] = {{Group::kRecord, "Record"},
                  {Group::kUnderstand, "Understand one dump"},
                  {Group::kCompare, "Compare dumps"},
-                 {Group::kConvert, "Convert"}};
+                 {Group::kConvert, "Convert"},
+                 {Group::kBeside, "Explore and measure"}};
   std::string text =
       "heapprof: where a program's memory went, and who holds it\n\nusage: heapprof VERB [options] ...\n";
   for (const auto& group : kGroups) {
@@ -49,8 +50,8 @@ int runVerb(const Verb& verb, const std::vector<std::string>& arguments) {
   CLI::App app(verb.summary, absl::StrCat("heapprof ", verb.name));
   FlagSet flags(app);  // some verbs look at it when they run
   verb.addFlags(flags);
-  app.footer(absl::StrCat("Example:\n  ", verb.example, "\nFormats: ", verb.formats,
-                          "\nExit codes: ", verb.exitCodes));
+  const std::string formats = *verb.formats == '\0' ? "" : absl::StrCat("\nFormats: ", verb.formats);
+  app.footer(absl::StrCat("Example:\n  ", verb.example, formats, "\nExit codes: ", verb.exitCodes));
   // Read into strings of its own: CLI11 wants the arguments last first.
   std::vector<std::string> reversed = normalizedArguments(arguments, app);
   std::reverse(reversed.begin(), reversed.end());

@@ -101,11 +101,14 @@ std::string manPage() {
 
 std::string manPage(const Verb& verb) {
   const std::vector<OptionFacts> options = optionsOf(verb);
+  const std::string formats =
+      *verb.formats == '\0'
+          ? ""
+          : absl::StrCat(".SH FORMATS\n", roff(absl::StrReplaceAll(verb.formats, {{",", ", "}})), "\n");
   return absl::StrCat(head(absl::StrCat("heapprof-", verb.name), verb.summary), synopsis(verb, options),
-                      ".SH DESCRIPTION\n", roff(verb.summary), ".\n", optionSections(options),
-                      ".SH FORMATS\n", roff(absl::StrReplaceAll(verb.formats, {{",", ", "}})),
-                      "\n.SH EXIT STATUS\n", roff(verb.exitCodes), ".\n.SH EXAMPLES\n.nf\n",
-                      roff(verb.example), "\n.fi\n.SH SEE ALSO\n.BR heapprof (1)\n");
+                      ".SH DESCRIPTION\n", roff(verb.summary), ".\n", optionSections(options), formats,
+                      ".SH EXIT STATUS\n", roff(verb.exitCodes), ".\n.SH EXAMPLES\n.nf\n", roff(verb.example),
+                      "\n.fi\n.SH SEE ALSO\n.BR heapprof (1)\n");
 }
 
 absl::Status writeManPages(const std::string& folder) {

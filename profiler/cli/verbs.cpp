@@ -70,6 +70,8 @@ absl::Span<const Verb> verbs() {
        "heapprof merge host1.pb.gz host2.pb.gz -o fleet.pb.gz", "text", kUsual, addMergeFlags, runMerge},
       {"symbolize", Group::kConvert, "put names into a dump so that it can travel",
        "heapprof symbolize service.1.pb.gz -o named.pb.gz", "text", kUsual, addSymbolizeFlags, runSymbolize},
+      {"gui", Group::kBeside, "the explorer: dumps in a window, each question a page",
+       "heapprof gui service.2.pb.gz --base service.1.pb.gz", "", kUsual, addGuiFlags, runGui},
   };
   return kVerbs;
 }

@@ -61,5 +61,7 @@ void addMergeFlags(FlagSet& app);
 int runMerge();
 void addSymbolizeFlags(FlagSet& app);
 int runSymbolize();
+void addGuiFlags(FlagSet& app);
+int runGui();
 
 }  // namespace heapprof::cli

@@ -17,6 +17,7 @@
 
 #include "formats/pprof/write_profile.h"
 #include "profiler/cli/verb.h"
+#include "tests/profiler/cli/done.h"
 #include "tests/profiler/support/laid_heap.h"
 #include "tests/profiler/support/snapshot_maker.h"
 
@@ -26,11 +27,6 @@ namespace {
 using testing::EndsWith;
 using testing::HasSubstr;
 using testing::StartsWith;
-
-struct Done {
-  int status = -1;
-  std::string out, err;
-};
 
 class Command : public testing::Test {
  protected:
@@ -57,15 +53,9 @@ class Command : public testing::Test {
   void TearDown() override { std::filesystem::remove_all(folder_); }
 
   std::string path(const std::string& name) const { return folder_ / name; }
-  std::string contents(const std::string& name) const {
-    std::ifstream in(path(name));
-    return {std::istreambuf_iterator<char>(in), {}};
-  }
+  std::string contents(const std::string& name) const { return contentsOf(path(name)); }
   Done run(const std::string& arguments) const {
-    const std::string line =
-        absl::StrCat("cd ", folder_.string(), " && ", HEAPPROF_CLI, " ", arguments, " >out 2>err");
-    const int status = std::system(line.c_str());
-    return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, contents("out"), contents("err")};
+    return runIn(folder_, absl::StrCat(HEAPPROF_CLI, " ", arguments));
   }
   // Wrong input: exit 2, one line on stderr that starts with the program's name, nothing on stdout.
   void expectRefused(const std::string& arguments, const std::string& part) const {
@@ -130,7 +120,7 @@ TEST_F(Command, HelpOfEachVerbShowsExampleFormatsAndExitCodes) {
 
 TEST_F(Command, EveryVerbRefusesAFlagItDoesNotKnowAndAFileThatIsNotThere) {
   for (const Verb& verb : verbs()) {
-    if (verb.group == Group::kRecord) continue;
+    if (verb.group == Group::kRecord || verb.group == Group::kBeside) continue;
     expectRefused(absl::StrCat(verb.name, " --no_such_flag ", filesFor(verb)), "--no_such_flag");
     expectRefused(absl::StrCat(verb.name, " ", missingFor(verb)), "none.pb.gz");
     expectRefused(verb.name, "");
@@ -139,7 +129,8 @@ TEST_F(Command, EveryVerbRefusesAFlagItDoesNotKnowAndAFileThatIsNotThere) {
 
 TEST_F(Command, EveryFormatOfEachVerbIsWrittenAndAnyOtherRefusedBeforeReading) {
   for (const Verb& verb : verbs()) {
-    if (verb.group == Group::kRecord || verb.group == Group::kConvert) continue;
+    if (verb.group == Group::kRecord || verb.group == Group::kConvert || verb.group == Group::kBeside)
+      continue;
     for (const absl::string_view format : absl::StrSplit(verb.formats, ',')) {
       SCOPED_TRACE(absl::StrCat(verb.name, " ", format));
       const Done done = run(absl::StrCat(verb.name, " --format ", format, " ", filesFor(verb)));
