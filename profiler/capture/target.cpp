@@ -164,6 +164,7 @@ void checkAllocator(const ElfInfo& info, Target* target) {
     }
     for (const char* known : {"libjemalloc", "libtcmalloc", "libmimalloc", "libsnmalloc"}) {
       if (!absl::StartsWith(library, known)) continue;
+      target->linkedAllocator = library;
       target->notes.push_back(
           absl::StrCat(path, " is linked with ", library,
                        ": malloc and free go to libheapprof "

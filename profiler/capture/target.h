@@ -18,6 +18,7 @@ struct Target {
   std::string executable;     // what the kernel loads in the end: for scripts the interpreter; links resolved
   std::string name;           // the executable's own name, as HEAPPROF's only= compares it
   bool startsOthers = false;  // a shell or a wrapper (env, timeout, ...): the program meant is another one
+  std::string linkedAllocator;  // a needed library that brings malloc ("libjemalloc.so.2"); "": none known
   std::vector<std::string> obstacles;
   std::vector<std::string> notes;
 };
