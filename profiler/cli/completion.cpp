@@ -53,7 +53,7 @@ _heapprof() {
     [[ $cur == --* || $cur == - ]] && dashes=--
     cur=${cur#-}
     mapfile -t COMPREPLY < <(compgen -P "$dashes" -W "$names help" -- "${cur#-}")
-  elif [[ $verb == run ]]; then
+  elif [[ $verb == run || $verb == bench ]]; then
     mapfile -t COMPREPLY < <(compgen -c -- "$cur")
   elif [[ $verb == help ]]; then
     mapfile -t COMPREPLY < <(compgen -W "$_heapprof_verbs" -- "$cur")

@@ -72,6 +72,9 @@ absl::Span<const Verb> verbs() {
        "heapprof symbolize service.1.pb.gz -o named.pb.gz", "text", kUsual, addSymbolizeFlags, runSymbolize},
       {"gui", Group::kBeside, "the explorer: dumps in a window, each question a page",
        "heapprof gui service.2.pb.gz --base service.1.pb.gz", "", kUsual, addGuiFlags, runGui},
+      {"bench", Group::kBeside, "your command under each allocator here: time, memory, noise",
+       "heapprof bench -n 9 --with jemalloc5=/opt/lib/libjemalloc.so.2 -- ./service --replay day.log", kAll,
+       "0 done, 2 usage or input error, 128 + n interrupted by signal n", addBenchFlags, runBench},
   };
   return kVerbs;
 }

@@ -61,6 +61,8 @@ void addMergeFlags(FlagSet& app);
 int runMerge();
 void addSymbolizeFlags(FlagSet& app);
 int runSymbolize();
+void addBenchFlags(FlagSet& app);
+int runBench();
 void addGuiFlags(FlagSet& app);
 int runGui();
 
