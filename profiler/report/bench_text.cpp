@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_replace.h"
 
 #include "profiler/model/units.h"
 #include "profiler/report/text.h"
@@ -51,6 +52,16 @@ std::string midSentence(std::string title) {
   if (absl::ascii_islower(static_cast<unsigned char>(title[1])))
     title[0] = absl::ascii_tolower(static_cast<unsigned char>(title[0]));
   return title;
+}
+
+// On one line, which a script given by -c is not.
+std::string commandText(const std::string& command) {
+  constexpr std::size_t kLongest = 60;
+  const std::string line = absl::StrReplaceAll(command, {{"\n", " "}, {"\t", " "}});
+  if (line.size() <= kLongest) return line;
+  std::size_t end = kLongest - 3;
+  while (end > 0 && (static_cast<unsigned char>(line[end]) & 0xc0) == 0x80) --end;  // not inside a character
+  return absl::StrCat(line.substr(0, end), "...");
 }
 
 // Those that have something to show; the others by name.
@@ -129,8 +140,8 @@ void appendBlock(const BenchResult& result, const BenchFigure& figure, Rows* row
 
 std::string benchText(const BenchHeading& heading, const BenchResult& result) {
   const Shown shown = shownOf(result);
-  std::string out = absl::StrFormat("%s: %d round%s, %d allocator%s\n", heading.command, result.rounds,
-                                    result.rounds == 1 ? "" : "s", result.medians.rows(),
+  std::string out = absl::StrFormat("%s: %d round%s, %d allocator%s\n", commandText(heading.command),
+                                    result.rounds, result.rounds == 1 ? "" : "s", result.medians.rows(),
                                     result.medians.rows() == 1 ? "" : "s");
   absl::StrAppend(&out, overview(result, shown, heading.base), "\n");
   // One layout for all blocks, so that columns stand below one another.

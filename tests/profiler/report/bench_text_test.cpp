@@ -63,6 +63,15 @@ TEST(BenchText, FitsATerminalOf80Columns) {
   }
 }
 
+TEST(BenchText, ALongCommandIsCutToOneLine) {
+  const std::string script =
+      "sh -c for i in 1 2 3\ndo \xc3\xa4\xc3\xa4\xc3\xa4; done; " + std::string(200, 'x');
+  const std::string text = benchText({script, "glibc"}, analysis::bench(threeAllocators()));
+  EXPECT_THAT(text, testing::StartsWith("sh -c for i in 1 2 3 do \xc3\xa4\xc3\xa4\xc3\xa4; done; xxx"));
+  EXPECT_THAT(text, testing::HasSubstr("xx...: 5 rounds, 3 allocators\n"));
+  EXPECT_LE(text.find('\n'), 90u);
+}
+
 TEST(BenchText, OneThatFailedSaysSoInEveryFigure) {
   analysis::BenchRuns runs = threeAllocators();
   runs.failed[1] = true;
