@@ -119,6 +119,11 @@ model::Table medians(const BenchRuns& runs) {
     append(&counted, counts(runs, i) ? static_cast<double>(valuesOf(runs, i, kWallTime).size()) : 0);
   }
   table.columns = {std::move(names), std::move(counted)};
+  if (!runs.libraries.empty()) {
+    table.columns.push_back(column("library", "Library", Unit::kText,
+                                   "What was in LD_PRELOAD; empty: nothing, so libc's malloc."));
+    table.columns.back().texts = runs.libraries;
+  }
   for (std::size_t figure = 0; figure < kBenchFigures; ++figure) {
     const BenchFigure& facts = benchFigures()[figure];
     Column& made = table.columns.emplace_back(column(facts.id, facts.title, facts.unit, facts.help));

@@ -51,7 +51,8 @@ struct BenchRun {
 
 struct BenchRuns {
   std::vector<std::string> allocators;
-  std::vector<bool> failed;  // an allocator; may be empty: none
+  std::vector<std::string> libraries;  // their files, "" for libc's own; may be empty: not told
+  std::vector<bool> failed;            // an allocator; may be empty: none
   std::size_t base = 0;
   std::vector<BenchRun> runs;
 };

@@ -160,7 +160,8 @@ absl::StatusOr<RunFigures> MeasuredRuns::run(const RunRequest& request) {
   struct rusage usage {};
   const bool whole = waitFor(*child, &figures, &watch, &status, &usage);
   figures.outlived = endWhatIsLeft();
-  if (!whole) return absl::CancelledError("interrupted");
+  // A terminal's Ctrl-C reaches the command as well, which may end by it before we are asked.
+  if (!whole || interruptedBy() != 0) return absl::CancelledError("interrupted");
   takeUsage(usage, *child, watch, &figures);
   figures.signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
   figures.exitStatus = WIFSIGNALED(status) ? 128 + figures.signal : WEXITSTATUS(status);

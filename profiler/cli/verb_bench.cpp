@@ -346,7 +346,10 @@ int runBench() {
 
   bench.request = {target->path, *command, "", input, showOutput};
   bench.peers = *std::move(peers);
-  for (const capture::Peer& peer : bench.peers) bench.measured.allocators.push_back(peer.name);
+  for (const capture::Peer& peer : bench.peers) {
+    bench.measured.allocators.push_back(peer.name);
+    bench.measured.libraries.push_back(peer.library);
+  }
   bench.measured.failed.assign(bench.peers.size(), false);
   bench.measured.base = static_cast<std::size_t>(named(bench.peers, base) - bench.peers.begin());
   const absl::Status ran = runAll(runs, &bench);

@@ -7,6 +7,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <memory>
+#include <pty.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -153,6 +154,21 @@ TEST(MeasuredRun, WhatOutlivesTheCommandIsEndedWithIt) {
   EXPECT_EQ(waitpid(-1, nullptr, WNOHANG), -1);  // nobody is left
 }
 
+// In a process of its own: runs the script, and exits as interrupted or with 1.
+[[noreturn]] void runUntilInterrupted(const std::string& script) {
+  MeasuredRuns runs;
+  RunRequest request = shell(script);
+  request.showOutput = true;
+  const absl::StatusOr<RunFigures> figures = runs.run(request);
+  _exit(absl::IsCancelled(figures.status()) ? 128 + runs.interruptedBy() : 1);
+}
+
+int exitStatusOf(pid_t pid) {
+  int status = 0;
+  waitpid(pid, &status, 0);
+  return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+}
+
 TEST(MeasuredRun, AnInterruptEndsTheWholeTreeAndIsTold) {
   int ends[2];
   ASSERT_EQ(pipe(ends), 0);
@@ -161,23 +177,28 @@ TEST(MeasuredRun, AnInterruptEndsTheWholeTreeAndIsTold) {
     dup2(ends[1], STDOUT_FILENO);
     close(ends[0]);
     close(ends[1]);
-    MeasuredRuns runs;
-    RunRequest request = shell("sleep 100 & echo ready; sleep 100; true");
-    request.showOutput = true;
-    const absl::StatusOr<RunFigures> figures = runs.run(request);
-    _exit(absl::IsCancelled(figures.status()) ? 128 + runs.interruptedBy() : 1);
+    runUntilInterrupted("sleep 100 & echo ready; sleep 100; true");
   }
   close(ends[1]);
   char byte = 0;
   ASSERT_EQ(read(ends[0], &byte, 1), 1);  // it runs
   kill(runner, SIGINT);
-  int status = 0;
-  waitpid(runner, &status, 0);
-  EXPECT_TRUE(WIFEXITED(status));
-  EXPECT_EQ(WEXITSTATUS(status), 130);
+  EXPECT_EQ(exitStatusOf(runner), 130);
   while (read(ends[0], &byte, 1) > 0) {  // at its end nobody holds the pipe's other one any more
   }
   close(ends[0]);
+}
+
+TEST(MeasuredRun, ATerminalsInterruptIsOneThoughTheCommandEndsByIt) {
+  int terminal = -1;
+  const pid_t runner = forkpty(&terminal, nullptr, nullptr, nullptr);
+  if (runner == 0) runUntilInterrupted("echo ready; exec sleep 100");
+  std::string seen;
+  char byte = 0;
+  while (seen.find("ready") == std::string::npos && read(terminal, &byte, 1) == 1) seen += byte;
+  ASSERT_EQ(write(terminal, "\x03", 1), 1);
+  EXPECT_EQ(exitStatusOf(runner), 130);
+  close(terminal);
 }
 
 TEST(TryPreload, SaysWhatTheLoaderHasAgainstALibrary) {

@@ -83,8 +83,9 @@ TEST_F(PeersBelow, NamedOnesAreLookedAtBeforeTheyAreTaken) {
   EXPECT_THAT(refusal("foo=/etc/passwd"), HasSubstr("/etc/passwd"));
   EXPECT_THAT(refusal("foo=" + kPrograms + "/plain_static"), HasSubstr("is no shared library"));
   EXPECT_THAT(refusal("glibc=" + kProbe), HasSubstr("without a library"));
-  if (fs::exists(kPrograms + "/plain_aarch64"))
+  if (fs::exists(kPrograms + "/plain_aarch64")) {
     EXPECT_THAT(refusal("foo=" + kPrograms + "/plain_aarch64"), HasSubstr("another machine"));
+  }
   put("usr/lib/a b.so");
   EXPECT_THAT(refusal("foo=" + (root_ / "usr/lib/a b.so").string()), HasSubstr("no path with blanks"));
   EXPECT_EQ(namedPeer("foo=" + kProbe, kProbe)->library, kProbe);

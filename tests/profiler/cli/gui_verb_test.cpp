@@ -55,6 +55,14 @@ TEST_F(GuiVerb, HandsItsArgumentsOnAndEndsWithItsExitStatus) {
   EXPECT_EQ(done.err, "");
 }
 
+TEST_F(GuiVerb, RefusesAnOptionThatTheExplorerHasNot) {
+  putProgram("bin");
+  const Done done = run("--nonsense a.pb.gz");
+  EXPECT_EQ(done.status, 2);
+  EXPECT_EQ(done.out, "");
+  EXPECT_THAT(done.err, testing::HasSubstr("--nonsense"));
+}
+
 TEST_F(GuiVerb, WhereThereIsNoneSaysInOneLineHowToGetIt) {
   const Done done = run("a.pb.gz");
   EXPECT_EQ(done.status, 2);
