@@ -27,8 +27,10 @@ constexpr std::uint32_t kUnitsARound = 4096;
 // one.
 constexpr std::uint64_t kNanosAFault = kMillisecond;
 constexpr unsigned kLooksPutOff = 100;
-// A load that comes and goes within a few seconds is broken before it pays.
-constexpr std::uint64_t kLeastAgeNanos = 3 * kSecond;
+// What comes and goes is known by the second time (comesAndGoes): the first costs a collapse that pays
+// little.
+constexpr std::uint64_t kLeastAgeNanos = kSecond;
+constexpr std::uint64_t kYoungNanos = kSecond / 4;  // until the next look at units that are younger
 constexpr std::uint64_t kCalmNanos = 60 * kSecond;  // since a unit with a rhythm emptied or filled last
 constexpr std::uint64_t kSettingsNanos = 10 * kSecond;
 // Processor time of all collapses together: this at first, then a part of the time that passes.
@@ -142,7 +144,7 @@ bool mayForm(std::uint64_t now) noexcept {
   return why == nullptr;
 }
 
-enum class Outcome : std::uint8_t { kFormed, kNotNow, kWaits, kRefused, kPutOff };
+enum class Outcome : std::uint8_t { kFormed, kNotNow, kYoung, kWaits, kRefused, kPutOff };
 
 bool isRecent(std::uint32_t stamp, std::uint64_t now, std::uint64_t nanos = kDwellNanos) noexcept {
   return stamp != 0 && millisOf(now) - stamp < nanos / kMillisecond;
@@ -238,7 +240,7 @@ Outcome consider(std::uint32_t number, Pagemap& pagemap, std::uint64_t now) noex
     if (isRecent(unit.triedMillis, now, kHopelessNanos)) return Outcome::kNotNow;
     unit.refusals = 0;
   }
-  if (now - unit.bornNanos.load(std::memory_order_relaxed) < kLeastAgeNanos) return Outcome::kWaits;
+  if (now - unit.bornNanos.load(std::memory_order_relaxed) < kLeastAgeNanos) return Outcome::kYoung;
   if (isRecent(unit.purgedMillis.load(std::memory_order_relaxed), now)) return Outcome::kWaits;
   if (comesAndGoes(unit, now)) return Outcome::kWaits;
   if (isRecent(unit.triedMillis, now)) return unit.refusals != 0 ? Outcome::kWaits : Outcome::kNotNow;
@@ -273,7 +275,7 @@ std::uint64_t formHugePages(bool quiet) noexcept {
   const std::uint64_t pause = quiet ? kQuietPauseNanos : kPauseNanos;
   Pagemap pagemap;
   bool tried = false;
-  bool waits = false;
+  bool waits = false, young = false;
   std::uint32_t looked = 0;
   for (; pace.region < regionCount(); ++pace.region, pace.unit = 0) {
     const Region& region = regionAt(pace.region);
@@ -285,13 +287,14 @@ std::uint64_t formHugePages(bool quiet) noexcept {
       const Outcome outcome = consider(first + pace.unit, pagemap, now);
       if (outcome == Outcome::kPutOff) return pause;  // the same one next time
       tried = tried || outcome == Outcome::kFormed || outcome == Outcome::kRefused;
+      young = young || outcome == Outcome::kYoung;
       waits = waits || outcome == Outcome::kWaits || outcome == Outcome::kRefused;
     }
   }
   pace.region = 0;
   pace.unit = 0;
   if (tried) return pause;
-  return waits ? kSecond : 0;
+  return young ? kYoungNanos : waits ? kSecond : 0;
 }
 
 void pauseForming(bool pause) noexcept {

@@ -136,6 +136,22 @@ TEST_F(FormingTest, ADenseUnitBecomesHugeByTheKernelsWordAndASparseOneDoesNot) {
   expectUnharmed();
 }
 
+TEST_F(FormingTest, AUnitIsLeftAloneForASecondAndThenSoonLookedAtAgain) {
+  const auto units = fill(1);
+  std::uint64_t wait = 0;
+  for (std::uint64_t millis = 0; millis < 950; millis += 50) {
+    wait = formHugePages(false);
+    ASSERT_FALSE(isHuge(unitByNumber(units[0]))) << millis << " ms";
+    fake_.advanceClock(kSecond / 20);
+  }
+  EXPECT_GT(wait, 0u);
+  EXPECT_LE(wait, kSecond / 4);
+  // The first look that counts faults puts it off.
+  fake_.advanceClock(kSecond / 10);
+  for (int i = 0; i < 3; ++i, fake_.advanceClock(kSecond / 100)) formHugePages(false);
+  EXPECT_TRUE(isHuge(unitByNumber(units[0])));
+}
+
 TEST_F(FormingTest, WhileOtherThreadsFaultAUnitWaitsButNotForEver) {
   const auto units = fill(2);
   fake_.advanceClock(4 * kSecond);
