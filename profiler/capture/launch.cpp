@@ -1,10 +1,10 @@
 #include "profiler/capture/launch.h"
 
 #include <cerrno>
-#include <cstring>
 #include <fstream>
 #include <signal.h>
 #include <sys/wait.h>
+#include <system_error>
 
 #include "absl/strings/str_cat.h"
 
@@ -51,7 +51,8 @@ absl::StatusOr<Ended> reap(pid_t child) {
   ended.startTicks = startTicksOf(child);
   int status = 0;
   while (waitpid(child, &status, 0) < 0) {
-    if (errno != EINTR) return absl::InternalError(absl::StrCat("waitpid: ", std::strerror(errno)));
+    if (errno != EINTR)
+      return absl::InternalError(absl::StrCat("waitpid: ", std::generic_category().message(errno)));
   }
   if (WIFSIGNALED(status)) {
     ended.signal = WTERMSIG(status);

@@ -2,13 +2,13 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
+#include <system_error>
 #include <unistd.h>
 
 #include "absl/status/status.h"
@@ -144,7 +144,8 @@ absl::StatusOr<RunFigures> MeasuredRuns::run(const RunRequest& request) {
   if (interruptedBy() != 0) return absl::CancelledError("interrupted");
   const std::string from = request.input.empty() ? "/dev/null" : request.input;
   const File input(open(from.c_str(), O_RDONLY | O_CLOEXEC));
-  if (input.number() < 0) return absl::NotFoundError(absl::StrCat(from, ": ", std::strerror(errno)));
+  if (input.number() < 0)
+    return absl::NotFoundError(absl::StrCat(from, ": ", std::generic_category().message(errno)));
   const File nowhere(open("/dev/null", O_WRONLY | O_CLOEXEC));
   Spawn what{request.path, request.arguments, plainEnvironment()};
   if (!request.library.empty()) what.environment.push_back("LD_PRELOAD=" + request.library);

@@ -3,9 +3,10 @@
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
-#include <dirent.h>
 #include <fcntl.h>
+#include <filesystem>
 #include <string>
+#include <system_error>
 #include <unistd.h>
 
 #include "absl/strings/numbers.h"
@@ -44,17 +45,16 @@ absl::optional<std::uint64_t> lineOf(const std::string& text, const char* name) 
 std::vector<pid_t> childrenOf(pid_t pid) {
   std::vector<pid_t> children;
   const std::string folder = absl::StrCat("/proc/", pid, "/task");
-  DIR* threads = opendir(folder.c_str());
-  if (threads == nullptr) return children;
-  while (const dirent* thread = readdir(threads)) {
-    if (thread->d_name[0] == '.') continue;
-    const std::string text = textOf(absl::StrCat(folder, "/", thread->d_name, "/children"));
+  std::error_code error;
+  // Not a range: its ++ throws where the process ends between two names.
+  for (std::filesystem::directory_iterator thread(folder, error), end; !error && thread != end;
+       thread.increment(error)) {
+    const std::string text = textOf(absl::StrCat(thread->path().string(), "/children"));
     for (const absl::string_view word : absl::StrSplit(text, ' ', absl::SkipWhitespace())) {
       pid_t child = 0;
       if (absl::SimpleAtoi(word, &child)) children.push_back(child);
     }
   }
-  closedir(threads);
   return children;
 }
 

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <elf.h>
 #include <filesystem>
+#include <system_error>
 #include <unistd.h>
 
 #include "absl/status/status.h"
@@ -47,7 +48,7 @@ absl::Status checkLibrary(const std::string& path, const ElfInfo& machine) {
   std::error_code error;
   if (fs::is_directory(path, error)) return absl::InvalidArgumentError(absl::StrCat(path, ": is a folder"));
   if (access(path.c_str(), R_OK) != 0) {
-    return absl::NotFoundError(absl::StrCat(path, ": ", std::strerror(errno)));
+    return absl::NotFoundError(absl::StrCat(path, ": ", std::generic_category().message(errno)));
   }
   if (path.find_first_of(" :") != std::string::npos) {
     return absl::InvalidArgumentError(
@@ -68,9 +69,9 @@ absl::Status checkLibrary(const std::string& path, const ElfInfo& machine) {
 std::string newestIn(const fs::path& folder, const std::string& prefix, const ElfInfo& machine) {
   std::string best;
   std::error_code error;
-  for (const fs::directory_entry& entry : fs::directory_iterator(folder, error)) {
-    const std::string name = entry.path().filename().string();
-    if (!absl::StartsWith(name, prefix) || !checkLibrary(entry.path().string(), machine).ok()) continue;
+  for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
+    const std::string name = entry->path().filename().string();
+    if (!absl::StartsWith(name, prefix) || !checkLibrary(entry->path().string(), machine).ok()) continue;
     if (best.empty() || strverscmp(name.c_str(), best.c_str()) > 0) best = name;
   }
   return best.empty() ? best : (folder / best).string();

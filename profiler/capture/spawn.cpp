@@ -1,12 +1,12 @@
 #include "profiler/capture/spawn.h"
 
 #include <cerrno>
-#include <cstring>
 #include <ctime>
 #include <fcntl.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
+#include <system_error>
 #include <unistd.h>
 
 #include "absl/status/status.h"
@@ -89,12 +89,12 @@ SignalGate::SignalGate() {
   struct sigaction plain {};
   plain.sa_handler = SIG_DFL;
   sigaction(SIGCHLD, &plain, &oldChild_);
-  sigprocmask(SIG_BLOCK, &waited_, &oldMask_);
+  pthread_sigmask(SIG_BLOCK, &waited_, &oldMask_);
 }
 
 void SignalGate::restore() const {
   sigaction(SIGCHLD, &oldChild_, nullptr);
-  sigprocmask(SIG_SETMASK, &oldMask_, nullptr);
+  pthread_sigmask(SIG_SETMASK, &oldMask_, nullptr);
 }
 
 std::int64_t monotonicNanos() {
@@ -108,7 +108,7 @@ absl::StatusOr<Spawned> spawn(const Spawn& what, const SignalGate& gate) {
   const std::vector<char*> envp = pointers(&environment), argv = pointers(&arguments);
   Pipe go, report;  // the second is closed by a successful exec
   if (go.ends[0] < 0 || report.ends[0] < 0) {
-    return absl::ResourceExhaustedError(absl::StrCat("pipe: ", std::strerror(errno)));
+    return absl::ResourceExhaustedError(absl::StrCat("pipe: ", std::generic_category().message(errno)));
   }
   Spawned spawned;
   // Not vfork: ru_maxrss would begin with the peak of this process instead of a copy of what it holds now.
@@ -119,7 +119,8 @@ absl::StatusOr<Spawned> spawn(const Spawn& what, const SignalGate& gate) {
     becomeProgram(what, argv.data(), envp.data(), go.ends[0], report.ends[1]);
   }
   report.shut(1);
-  if (spawned.pid < 0) return absl::ResourceExhaustedError(absl::StrCat("fork: ", std::strerror(errno)));
+  if (spawned.pid < 0)
+    return absl::ResourceExhaustedError(absl::StrCat("fork: ", std::generic_category().message(errno)));
   // SEIZE and not TRACEME: exec is no stop, and signals that stop a process work as they do untraced.
   spawned.stopsAtEnd = what.stopAtEnd && ptrace(PTRACE_SEIZE, spawned.pid, nullptr,
                                                 PTRACE_O_TRACEEXIT | PTRACE_O_EXITKILL) == 0;
@@ -131,7 +132,7 @@ absl::StatusOr<Spawned> spawn(const Spawn& what, const SignalGate& gate) {
       ptrace(PTRACE_CONT, spawned.pid, nullptr, nullptr);
     }
     return absl::NotFoundError(
-        absl::StrCat(what.path, ": cannot be executed: ", std::strerror(failed.error),
+        absl::StrCat(what.path, ": cannot be executed: ", std::generic_category().message(failed.error),
                      failed.error == ENOENT ? " (its loader or interpreter is missing)" : ""));
   }
   spawned.startNanos = before.startNanos;
