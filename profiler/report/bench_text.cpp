@@ -111,9 +111,12 @@ std::string overview(const BenchResult& result, const Shown& shown, const std::s
     for (const BenchFigure* figure : shown.figures)
       cells.push_back(changeText(result, verdictRow(result, *figure, name)));
   }
-  return rows.size() == 1
-             ? std::string()
-             : absl::StrCat("\n", aligned(rows, alignment, "  "), "  =  no difference beyond noise\n");
+  if (rows.size() == 1) return {};
+  const bool hasNoise = std::any_of(rows.begin(), rows.end(), [](const std::vector<std::string>& cells) {
+    return std::find(cells.begin(), cells.end(), "=") != cells.end();
+  });
+  return absl::StrCat("\n", aligned(rows, alignment, "  "),
+                      hasNoise ? "  =  no difference beyond noise\n" : "");
 }
 
 void appendBlock(const BenchResult& result, const BenchFigure& figure, Rows* rows) {
