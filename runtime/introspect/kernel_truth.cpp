@@ -32,7 +32,6 @@ constexpr std::size_t kWindowWords = kWindowPages / 64;
 constexpr std::uint64_t kMaxPagesPerCall = 2048;  // 40 us: bounds how long mmap's lock is held
 // Page tables that were emptied are walked all the same: 0.3 ms at most.
 constexpr std::size_t kAheadBytes = std::size_t{1} << 30;
-constexpr std::size_t kLongestStep = std::size_t{1} << 32;
 constexpr std::size_t kShortestStep = std::size_t{1} << 27;
 constexpr std::uint64_t kQuickNanos = 20000;
 
@@ -129,7 +128,7 @@ bool KernelTruth::scanByIoctl(std::uintptr_t start, std::uintptr_t end, Visitor 
     // it.
     if (turns_.lastNanos() > LockTurns::kHeldNanos) {
       step = step / 2 < kShortestStep ? kShortestStep : step / 2;
-    } else if (turns_.lastNanos() < kQuickNanos && step < kLongestStep) {
+    } else if (turns_.lastNanos() < kQuickNanos && step < end - start) {
       step *= 2;
     }
   }
