@@ -3,6 +3,7 @@
 #include "runtime/introspect/columns.h"
 #include "runtime/introspect/dump_context.h"
 #include "runtime/introspect/extent_walk.h"
+#include "runtime/introspect/own_memory.h"
 
 namespace heapprof::introspect {
 namespace {
@@ -167,6 +168,16 @@ std::uint64_t makeRows(DumpContext& dump, RowMaker* place, Detail detail, Column
   return maker->finish();
 }
 
+std::uint64_t granulesOfHeap() noexcept {
+  std::uint64_t bytes = 0;
+  forEachOwnRange(
+      [](void* context, OwnKind kind, std::uintptr_t, std::size_t size) {
+        *static_cast<std::uint64_t*>(context) += kind == OwnKind::kHeap ? size : 0;
+      },
+      &bytes);
+  return bytes / heap::region().granuleBytes;
+}
+
 }  // namespace
 
 bool writeExtents(DumpContext& dump) noexcept {
@@ -185,7 +196,8 @@ bool writeExtents(DumpContext& dump) noexcept {
     return false;
   }
   Detail detail = Detail::kEachSlab;
-  if (makeRows(dump, place, detail, nullptr) > kMaxRows) {
+  // A row is a granule at least: most heaps need no counting.
+  if (granulesOfHeap() > kMaxRows && makeRows(dump, place, detail, nullptr) > kMaxRows) {
     detail = Detail::kRuns;
     if (makeRows(dump, place, detail, nullptr) > kMaxRows) {
       detail = Detail::kPlacement;

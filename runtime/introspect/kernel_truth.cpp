@@ -1,5 +1,6 @@
 #include "runtime/introspect/kernel_truth.h"
 
+#include <bit>
 #include <cerrno>
 #include <cstring>
 #include <unistd.h>
@@ -49,6 +50,19 @@ void setBits(std::uint64_t* words, std::size_t from, std::size_t to) noexcept {
 
 bool bit(const std::uint64_t* words, std::size_t i) noexcept {
   return (words[i / 64] >> (i % 64) & 1) != 0;
+}
+
+std::uint64_t bitsIn(const std::uint64_t* words, std::size_t from, std::size_t to) noexcept {
+  std::uint64_t count = 0;
+  for (std::size_t i = from; i < to;) {
+    const std::size_t stop = (i / 64 + 1) * 64 < to ? (i / 64 + 1) * 64 : to;
+    const std::uint64_t word = words[i / 64] >> (i % 64) << (i % 64);
+    if (word != 0) {
+      count += static_cast<std::uint64_t>(std::popcount(stop % 64 == 0 ? word : word << (64 - stop % 64)));
+    }
+    i = stop;
+  }
+  return count;
 }
 
 bool isResident(std::uint64_t categories) noexcept {
@@ -276,22 +290,32 @@ PageBytes KernelTruth::within(std::uintptr_t start, std::uintptr_t end) noexcept
       }
     }
     const std::size_t i = (start - windowStart_) / page_;
-    const std::uintptr_t pageEnd = windowStart_ + (i + 1) * page_;
-    std::uintptr_t stop = pageEnd < end ? pageEnd : end;
-    if (i % 64 == 0 && end - start >= 64 * page_ && resident_[i / 64] == 0 && swapped_[i / 64] == 0) {
-      stop = start + 64 * page_;  // nothing in 64 pages: the common case of large unused ranges
-    } else {
-      const std::uint64_t part = stop - start;
-      out.resident += bit(resident_, i) ? part : 0;
-      out.swapped += bit(swapped_, i) ? part : 0;
-      out.huge += bit(huge_, i) ? part : 0;
+    const std::uintptr_t pageStart = windowStart_ + i * page_;
+    const std::uintptr_t wholeEnd = (end < windowEnd_ ? end : windowEnd_) / page_ * page_;
+    if (start == pageStart && wholeEnd > start) {
+      const std::size_t to = (wholeEnd - windowStart_) / page_;
+      out.resident += bitsIn(resident_, i, to) * page_;
+      out.swapped += bitsIn(swapped_, i, to) * page_;
+      out.huge += bitsIn(huge_, i, to) * page_;
+      start = wholeEnd;
+      continue;
     }
+    const std::uintptr_t stop = pageStart + page_ < end ? pageStart + page_ : end;
+    const std::uint64_t part = stop - start;
+    out.resident += bit(resident_, i) ? part : 0;
+    out.swapped += bit(swapped_, i) ? part : 0;
+    out.huge += bit(huge_, i) ? part : 0;
     start = stop;
   }
   return out;
 }
 
 void KernelTruth::residentBits(std::uintptr_t start, std::size_t pages, std::uint64_t* words) noexcept {
+  const std::size_t first = start / page_ % kWindowPages;
+  if (first % 64 == 0 && pages % 64 == 0 && first + pages <= kWindowPages && known() && loadWindow(start)) {
+    std::memcpy(words, resident_ + first / 64, pages / 8);  // a unit: in whole words
+    return;
+  }
   std::memset(words, 0, (pages + 63) / 64 * 8);
   for (std::size_t i = 0; i < pages && known() && loadWindow(start + i * page_); ++i) {
     if (bit(resident_, (start + i * page_ - windowStart_) / page_)) {
