@@ -97,7 +97,7 @@ bool writeDump(DumpMemory& memory, wire::Sink sink, Reason reason, std::uint32_t
   heap::settleSamples();  // what is free by now is not live
   const DumpTimes times = timesNow();
   KernelTruth truth;
-  truth.open(memory, buffer);
+  truth.open(memory, buffer, heap::region().usedBytes);
   SizeClassTable classes;
   classes.load(classRows);
   const PlacementUse placement = takePlacement(memory);

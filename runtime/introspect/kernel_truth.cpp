@@ -30,6 +30,7 @@ constexpr std::size_t kRegions = 1024;
 constexpr std::size_t kEntries = 8192;
 constexpr std::size_t kWindowPages = 16384;  // 64 MiB of 4 KiB pages
 constexpr std::size_t kWindowWords = kWindowPages / 64;
+constexpr std::size_t kMostWindows = 32;          // 192 KiB of bits
 constexpr std::uint64_t kMaxPagesPerCall = 2048;  // 40 us: bounds how long mmap's lock is held
 // Page tables that were emptied are walked all the same: 0.3 ms at most.
 constexpr std::size_t kAheadBytes = std::size_t{1} << 30;
@@ -77,16 +78,28 @@ KernelTruth::~KernelTruth() {
   }
 }
 
-void KernelTruth::open(DumpMemory& memory, const void* probe) noexcept {
+bool KernelTruth::takeWindows(DumpMemory& memory, std::size_t count) noexcept {
+  windows_ = memory.takeArray<Window>(count);
+  auto* bits = memory.takeArray<std::uint64_t>(count * 3 * kWindowWords);
+  if (windows_ == nullptr || bits == nullptr) {
+    return false;
+  }
+  for (std::size_t i = 0; i < count; ++i, bits += 3 * kWindowWords) {
+    windows_[i] = Window{0, 0, true, bits, bits + kWindowWords, bits + 2 * kWindowWords};
+  }
+  windowCount_ = count;
+  window_ = windows_;
+  return true;
+}
+
+void KernelTruth::open(DumpMemory& memory, const void* probe, std::size_t bytes) noexcept {
   page_ = os::geometry().pageBytes;
   regions_ = memory.takeArray<Region>(kRegions);
   entries_ = memory.takeArray<std::uint64_t>(kEntries);
-  resident_ = memory.takeArray<std::uint64_t>(kWindowWords);
-  swapped_ = memory.takeArray<std::uint64_t>(kWindowWords);
-  huge_ = memory.takeArray<std::uint64_t>(kWindowWords);
   empty_ = memory.takeArray<EmptyRanges>(1);
-  if (regions_ == nullptr || entries_ == nullptr || resident_ == nullptr || swapped_ == nullptr ||
-      huge_ == nullptr || empty_ == nullptr) {
+  const std::size_t windows = bytes / (kWindowPages * page_) + 2;
+  if (!takeWindows(memory, windows < kMostWindows ? windows : kMostWindows) || regions_ == nullptr ||
+      entries_ == nullptr || empty_ == nullptr) {
     scanError_ = pagemapError_ = ENOMEM;
     return;
   }
@@ -202,66 +215,74 @@ bool KernelTruth::sum(std::uintptr_t start, std::size_t bytes, PageBytes* out) n
 
 void KernelTruth::addToWindow(void* context, const Region& region) noexcept {
   auto& truth = *static_cast<KernelTruth*>(context);
-  truth.windowIsEmpty_ = false;
-  const std::size_t from = (region.start - truth.windowStart_) / truth.page_;
-  const std::size_t to = (region.end - truth.windowStart_) / truth.page_;
+  Window& window = *truth.window_;
+  window.isEmpty = false;
+  const std::size_t from = (region.start - window.start) / truth.page_;
+  const std::size_t to = (region.end - window.start) / truth.page_;
   if (to > kWindowPages) {
     return;
   }
   if (isResident(region.categories)) {
-    setBits(truth.resident_, from, to);
+    setBits(window.resident, from, to);
     if ((region.categories & kIsHuge) != 0) {
-      setBits(truth.huge_, from, to);
+      setBits(window.huge, from, to);
     }
   }
   if ((region.categories & kIsSwapped) != 0) {
-    setBits(truth.swapped_, from, to);
+    setBits(window.swapped, from, to);
   }
 }
 
 void KernelTruth::forgetWindow() noexcept {
-  windowStart_ = windowEnd_ = 0;
+  for (std::size_t i = 0; i < windowCount_; ++i) {
+    windows_[i].start = windows_[i].end = 0;
+  }
   if (empty_ != nullptr) {
     empty_->clear();
   }
 }
 
 bool KernelTruth::loadWindow(std::uintptr_t address) noexcept {
-  if (address >= windowStart_ && address < windowEnd_) {
+  if (window_->holds(address)) {
     return true;
   }
+  const bool afterEmpty = window_->isEmpty && window_->end != 0;
   const std::size_t bytes = kWindowPages * page_;
-  windowStart_ = address / bytes * bytes;
-  windowEnd_ = windowStart_ + bytes;
-  const bool afterEmpty = windowIsEmpty_;
-  if (!windowIsEmpty_) {
-    std::memset(resident_, 0, kWindowWords * 8);
-    std::memset(swapped_, 0, kWindowWords * 8);
-    std::memset(huge_, 0, kWindowWords * 8);
-    windowIsEmpty_ = true;
+  Window& window = windows_[address / bytes % windowCount_];
+  window_ = &window;
+  if (window.holds(address)) {
+    return true;
   }
-  if (afterEmpty && empty_->endAround(windowStart_) == 0) {
+  window.start = address / bytes * bytes;
+  window.end = window.start + bytes;
+  if (!window.isEmpty) {
+    std::memset(window.resident, 0, kWindowWords * 8);
+    std::memset(window.swapped, 0, kWindowWords * 8);
+    std::memset(window.huge, 0, kWindowWords * 8);
+    window.isEmpty = true;
+  }
+  if (afterEmpty && empty_->endAround(window.start) == 0) {
     lookAhead();
   }
-  if (empty_->endAround(windowStart_) >= windowEnd_) {
+  if (empty_->endAround(window.start) >= window.end) {
     return true;
   }
-  const bool good = scan(windowStart_, windowEnd_, addToWindow, this);
-  if (good && windowIsEmpty_ && empty_->endAround(windowStart_) == 0) {
-    empty_->add(windowStart_, windowEnd_);
+  const bool good = scan(window.start, window.end, addToWindow, this);
+  if (good && window.isEmpty && empty_->endAround(window.start) == 0) {
+    empty_->add(window.start, window.end);
   }
   return good;
 }
 
 // Behind an empty window there are often many: one call says where the next page is, instead of one a window.
 void KernelTruth::lookAhead() noexcept {
-  if (source_ != TruthSource::kPagemapScan || windowStart_ + kAheadBytes < windowStart_) {
+  if (source_ != TruthSource::kPagemapScan || window_->start + kAheadBytes < window_->start) {
     return;
   }
   ScanArguments arguments{};
   arguments.size = sizeof arguments;
-  arguments.start = windowStart_;
-  arguments.end = windowStart_ + kAheadBytes;
+  arguments.start = window_->start;
+  arguments.end = window_->start + kAheadBytes;
   arguments.vec = reinterpret_cast<std::uint64_t>(regions_);
   arguments.vecLength = 1;
   arguments.maxPages = 1;
@@ -272,15 +293,15 @@ void KernelTruth::lookAhead() noexcept {
     return;  // the windows will say
   }
   const std::uintptr_t end = found == 0 ? arguments.walkEnd : regions_[0].start;
-  if (end > windowStart_) {
-    empty_->add(windowStart_, end);
+  if (end > window_->start) {
+    empty_->add(window_->start, end);
   }
 }
 
 PageBytes KernelTruth::within(std::uintptr_t start, std::uintptr_t end) noexcept {
   PageBytes out;
   while (known() && start < end) {
-    if (start < windowStart_ || start >= windowEnd_) {
+    if (!window_->holds(start)) {
       if (const std::uintptr_t stop = empty_->endAround(start); stop != 0) {
         start = stop;
         continue;
@@ -289,22 +310,22 @@ PageBytes KernelTruth::within(std::uintptr_t start, std::uintptr_t end) noexcept
         break;
       }
     }
-    const std::size_t i = (start - windowStart_) / page_;
-    const std::uintptr_t pageStart = windowStart_ + i * page_;
-    const std::uintptr_t wholeEnd = (end < windowEnd_ ? end : windowEnd_) / page_ * page_;
+    const std::size_t i = (start - window_->start) / page_;
+    const std::uintptr_t pageStart = window_->start + i * page_;
+    const std::uintptr_t wholeEnd = (end < window_->end ? end : window_->end) / page_ * page_;
     if (start == pageStart && wholeEnd > start) {
-      const std::size_t to = (wholeEnd - windowStart_) / page_;
-      out.resident += bitsIn(resident_, i, to) * page_;
-      out.swapped += bitsIn(swapped_, i, to) * page_;
-      out.huge += bitsIn(huge_, i, to) * page_;
+      const std::size_t to = (wholeEnd - window_->start) / page_;
+      out.resident += bitsIn(window_->resident, i, to) * page_;
+      out.swapped += bitsIn(window_->swapped, i, to) * page_;
+      out.huge += bitsIn(window_->huge, i, to) * page_;
       start = wholeEnd;
       continue;
     }
     const std::uintptr_t stop = pageStart + page_ < end ? pageStart + page_ : end;
     const std::uint64_t part = stop - start;
-    out.resident += bit(resident_, i) ? part : 0;
-    out.swapped += bit(swapped_, i) ? part : 0;
-    out.huge += bit(huge_, i) ? part : 0;
+    out.resident += bit(window_->resident, i) ? part : 0;
+    out.swapped += bit(window_->swapped, i) ? part : 0;
+    out.huge += bit(window_->huge, i) ? part : 0;
     start = stop;
   }
   return out;
@@ -313,12 +334,12 @@ PageBytes KernelTruth::within(std::uintptr_t start, std::uintptr_t end) noexcept
 void KernelTruth::residentBits(std::uintptr_t start, std::size_t pages, std::uint64_t* words) noexcept {
   const std::size_t first = start / page_ % kWindowPages;
   if (first % 64 == 0 && pages % 64 == 0 && first + pages <= kWindowPages && known() && loadWindow(start)) {
-    std::memcpy(words, resident_ + first / 64, pages / 8);  // a unit: in whole words
+    std::memcpy(words, window_->resident + first / 64, pages / 8);  // a unit: in whole words
     return;
   }
   std::memset(words, 0, (pages + 63) / 64 * 8);
   for (std::size_t i = 0; i < pages && known() && loadWindow(start + i * page_); ++i) {
-    if (bit(resident_, (start + i * page_ - windowStart_) / page_)) {
+    if (bit(window_->resident, (start + i * page_ - window_->start) / page_)) {
       words[i / 64] |= std::uint64_t{1} << (i % 64);
     }
   }

@@ -32,8 +32,9 @@ class KernelTruth {
   KernelTruth(const KernelTruth&) = delete;
   KernelTruth& operator=(const KernelTruth&) = delete;
 
-  // `probe` is any mapped address. Opens one descriptor, closed by the destructor.
-  void open(DumpMemory& memory, const void* probe) noexcept;
+  // `probe` is any mapped address; of about `bytes` of address space (2 GiB at most) what was read is kept,
+  // so that each of a dump's tables need not read it anew. Opens one descriptor, closed by the destructor.
+  void open(DumpMemory& memory, const void* probe, std::size_t bytes = 0) noexcept;
   bool known() const noexcept { return source_ != TruthSource::kNone; }
   bool knowsHuge() const noexcept { return source_ == TruthSource::kPagemapScan; }
   bool failed() const noexcept { return failed_; }
@@ -57,11 +58,21 @@ class KernelTruth {
     std::uint64_t end;
     std::uint64_t categories;
   };
+  struct Window {
+    bool holds(std::uintptr_t address) const noexcept { return address >= start && address < end; }
+    std::uintptr_t start;
+    std::uintptr_t end;  // 0: nothing loaded
+    bool isEmpty;        // all bits are 0
+    std::uint64_t* resident;
+    std::uint64_t* swapped;
+    std::uint64_t* huge;
+  };
   using Visitor = void (*)(void* context, const Region& region);
   bool scan(std::uintptr_t start, std::uintptr_t end, Visitor visit, void* context) noexcept;
   bool scanByIoctl(std::uintptr_t start, std::uintptr_t end, Visitor visit, void* context) noexcept;
   bool scanByPagemap(std::uintptr_t start, std::uintptr_t end, Visitor visit, void* context) noexcept;
   long askKernel(void* scanArguments) noexcept;
+  bool takeWindows(DumpMemory& memory, std::size_t count) noexcept;
   bool loadWindow(std::uintptr_t address) noexcept;
   void lookAhead() noexcept;
   static void addToWindow(void* context, const Region& region) noexcept;
@@ -75,13 +86,11 @@ class KernelTruth {
   LockTurns turns_;
   Region* regions_ = nullptr;         // buffer of PAGEMAP_SCAN
   std::uint64_t* entries_ = nullptr;  // buffer of pagemap
-  std::uintptr_t windowStart_ = 0;
-  std::uintptr_t windowEnd_ = 0;  // 0: nothing loaded
-  bool windowIsEmpty_ = false;    // all bits are 0
+  // Of an address there is one place for the window that it is in: windows_[number % windowCount_].
+  Window* windows_ = nullptr;
+  std::size_t windowCount_ = 0;
+  Window* window_ = nullptr;  // the one asked about last
   EmptyRanges* empty_ = nullptr;
-  std::uint64_t* resident_ = nullptr;
-  std::uint64_t* swapped_ = nullptr;
-  std::uint64_t* huge_ = nullptr;
 };
 
 }  // namespace heapprof::introspect

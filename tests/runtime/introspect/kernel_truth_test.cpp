@@ -173,6 +173,35 @@ TEST(KernelTruth, EmptySpaceIsAskedForInFewCallsAndNoPageInItIsMissed) {
   memory.end();
 }
 
+TEST(KernelTruth, WhatWasReadIsKeptUntilForgotten) {
+  constexpr std::size_t kBytes = std::size_t{300} << 20;
+  memory.begin();
+  os::Fake fake;
+  auto* map =
+      static_cast<char*>(mmap(nullptr, kBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+  ASSERT_NE(map, MAP_FAILED);
+  madvise(map, kBytes, MADV_NOHUGEPAGE);
+  const std::size_t page = os::geometry().pageBytes;
+  KernelTruth truth;
+  truth.open(memory, &fake, kBytes);
+  if (!truth.knowsHuge()) GTEST_SKIP() << "no PAGEMAP_SCAN: " << strerror(truth.scanError());
+  std::size_t touched = 0;
+  for (std::size_t at = 0; at < kBytes; at += std::size_t{1} << 20, ++touched) map[at] = 1;
+  const auto resident = [&] {
+    return truth.within(reinterpret_cast<std::uintptr_t>(map), reinterpret_cast<std::uintptr_t>(map + kBytes))
+        .resident;
+  };
+  EXPECT_EQ(resident(), touched * page);
+  const std::uint64_t before = fake.callsOf(os::CallKind::kPagemapScan);
+  map[page * 3] = 1;
+  EXPECT_EQ(resident(), touched * page);
+  EXPECT_EQ(fake.callsOf(os::CallKind::kPagemapScan), before) << "read again";
+  truth.forgetWindow();
+  EXPECT_EQ(resident(), (touched + 1) * page);
+  munmap(map, kBytes);
+  memory.end();
+}
+
 // A reader that comes back at once takes mmap's lock before a writer that was woken for it.
 TEST(KernelTruth, BetweenCallsInARowTheLockIsLeftAloneAfterATenthOfAMillisecond) {
   constexpr std::size_t kPages = 65536;
