@@ -72,27 +72,29 @@ void readBuildId(std::uintptr_t header, char out[kBuildIdHexBytes]) noexcept {
       elf.e_phentsize != sizeof(ElfW(Phdr)) || elf.e_phnum > kMaxHeaders) {
     return;
   }
+  // In one call: each takes the lock of the address space.
+  ElfW(Phdr) segments[kMaxHeaders];
+  if (!readOwnMemory(header + elf.e_phoff, segments, elf.e_phnum * sizeof segments[0])) {
+    return;
+  }
   std::uintptr_t bias = 0;
   bool haveBias = false;
-  for (int pass = 0; pass < 2; ++pass) {  // first the load address, then the notes
-    for (std::size_t i = 0; i < elf.e_phnum; ++i) {
-      ElfW(Phdr) segment;
-      if (!readOwnMemory(header + elf.e_phoff + i * sizeof segment, &segment, sizeof segment)) {
-        return;
-      }
-      if (pass == 0 && segment.p_type == PT_LOAD && segment.p_offset == 0 && segment.p_filesz != 0) {
-        bias = header - segment.p_vaddr;
-        haveBias = true;
-      }
-      if (pass == 1 && segment.p_type == PT_NOTE && haveBias) {
-        unsigned char notes[kMaxNoteBytes];
-        const std::size_t size = segment.p_filesz < sizeof notes ? segment.p_filesz : sizeof notes;
-        if (readOwnMemory(bias + segment.p_vaddr, notes, size) && findId(notes, size, out)) {
-          return;
-        }
-        out[0] = '\0';
-      }
+  for (std::size_t i = 0; i < elf.e_phnum; ++i) {
+    if (segments[i].p_type == PT_LOAD && segments[i].p_offset == 0 && segments[i].p_filesz != 0) {
+      bias = header - segments[i].p_vaddr;
+      haveBias = true;
     }
+  }
+  for (std::size_t i = 0; haveBias && i < elf.e_phnum; ++i) {
+    if (segments[i].p_type != PT_NOTE) {
+      continue;
+    }
+    unsigned char notes[kMaxNoteBytes];
+    const std::size_t size = segments[i].p_filesz < sizeof notes ? segments[i].p_filesz : sizeof notes;
+    if (readOwnMemory(bias + segments[i].p_vaddr, notes, size) && findId(notes, size, out)) {
+      return;
+    }
+    out[0] = '\0';
   }
 }
 
