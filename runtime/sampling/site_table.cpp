@@ -19,13 +19,27 @@ double otherObjects(const SiteNode& site) noexcept {
              : 0;
 }
 
-double bytesOf(const SiteNode& site, std::uint32_t live) noexcept {
-  return (site.objectsEach * live + otherObjects(site)) * static_cast<double>(site.allocatedSize());
+double toDouble(std::uint64_t count) noexcept {
+  return static_cast<double>(static_cast<std::int64_t>(count));  // one instruction, unlike the unsigned
+}
+
+// acquire: pairs with the release in gone(), so that what has left is seen born
+std::uint64_t liveOf(const SiteNode& site) noexcept {
+  const std::uint64_t left = site.left.load(std::memory_order_acquire);
+  return site.born.load(std::memory_order_acquire) - left;
+}
+
+double bytesOf(const SiteNode& site) noexcept {
+  return (site.objectsEach * toDouble(liveOf(site)) + otherObjects(site)) *
+         static_cast<double>(site.allocatedSize());
+}
+
+std::uint64_t allocationsOf(const SiteNode& site) noexcept {
+  return site.born.load(std::memory_order_acquire) + site.other.born.load(std::memory_order_acquire);
 }
 
 struct Counts {
-  std::uint64_t allocations, frees, otherLive;
-  std::uint32_t live;
+  std::uint64_t allocations, frees, live, otherLive;
 };
 
 // The counts of one moment, unless births kept coming.
@@ -33,10 +47,10 @@ Counts countsOf(const SiteNode& site) noexcept {
   constexpr int kAttempts = 8;
   Counts counts = {};
   for (int i = 0; i < kAttempts; ++i) {
-    counts.allocations = site.allocations.load(std::memory_order_acquire);
-    counts.live = site.live.load(std::memory_order_acquire);
+    counts.allocations = allocationsOf(site);
+    counts.live = liveOf(site);
     counts.otherLive = site.other.live.load(std::memory_order_acquire);
-    if (site.allocations.load(kRelaxed) == counts.allocations) break;
+    if (allocationsOf(site) == counts.allocations) break;
   }
   const std::uint64_t kept = counts.live + counts.otherLive + site.thinned.load(kRelaxed);
   counts.frees = counts.allocations > kept ? counts.allocations - kept : 0;
@@ -58,6 +72,7 @@ void otherBorn(SiteNode& site, const SampledObject& object, Weight weight) noexc
   addDouble(site.other.liveVariance, weight.variance);
   addDouble(site.other.liveRequested, weight.objects * static_cast<double>(object.requested));
   site.other.live.fetch_add(1, kRelaxed);
+  site.other.born.fetch_add(1, std::memory_order_release);  // pairs with the acquire in allocationsOf()
 }
 
 void otherGone(SiteNode& site, const SampledObject& object, Weight weight) noexcept {
@@ -118,9 +133,9 @@ SiteNode* SiteTable::find(Arena& arena, const Recognised& known, std::uint64_t a
 
 // Called before every change of a site's live figure.
 void SiteTable::keepShareAtPeak(SiteNode& site) noexcept {
-  const std::uint64_t epoch = heapEpoch_.load(kRelaxed);
+  const auto epoch = static_cast<std::uint32_t>(heapEpoch_.load(kRelaxed));
   if (site.peakEpoch.load(kRelaxed) == epoch) return;
-  site.bytesAtPeak.store(bytesOf(site, site.live.load(kRelaxed)), kRelaxed);
+  site.bytesAtPeak.store(bytesOf(site), kRelaxed);
   site.peakEpoch.store(epoch, kRelaxed);
 }
 
@@ -136,20 +151,19 @@ void SiteTable::raisePeaks(SiteNode& site, double siteBytes, double addedBytes, 
 void SiteTable::born(SiteNode& site, const SampledObject& object, std::uint64_t now) noexcept {
   keepShareAtPeak(site);
   double objects = site.objectsEach;
-  std::uint32_t live = 0;
+  bool first = false;
   if (object.interval == site.weightInterval) [[likely]] {
-    live = site.live.fetch_add(1, kRelaxed) + 1;
+    first = site.born.fetch_add(1, std::memory_order_release) == 0;  // pairs with the acquire in liveOf()
     site.requested.fetch_add(object.requested, kRelaxed);
   } else {
     const Weight weight = weightOf(site.allocatedSize(), object.interval);
     otherBorn(site, object, weight);
     objects = weight.objects;
-    live = site.live.load(kRelaxed);
+    first = true;
   }
-  // release: pairs with the acquire in countsOf()
-  if (site.allocations.fetch_add(1, std::memory_order_release) == 0) site.firstSeenNanos.store(now, kRelaxed);
+  if (first && site.firstSeenNanos.load(kRelaxed) == 0) site.firstSeenNanos.store(now, kRelaxed);
   site.lastSeenNanos.store(now, kRelaxed);
-  raisePeaks(site, bytesOf(site, live), objects * static_cast<double>(site.allocatedSize()), now);
+  raisePeaks(site, bytesOf(site), objects * static_cast<double>(site.allocatedSize()), now);
 }
 
 void SiteTable::gone(SiteNode& site, const SampledObject& object, Departure why,
@@ -159,7 +173,7 @@ void SiteTable::gone(SiteNode& site, const SampledObject& object, Departure why,
   if (why == Departure::kThinned) site.thinned.fetch_add(1, kRelaxed);
   if (object.interval == site.weightInterval) [[likely]] {
     site.requested.fetch_sub(object.requested, kRelaxed);
-    site.live.fetch_sub(1, std::memory_order_release);  // pairs with the acquire in countsOf()
+    site.left.fetch_add(1, std::memory_order_release);  // pairs with the acquire in liveOf()
   } else {
     const Weight weight = weightOf(site.allocatedSize(), object.interval);
     otherGone(site, object, weight);
@@ -191,12 +205,12 @@ Site SiteTable::read(const SiteNode& node, std::uint32_t* lifetime) const noexce
   const auto size = static_cast<double>(node.allocatedSize());
   const double allocObjects = node.objectsEach * ownAllocations + node.other.allocObjects.load(kRelaxed);
   const double liveObjects =
-      node.objectsEach * counts.live + (any ? node.other.liveObjects.load(kRelaxed) : 0);
+      node.objectsEach * toDouble(counts.live) + (any ? node.other.liveObjects.load(kRelaxed) : 0);
   const double allocVariance = node.varianceEach * ownAllocations + node.other.allocVariance.load(kRelaxed);
   const double liveVariance =
-      node.varianceEach * counts.live + (any ? node.other.liveVariance.load(kRelaxed) : 0);
+      node.varianceEach * toDouble(counts.live) + (any ? node.other.liveVariance.load(kRelaxed) : 0);
   const auto requested = static_cast<double>(counts.live != 0 ? node.requested.load(kRelaxed) : 0);
-  const bool saved = node.peakEpoch.load(kRelaxed) == heapEpoch_.load(kRelaxed);
+  const bool saved = node.peakEpoch.load(kRelaxed) == static_cast<std::uint32_t>(heapEpoch_.load(kRelaxed));
   return Site{
       .id = node.id,
       .frames = node.stack->frames,
@@ -239,7 +253,7 @@ void SiteTable::resetCumulative(std::uint64_t now) noexcept {
     node->other.allocations.store(0, kRelaxed);
     node->other.allocObjects.store(0, kRelaxed);
     node->other.allocVariance.store(0, kRelaxed);
-    node->ownPeakBytes.store(bytesOf(*node, counts.live), kRelaxed);
+    node->ownPeakBytes.store(bytesOf(*node), kRelaxed);
     for (auto& bucket : node->lifetime) bucket.store(0, kRelaxed);
   }
   heapPeak_.store(heapLive_.load(kRelaxed), kRelaxed);

@@ -25,26 +25,26 @@ namespace heapprof::sampling {
 // dump reads it. What was drawn at another interval is summed in `other`.
 //
 //   line 0     children, hash | stack | size and kind | last seen       read by find(), written by a birth
-//   line 1     live, requested, allocations, weight, peaks              a birth and a death
+//   line 1     born, left, requested, weight, peaks                     a birth and a death
 //   lines 2-4  lifetimes                                                a death
 //   lines 5-6  what dumps read, and `other`
 //
-// Each sample ever is live, freed or thinned: frees are what is left of `allocations`. A birth counts itself
-// live before it counts as an allocation, so that a reader never takes it for freed.
+// Each sample ever is live, freed or thinned. Of `weightInterval` they are counted when they come and when
+// they leave, once each: what is live is the difference, read in this order: left, born.
 struct SiteNode : TrieNode {
   const Stack* stack;
   std::uint64_t sizeAndKind;  // allocated size << 8 | kind
   std::atomic<std::uint64_t> lastSeenNanos;
 
-  alignas(64) std::atomic<std::uint32_t> live;  // of `weightInterval`; records number fewer than 2^32
-  std::atomic<bool> hasOther;
-  std::atomic<std::uint64_t> requested;  // sum over `live`
-  std::atomic<std::uint64_t> allocations;
-  std::uint64_t weightInterval;  // what `objectsEach` is for: in force when the site was made
+  alignas(64) std::atomic<std::uint64_t> born;  // of `weightInterval`
+  std::atomic<std::uint64_t> left;
+  std::atomic<std::uint64_t> requested;  // sum over those that are live
+  std::uint64_t weightInterval;          // what `objectsEach` is for: in force when the site was made
   double objectsEach;
   std::atomic<double> ownPeakBytes;
-  std::atomic<double> bytesAtPeak;  // valid where peakEpoch is the heap's
-  std::atomic<std::uint64_t> peakEpoch;
+  std::atomic<double> bytesAtPeak;       // valid where peakEpoch is the heap's
+  std::atomic<std::uint32_t> peakEpoch;  // its low half: 2^32 new peaks in a row are 32 GiB at the least
+  std::atomic<bool> hasOther;
 
   alignas(64) std::atomic<std::uint32_t> lifetime[kLifetimeBuckets];
 
@@ -55,7 +55,8 @@ struct SiteNode : TrieNode {
   std::atomic<std::uint64_t> thinned;  // neither live nor freed
   std::atomic<std::uint64_t> allocationsAtReset, freesAtReset;
   struct Other {
-    std::atomic<std::uint64_t> allocations, live;     // since the reset; `SiteNode::allocations` has them too
+    std::atomic<std::uint64_t> allocations, live;     // the former since the reset
+    std::atomic<std::uint64_t> born;                  // ever
     std::atomic<double> allocObjects, allocVariance;  // weights
     std::atomic<double> liveObjects, liveVariance, liveRequested;
   } other;
@@ -97,7 +98,7 @@ class SiteTable {
   void born(SiteNode& site, const SampledObject& object, std::uint64_t now) noexcept;
   void gone(SiteNode& site, const SampledObject& object, Departure why, std::uint64_t ageNanos) noexcept;
   static void prefetchGone(const SiteNode& site, std::uint64_t ageNanos) noexcept {
-    __builtin_prefetch(&site.live, 1);
+    __builtin_prefetch(&site.born, 1);
     __builtin_prefetch(&site.lifetime[lifetimeBucket(ageNanos)], 1);
   }
   // realloc within one size class: only the requested figure moves.
