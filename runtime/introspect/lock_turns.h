@@ -13,7 +13,7 @@ namespace heapprof::introspect {
 
 class LockTurns {
  public:
-  static constexpr std::uint64_t kHeldNanos = 100000;
+  static constexpr std::uint64_t kHeldNanos = 250000;
   static constexpr std::uint64_t kRestNanos = 100000;
 
   // Around each call.

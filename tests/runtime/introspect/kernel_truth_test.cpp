@@ -203,7 +203,7 @@ TEST(KernelTruth, WhatWasReadIsKeptUntilForgotten) {
 }
 
 // A reader that comes back at once takes mmap's lock before a writer that was woken for it.
-TEST(KernelTruth, BetweenCallsInARowTheLockIsLeftAloneAfterATenthOfAMillisecond) {
+TEST(KernelTruth, BetweenCallsInARowTheLockIsLeftAloneAfterAQuarterOfAMillisecond) {
   constexpr std::size_t kPages = 65536;
   constexpr std::uint64_t kCallNanos = 30000;
   memory.begin();
@@ -234,8 +234,8 @@ TEST(KernelTruth, BetweenCallsInARowTheLockIsLeftAloneAfterATenthOfAMillisecond)
   const std::uint64_t from = os::calls().monotonicNanos();
   ask();
   const std::uint64_t made = calls() - before;
-  // The fourth call in a row passes 0.1 ms.
-  EXPECT_EQ(pauses(), (made - 1) / 4);
+  // The ninth call in a row passes 0.25 ms.
+  EXPECT_EQ(pauses(), (made - 1) / 9);
   EXPECT_EQ(os::calls().monotonicNanos() - from, made * kCallNanos + pauses() * LockTurns::kRestNanos);
 
   // Who does something else for as long between two calls has left the lock alone already.
