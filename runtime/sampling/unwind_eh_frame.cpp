@@ -44,14 +44,19 @@ class Walker {
   template <bool kMoves, typename Took>
   std::uint32_t follow(const MemoWay& way, std::uint32_t from, std::uint32_t end, Cursor* at,
                        Took took) noexcept;
-  // True where the objects that the way's rules came from are still there.
-  bool hasObjectsOf(const MemoWay& way) noexcept;
+  // True where the way's frame, which is at this address of the present stack, is in the same object as then.
+  bool isInObjectOf(const MemoWay& way, std::uint32_t frame, std::uintptr_t address) noexcept {
+    const std::uint32_t object = way.objectOf[frame].get();
+    return object == MemoWay::kPermanent || isInObject(address - 1, way.fingerprints[object - 1].get());
+  }
   HEAPPROF_INLINE_UNLESS_SANITIZED HEAPPROF_READS_FOREIGN_STACK static std::uintptr_t readForeign(
       std::uintptr_t slot) noexcept {
     return *reinterpret_cast<const std::uintptr_t*>(slot);
   }
-  // The stack, where the way is a whole walk from this cursor that would be the same again.
-  const Stack* recognise(const MemoWay& way, std::uint32_t depth) noexcept;
+  // The stack, where the way is a whole walk from this cursor that would be the same again. `version`: the
+  // group's, before anything of the way was read.
+  const Stack* recognise(const MemoGroup& group, std::uint64_t version, const MemoWay& way,
+                         std::uint32_t depth) noexcept;
 
  private:
   // The places that hold an object met: the one at hand and the one before, which is often come back to. What
@@ -59,6 +64,7 @@ class Walker {
   static constexpr unsigned kMet = 2;
 
   bool changeObject(std::uintptr_t inside) noexcept;
+  bool isInObject(std::uintptr_t inside, std::uint64_t fingerprint) noexcept;
   bool isPermanent() const noexcept {
     return object_ >= permanentObjects && object_ < permanentObjects + kPermanentObjects;
   }
@@ -76,6 +82,8 @@ class Walker {
   const CodeObject* object_ = &met_[0];
   CodeObject met_[kMet];
   unsigned newest_ = 0;
+  const MemoGroup* reading_ = nullptr;  // without its lock, since it had this version
+  std::uint64_t version_ = 0;
 };
 
 // Keeps a walk in a way, and takes what it can from another, `source`: walks of one thread differ at the leaf
@@ -89,8 +97,9 @@ class Keeping {
 
   // Where the walk stands at a cursor of the source's: the steps from there on that are still the same.
   std::uint32_t take(Walker& walker, Cursor* at, std::uintptr_t* addresses, std::uint32_t most) noexcept;
-  void enter(std::uintptr_t inside, std::uint64_t fingerprint, const Cursor& at) noexcept {
-    if (writer_.open() && !writer_.note(inside, fingerprint)) close(at);
+  // The frame at hand is in an object that may be unloaded.
+  void enter(std::uint64_t fingerprint, const Cursor& at) noexcept {
+    if (writer_.open() && !writer_.note(fingerprint)) close(at);
   }
   void stepped(const Cursor& from, const Cursor& to, const StepTaken& taken) noexcept {
     if (!writer_.open()) return;
@@ -108,7 +117,6 @@ class Keeping {
   MemoWriter writer_;
   const MemoWay* source_;
   std::uint32_t next_ = 0;  // of the source's frames, the first that the walk has not passed
-  bool trusted_ = false;    // the source's objects are still there, and noted in the writer
   bool ended_ = false;
 };
 
@@ -176,7 +184,7 @@ template <typename Keep>
     const std::uintptr_t inside = at.address - (at.interrupted ? 0 : 1);
     if (!object_->holds(inside) && !changeObject(inside)) break;
     if constexpr (Keep::kKeeps) {
-      if (!isPermanent()) keep.enter(inside, object_->fingerprint, at);
+      if (!isPermanent()) keep.enter(object_->fingerprint, at);
     }
     PackedRule rule;
     if (!cache.find(inside, object_->fingerprint, &rule)) rule = readRule(inside);
@@ -237,9 +245,11 @@ template <bool kMoves, typename Took>
     // As a base 0 would be refused: nothing below the stack is read.
     return slot == atHand || read(start + slot, &value) ? value : 0;
   };
+  std::uintptr_t here = at->address;
   std::uint32_t i = from;
   for (; i < end; ++i) {
     const MemoStep& step = way.steps[i];
+    if (!isInObjectOf(way, i, here)) break;
     const std::uint32_t offset = step.frameOffset.get();
     if (offset != MemoStep::kNotBase) {
       const std::uintptr_t cfa = start + way.steps[i + 1].stackPointer.get();
@@ -251,7 +261,8 @@ template <bool kMoves, typename Took>
     std::uintptr_t address = 0;
     if (!read(start + step.returnSlot.get(), &address)) break;
     const std::uintptr_t caller = way.steps[i + 1].address.get();
-    if (withoutPointerAuthentication(address) != caller) break;
+    here = withoutPointerAuthentication(address);
+    if (here != caller) break;
     if constexpr (kMoves) {
       at->address = caller;
       took(i);
@@ -265,28 +276,28 @@ template <bool kMoves, typename Took>
   return i - from;
 }
 
-bool Walker::hasObjectsOf(const MemoWay& way) noexcept {
-  const std::uint32_t count = way.objectCount.get();
-  for (std::uint32_t i = 0; i < count; ++i) {
-    const std::uintptr_t inside = way.objects[i].inside.get();
-    if (!object_->holds(inside) && !changeObject(inside)) return false;
-    if (object_->fingerprint != way.objects[i].fingerprint.get()) return false;
-  }
-  return true;
+[[gnu::noinline]] bool Walker::isInObject(std::uintptr_t inside, std::uint64_t fingerprint) noexcept {
+  // Torn fields may name a place that is on no stack.
+  if (reading_ != nullptr && reading_->version.load(std::memory_order_relaxed) != version_) return false;
+  if (!object_->holds(inside) && !changeObject(inside)) return false;
+  return object_->fingerprint == fingerprint;
 }
 
-[[gnu::always_inline]] inline const Stack* Walker::recognise(const MemoWay& way,
+[[gnu::always_inline]] inline const Stack* Walker::recognise(const MemoGroup& group, std::uint64_t version,
+                                                             const MemoWay& way,
                                                              std::uint32_t depth) noexcept {
+  reading_ = &group;
+  version_ = version;
   const Stack* stack = way.stack.get();
   const std::uint32_t count = way.count.get();
   if (stack == nullptr || count == 0 || way.depth.get() != depth ||
       way.steps[0].address.get() != at_.address) {
     return nullptr;
   }
-  if (way.objectCount.get() != 0 && !hasObjectsOf(way)) return nullptr;
   Cursor at = at_;
   const std::uint32_t taken = follow<false>(way, 0, count - 1, &at, [](std::uint32_t) noexcept {});
-  return taken == count - 1 ? stack : nullptr;
+  // The last frame's rule is that there is no caller.
+  return taken == count - 1 && isInObjectOf(way, taken, way.steps[taken].address.get()) ? stack : nullptr;
 }
 
 std::uint32_t Keeping::take(Walker& walker, Cursor* at, std::uintptr_t* addresses,
@@ -304,24 +315,17 @@ std::uint32_t Keeping::take(Walker& walker, Cursor* at, std::uintptr_t* addresse
       source_->steps[next_].address.get() != at->address) {
     return 0;
   }
-  if (!trusted_) {
-    trusted_ = walker.hasObjectsOf(*source_);
-    if (!trusted_) {
-      source_ = nullptr;
-      return 0;
-    }
-    for (std::uint32_t i = 0; i < source_->objectCount.get(); ++i) {
-      enter(source_->objects[i].inside.get(), source_->objects[i].fingerprint.get(), *at);
-    }
-  }
   const std::uint32_t last = count - 1 - next_ < most ? count - 1 : next_ + most;
   const std::uint32_t taken = walker.follow<true>(*source_, next_, last, at, [&](std::uint32_t i) noexcept {
     const MemoStep& step = source_->steps[i];
     const MemoStep& callers = source_->steps[i + 1];
     const std::uint32_t frameSlot = callers.frameSlot.get();
+    const Cursor from = {step.address.get(), start + step.stackPointer.get(), 0, false};
+    if (const std::uint32_t object = source_->objectOf[i].get(); object != MemoWay::kPermanent) {
+      enter(source_->fingerprints[object - 1].get(), from);
+    }
     addresses[i - next_] = callers.address.get();
-    stepped({step.address.get(), start + step.stackPointer.get(), 0, false},
-            {callers.address.get(), start + callers.stackPointer.get(), 0, false},
+    stepped(from, {callers.address.get(), start + callers.stackPointer.get(), 0, false},
             {start + step.returnSlot.get(), frameSlot == step.frameSlot.get() ? 0 : start + frameSlot,
              step.frameOffset.get()});
   });
@@ -405,7 +409,7 @@ Recognised recogniseStack(const void* entryFrame, std::uint32_t depth) noexcept 
   Walker walker(caller);
   for (std::uint32_t i = 0; i < MemoGroup::kWays; ++i) {
     if (group.starts[i].get() != caller.stackPointer) continue;
-    const Stack* stack = walker.recognise(group.ways[i], depth);
+    const Stack* stack = walker.recognise(group, version, group.ways[i], depth);
     if (stack == nullptr) continue;
     if (group.version.load(std::memory_order_relaxed) != version) break;
     return {stack, group.ways[i].sites};

@@ -6,10 +6,11 @@
 // rules came from. Where the start, those words and the objects' fingerprints are the same again, so is the
 // stack.
 //
-// Invariant: nothing here is believed: what is read decides. A group is written by whoever made its version
-// odd, and read by anyone, who looks at the version again before using what was read (fields: release and
-// acquire, as in RecordTable). Losing a way costs time. Threads: any; nobody waits. A group serves all stacks
-// of one hash, so threads seldom meet in one.
+// Invariant: nothing here is believed: what is read decides. An object is asked about only where a frame of
+// the present stack is known to be in it: any other may be unloaded meanwhile. A group is written by whoever
+// made its version odd, and read by anyone, who looks at the version again before using what was read
+// (fields: release and acquire, as in RecordTable). Losing a way costs time. Threads: any; nobody waits. A
+// group serves all stacks of one hash, so threads seldom meet in one.
 #pragma once
 
 #include <atomic>
@@ -62,17 +63,15 @@ using SiteHints = std::atomic<SiteNode*>[4];
 struct alignas(64) MemoWay {
   static constexpr std::uint32_t kSteps = 64;
   static constexpr std::uint32_t kObjects = 6;
-  struct Object {
-    MemoField<std::uint64_t> inside, fingerprint;
-  };
+  static constexpr std::uint8_t kPermanent = 0;  // in objectOf: never unloaded
 
   MemoField<const Stack*> stack;   // null where this is the lower part of a walk only
   MemoField<std::uint64_t> start;  // the first cursor's stack pointer
   MemoField<std::uint32_t> count;  // of frames; the last one's step is not known
   MemoField<std::uint32_t> depth;  // that was asked for
-  MemoField<std::uint32_t> objectCount;
   SiteHints sites;
-  Object objects[kObjects];  // that may be unloaded
+  MemoField<std::uint64_t> fingerprints[kObjects];  // of objects that may be unloaded
+  MemoField<std::uint8_t> objectOf[kSteps];         // of each frame: 1 + its place there, or kPermanent
   MemoStep steps[kSteps];
 };
 
@@ -105,8 +104,7 @@ class MemoWriter {
   }
   // The step from this place. False: there is room for the place that it led to only.
   bool step(std::uintptr_t address, std::uintptr_t stackPointer, const StepTaken& taken) noexcept {
-    MemoStep& step = way_->steps[count_];
-    set(step, address, stackPointer);
+    MemoStep& step = set(address, stackPointer);
     step.returnSlot.set(static_cast<std::uint32_t>(taken.returnSlot - start_));
     step.frameOffset.set(taken.frameOffset);
     if (taken.frameSlot != 0) frameSlot_ = static_cast<std::uint32_t>(taken.frameSlot - start_);
@@ -115,28 +113,29 @@ class MemoWriter {
   // The walk stands here, and goes on in a way that is not kept, or ends.
   void close(std::uintptr_t address, std::uintptr_t stackPointer) noexcept {
     open_ = false;
-    set(way_->steps[count_], address, stackPointer);
+    set(address, stackPointer);
     way_->count.set(count_ + 1);
-    way_->objectCount.set(objects_);
   }
-  // A rule of this object is used. False where there is no room for it.
-  bool note(std::uintptr_t inside, std::uint64_t fingerprint) noexcept {
-    for (std::uint32_t i = 0; i < objects_; ++i) {
-      if (way_->objects[i].fingerprint.get() == fingerprint) return true;
-    }
-    if (objects_ == MemoWay::kObjects) return false;
-    way_->objects[objects_].inside.set(inside);
-    way_->objects[objects_].fingerprint.set(fingerprint);
-    ++objects_;
+  // The frame at hand is in this object. False where there is no room for it.
+  bool note(std::uint64_t fingerprint) noexcept {
+    std::uint32_t i = 0;
+    while (i < objects_ && way_->fingerprints[i].get() != fingerprint) ++i;
+    if (i == MemoWay::kObjects) return false;
+    if (i == objects_) way_->fingerprints[objects_++].set(fingerprint);
+    object_ = static_cast<std::uint8_t>(i + 1);
     return true;
   }
 
  private:
   bool reaches(std::uintptr_t place) const noexcept { return place - start_ < std::uint64_t{1} << 31; }
-  void set(MemoStep& step, std::uintptr_t address, std::uintptr_t stackPointer) noexcept {
+  MemoStep& set(std::uintptr_t address, std::uintptr_t stackPointer) noexcept {
+    MemoStep& step = way_->steps[count_];
     step.address.set(address);
     step.stackPointer.set(static_cast<std::uint32_t>(stackPointer - start_));
     step.frameSlot.set(frameSlot_);
+    way_->objectOf[count_].set(object_);
+    object_ = MemoWay::kPermanent;
+    return step;
   }
 
   MemoWay* way_;
@@ -144,6 +143,7 @@ class MemoWriter {
   std::uint32_t count_ = 0;
   std::uint32_t frameSlot_ = MemoStep::kInRegister;
   std::uint32_t objects_ = 0;
+  std::uint8_t object_ = MemoWay::kPermanent;  // of the frame at hand
   bool open_ = true;
 };
 
