@@ -165,7 +165,9 @@ class BadInput(unittest.TestCase):
 
     def test_every_verb_that_reads_a_file_is_here(self):
         listed = subprocess.run([CLI, "--help"], capture_output=True, text=True, timeout=SECONDS).stdout
-        verbs = set(re.findall(r"^  ([a-z]+) ", listed, re.M)) - {"run", "dump", "ctl", "watch"}  # a program, not a file
+        a_program = {"run", "dump", "ctl", "watch", "bench"}
+        the_explorer = {"gui"}  # which reads the file itself, and shows why it cannot
+        verbs = set(re.findall(r"^  ([a-z]+) ", listed, re.M)) - a_program - the_explorer
         self.assertEqual(verbs - {command[0] for command in VERBS.values()}, set())
 
     def test_truncated_anywhere(self):
