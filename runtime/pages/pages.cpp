@@ -1,5 +1,6 @@
 #include "runtime/pages/pages.h"
 
+#include <cstring>
 #include <errno.h>
 
 #include "runtime/base/errno_keeper.h"
@@ -207,6 +208,15 @@ Span takeSpan(std::uint32_t granules, std::uint32_t alignment, std::uint64_t* ke
   return span;
 }
 
+// What calls leave below the stack pointer may turn up in a frame of the program's, where it sleeps, and look
+// there as if it were still within a call of ours: nobody could trim its heap (heap/asleep.h).
+[[gnu::noinline]] void forgetCalls() noexcept {
+  constexpr std::size_t kDeepest = 1024;  // bytes; of a call that does not purge
+  unsigned char below[kDeepest];
+  std::memset(below, 0, sizeof below);
+  __asm__ volatile("" : : "r"(below) : "memory");
+}
+
 bool growSpan(Granule first, std::uint32_t granules, std::uint32_t wanted, bool* zeroed,
               std::uint64_t* keep) noexcept {
   base::MutexGuard guard(book.lock);
@@ -241,6 +251,7 @@ std::uint32_t allocateSmall(Granule* out, std::uint32_t wanted) noexcept {
   std::uint32_t taken = takeSmall(out, wanted, &keep);
   if (taken == 0 && waitForBatch()) taken = takeSmall(out, wanted, &keep);
   purgeDue(keep);
+  forgetCalls();
   return taken;
 }
 
@@ -249,6 +260,7 @@ Span allocate(std::uint32_t granules, std::uint32_t alignment) noexcept {
   Span span = takeSpan(granules, alignment, &keep);
   if (span.first == kNoGranule && waitForBatch()) span = takeSpan(granules, alignment, &keep);
   purgeDue(keep);
+  forgetCalls();
   return span;
 }
 
@@ -261,6 +273,7 @@ void release(Granule first, std::uint32_t granules) noexcept {
     keep = settle(granules);
   }
   purgeDue(keep);
+  forgetCalls();
 }
 
 void releaseSmall(const Granule* granules, std::uint32_t count) noexcept {
@@ -272,6 +285,7 @@ void releaseSmall(const Granule* granules, std::uint32_t count) noexcept {
     keep = settle(count);
   }
   purgeDue(keep);
+  forgetCalls();
 }
 
 bool growInPlace(Granule first, std::uint32_t granules, std::uint32_t wanted, bool* zeroed) noexcept {
