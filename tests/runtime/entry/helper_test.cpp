@@ -40,6 +40,7 @@ TEST(Helper, AProcessEndsWithItsLastOwnThread) {
 
 TEST(Helper, TrimsTheHeapsOfThreadsThatSleep) {
   EXPECT_EQ(run("sleepers", "0"), 0);
+  EXPECT_EQ(run("sleepers-at-many-depths", "0"), 0);
   EXPECT_EQ(run("sleepers", "sample=64k,dump=none"), 0);
 }
 
