@@ -245,11 +245,13 @@ template <bool kMoves, typename Took>
     // As a base 0 would be refused: nothing below the stack is read.
     return slot == atHand || read(start + slot, &value) ? value : 0;
   };
+  const bool mayBeUnloaded = way.objectCount.get() != 0;
   std::uintptr_t here = at->address;
   std::uint32_t i = from;
   for (; i < end; ++i) {
     const MemoStep& step = way.steps[i];
-    if (!isInObjectOf(way, i, here)) break;
+    if (mayBeUnloaded && !isInObjectOf(way, i, here)) [[unlikely]]
+      break;
     const std::uint32_t offset = step.frameOffset.get();
     if (offset != MemoStep::kNotBase) {
       const std::uintptr_t cfa = start + way.steps[i + 1].stackPointer.get();

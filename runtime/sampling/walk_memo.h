@@ -65,10 +65,11 @@ struct alignas(64) MemoWay {
   static constexpr std::uint32_t kObjects = 6;
   static constexpr std::uint8_t kPermanent = 0;  // in objectOf: never unloaded
 
-  MemoField<const Stack*> stack;   // null where this is the lower part of a walk only
-  MemoField<std::uint64_t> start;  // the first cursor's stack pointer
-  MemoField<std::uint32_t> count;  // of frames; the last one's step is not known
-  MemoField<std::uint32_t> depth;  // that was asked for
+  MemoField<const Stack*> stack;         // null where this is the lower part of a walk only
+  MemoField<std::uint64_t> start;        // the first cursor's stack pointer
+  MemoField<std::uint32_t> count;        // of frames; the last one's step is not known
+  MemoField<std::uint32_t> depth;        // that was asked for
+  MemoField<std::uint32_t> objectCount;  // most ways have none
   SiteHints sites;
   MemoField<std::uint64_t> fingerprints[kObjects];  // of objects that may be unloaded
   MemoField<std::uint8_t> objectOf[kSteps];         // of each frame: 1 + its place there, or kPermanent
@@ -115,6 +116,7 @@ class MemoWriter {
     open_ = false;
     set(address, stackPointer);
     way_->count.set(count_ + 1);
+    way_->objectCount.set(objects_);
   }
   // The frame at hand is in this object. False where there is no room for it.
   bool note(std::uint64_t fingerprint) noexcept {
