@@ -38,6 +38,12 @@ void append(Column* column, Value value) {
   column->known.push_back(value ? 1 : 0);
 }
 
+// The figure's column, still empty.
+Column& appendFigure(model::Table* table, std::size_t figure) {
+  const BenchFigure& facts = benchFigures()[figure];
+  return table->columns.emplace_back(column(facts.id, facts.title, facts.unit, facts.help));
+}
+
 bool counts(const BenchRuns& runs, std::size_t allocator) {
   return runs.failed.empty() || !runs.failed[allocator];
 }
@@ -94,7 +100,8 @@ Verdict verdictOn(const std::vector<std::pair<double, double>>& pairs, const Ben
     verdict.high = ratios[interval.high];
   }
   const double low = differences[interval.low], high = differences[interval.high];
-  const bool less = high<0, more = low> 0;
+  const bool less = high < 0;
+  const bool more = low > 0;
   if (differences.front() == 0 && differences.back() == 0) {
     verdict.text = "the same";
   } else if (interval.chance < kLeastChance) {
@@ -125,8 +132,7 @@ model::Table medians(const BenchRuns& runs) {
     table.columns.back().texts = runs.libraries;
   }
   for (std::size_t figure = 0; figure < kBenchFigures; ++figure) {
-    const BenchFigure& facts = benchFigures()[figure];
-    Column& made = table.columns.emplace_back(column(facts.id, facts.title, facts.unit, facts.help));
+    Column& made = appendFigure(&table, figure);
     for (std::size_t i = 0; i < runs.allocators.size(); ++i) {
       append(&made, counts(runs, i) ? medianOf(valuesOf(runs, i, figure)) : absl::nullopt);
     }
@@ -179,8 +185,7 @@ model::Table measured(const BenchRuns& runs) {
   }
   table.columns = {std::move(round), std::move(place), std::move(names)};
   for (std::size_t figure = 0; figure < kBenchFigures; ++figure) {
-    const BenchFigure& facts = benchFigures()[figure];
-    Column& made = table.columns.emplace_back(column(facts.id, facts.title, facts.unit, facts.help));
+    Column& made = appendFigure(&table, figure);
     for (const BenchRun& run : runs.runs) append(&made, run.figures[figure]);
   }
   return table;

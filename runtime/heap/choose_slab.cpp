@@ -15,12 +15,8 @@ constexpr unsigned kWorthwhileShare = 64;       // of a slab
 // How often it is left alone after finding nothing: 1, then 3, then this.
 constexpr std::uint8_t kMostPassedOver = 4;
 
-std::uint32_t remoteFrees(const Slab& slab) noexcept {
-  return RemoteWord::unpack(slab.remote.load(std::memory_order_relaxed)).count;
-}
-
 int unnoticedFrees(const Slab& slab) noexcept {
-  return slab.armed - slab.countdown + static_cast<int>(remoteFrees(slab));
+  return slab.armed - slab.countdown + loadRemote(slab).count;
 }
 
 bool isWorthGleaning(const Heap& heap, const Slab& slab, std::uint8_t sizeClass) noexcept {

@@ -45,7 +45,7 @@ HEAPPROF_RACY_READ SlabView look(const Slab* slab) noexcept {
   view.trimmed = at->trimmed;
   view.owner =
       slab->owner.load(std::memory_order_acquire);  // pairs with makeSlab(): the heap behind it is whole
-  view.remote = RemoteWord::unpack(slab->remote.load(std::memory_order_relaxed));
+  view.remote = loadRemote(*slab);
   return view;
 }
 

@@ -103,6 +103,10 @@ struct alignas(128) Slab {
 static_assert(sizeof(Slab) == 128 && offsetof(Slab, remote) == 24 && offsetof(Slab, handed) == 56 &&
               offsetof(Slab, gone) == 62);
 
+inline RemoteWord loadRemote(const Slab& slab) noexcept {
+  return RemoteWord::unpack(slab.remote.load(std::memory_order_relaxed));
+}
+
 inline void*& nextObject(void* object) noexcept {
   return *static_cast<void**>(object);
 }

@@ -21,10 +21,6 @@ constexpr std::uint64_t kHeapsWithLargeSlabs = 4;
 // What a heap asks of the page layer at its first, second ... need.
 constexpr std::uint32_t kGranuleBatches[] = {1, 1, 2, 4, 8};
 
-RemoteWord loadRemote(const Slab& slab) noexcept {
-  return RemoteWord::unpack(slab.remote.load(std::memory_order_relaxed));
-}
-
 void setCountdown(Slab& slab, std::uint16_t frees) noexcept {
   slab.armed = frees;
   slab.countdown = frees;

@@ -79,7 +79,7 @@ bool isUncarved(const Shape& shape, std::uint32_t page) noexcept {
 
 // Freed since the last look.
 std::uint32_t freedObjects(const Slab& slab) noexcept {
-  const std::uint32_t pushed = RemoteWord::unpack(slab.remote.load(std::memory_order_relaxed)).count;
+  const std::uint32_t pushed = loadRemote(slab).count;
   return static_cast<std::uint32_t>(slab.armed - slab.countdown) + pushed;
 }
 

@@ -31,7 +31,7 @@ constexpr std::size_t kEntries = 8192;
 constexpr std::size_t kWindowPages = 16384;  // 64 MiB of 4 KiB pages
 constexpr std::size_t kWindowWords = kWindowPages / 64;
 constexpr std::size_t kMostWindows = 32;          // 192 KiB of bits
-constexpr std::uint64_t kMaxPagesPerCall = 2048;  // 40 us: bounds how long mmap's lock is held
+constexpr std::uint64_t kMaxPagesPerCall = 2048;  // 80 us: bounds how long mmap's lock is held
 // Page tables that were emptied are walked all the same: 0.3 ms at most.
 constexpr std::size_t kAheadBytes = std::size_t{1} << 30;
 constexpr std::size_t kShortestStep = std::size_t{1} << 27;

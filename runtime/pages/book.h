@@ -66,10 +66,10 @@ struct Book {
     rhythm.note(nowNanos, usedGranules);
   }
 
-  // Sets the used and backed bits; true when none of the granules was backed: the memory reads as zero.
   struct Marked {
     bool zeroed, returning;  // as in Span
   };
+  // Sets the used and backed bits.
   Marked markUsed(Granule first, std::uint32_t granules) noexcept;
   void markFree(Granule first, std::uint32_t granules) noexcept;
   // Not in use any longer, and in nobody's list: to the extents, or back to the list of its unit.

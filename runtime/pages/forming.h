@@ -3,8 +3,7 @@
 // A unit qualifies when nine tenths of its granules are in use and nine tenths of its pages are resident, all
 // of them ours alone (bit 56 of pagemap: a page shared with a forked child would be copied), it is a second
 // old, nothing of it was given back for 10 s, and if it has come and gone before, it has been calm for a
-// minute. So forming costs a tenth of its memory at most, and a copy
-// of 2 MiB.
+// minute. So forming costs a tenth of its memory at most, and a copy of 2 MiB.
 //
 // Invariant: by the helper alone, with the purge lock held around each collapse and no other: no batch is out
 // of the unit meanwhile. A collapse stalls the faults of all threads for its time, so there is one at a time,

@@ -35,7 +35,7 @@ struct OwnStack {
 // Once a thread: from the top to where it runs, if that is not far.
 void learnOwnStack(std::uintptr_t start, std::uintptr_t pageBytes) noexcept {
   constexpr std::uintptr_t kMostPages = 64;  // a program's environment can be longer; then it is not known
-  const bool isMain = os::threadId() == static_cast<std::uint64_t>(getpid());
+  const bool isMain = os::threadId() == os::processId();
   const std::uintptr_t uppermost =
       isMain ? getauxval(AT_EXECFN) : reinterpret_cast<std::uintptr_t>(&ownStack);
   const std::uintptr_t top = (uppermost & ~(pageBytes - 1)) + pageBytes;

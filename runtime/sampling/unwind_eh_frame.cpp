@@ -364,10 +364,18 @@ std::uint32_t Keeping::take(Walker& walker, Cursor* at, std::uintptr_t* addresse
 
 constexpr const char* kNoTables = "[unwind failed: no tables for our own code]";
 
+Walk walkFrom(const Cursor& start, std::uintptr_t* frames, std::uint32_t depth) noexcept {
+  Walker walker(start);
+  Forgetting nothing;
+  frames[0] = start.address;
+  return {1 + walker.steps(frames + 1, depth - 1, nothing), nullptr};
+}
+
 // The group is locked, and stays so until its way has been given the stack.
-[[gnu::noinline]] Walk keepWalk(Walker& walker, MemoGroup& group, std::uint32_t depth,
+[[gnu::noinline]] Walk keepWalk(const Cursor& start, MemoGroup& group, std::uint32_t depth,
                                 CapturedStack* out) noexcept {
-  const Cursor start = walker.cursor();
+  Walker walker(start);
+  out->frames[0] = start.address;
   const std::uint32_t newest = group.newest.get();
   const std::uint32_t oldest = (newest + 1) % MemoGroup::kWays;
   MemoWay& way = group.ways[oldest];
@@ -395,10 +403,7 @@ bool openEhFrameWalk(const char** note) noexcept {
 Walk walkEhFrame(const void* entryFrame, std::uintptr_t* frames, std::uint32_t depth) noexcept {
   Cursor caller = {};
   if (!startAtCaller(entryFrame, &caller)) return {0, kNoTables};
-  Walker walker(caller);
-  frames[0] = caller.address;
-  Forgetting nothing;
-  return {1 + walker.steps(frames + 1, depth - 1, nothing), nullptr};
+  return walkFrom(caller, frames, depth);
 }
 
 Recognised recogniseStack(const void* entryFrame, std::uint32_t depth) noexcept {
@@ -422,14 +427,11 @@ Recognised recogniseStack(const void* entryFrame, std::uint32_t depth) noexcept 
 Walk walkEhFrameAndKeep(const void* entryFrame, std::uint32_t depth, CapturedStack* out) noexcept {
   Cursor caller = {};
   if (!startAtCaller(entryFrame, &caller)) return {0, kNoTables};
-  Walker walker(caller);
-  out->frames[0] = caller.address;
   if (memo.isOpen() && caller.stackPointer % sizeof(void*) == 0) {
     MemoGroup& group = memo.groupOf(caller.stackPointer);
-    if (memo.lock(group)) return keepWalk(walker, group, depth, out);
+    if (memo.lock(group)) return keepWalk(caller, group, depth, out);
   }
-  Forgetting nothing;
-  return {1 + walker.steps(out->frames + 1, depth - 1, nothing), nullptr};
+  return walkFrom(caller, out->frames, depth);
 }
 
 void ehFrameAfterForkInChild() noexcept {

@@ -37,7 +37,7 @@ class MemoField {
 };
 
 // A frame of a walk, and the step to its caller. Places on the stack are distances from the walk's start,
-// below 4 GiB.
+// below 2 GiB.
 //
 //   address 64 | stack pointer 32 | return slot 32 | frame pointer's slot 32 | from it to the CFA 32
 //

@@ -34,12 +34,7 @@ class BenchVerb : public testing::Test {
   }
   void expectRefused(const std::string& arguments, const std::string& part) const {
     SCOPED_TRACE(arguments);
-    const Done done = run(arguments);
-    EXPECT_EQ(done.status, 2);
-    EXPECT_EQ(done.out, "");
-    EXPECT_THAT(done.err, StartsWith("heapprof: "));
-    EXPECT_THAT(done.err, HasSubstr(part));
-    EXPECT_EQ(std::count(done.err.begin(), done.err.end(), '\n'), 1) << done.err;
+    expectRefusal(run(arguments), part);
   }
   std::filesystem::path folder_;
 };
