@@ -96,6 +96,7 @@ struct alignas(128) Heap : HeapFront {
   std::uint64_t allocated[kMaxClasses];      // objects put into bins or handed out; cumulative
   std::uint64_t freed[kMaxClasses];          // objects seen to have come back; cumulative
   pages::Granule partial[kMaxClasses];       // first of the list through Slab::link
+  pages::Granule hollow[kMaxClasses];        // the same
   std::uint64_t drawnInterval[kMaxClasses];  // the interval that was in force when untilSample was drawn
   bool approaching[kMaxClasses];  // the draw stands, whatever the interval becomes: see countDown()
   GleaningOfClass gleaned[kMaxClasses];

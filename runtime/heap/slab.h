@@ -39,6 +39,7 @@ enum class SlabState : std::uint8_t {
   kCurrent,  // its heap's bins are filled from it
   kFull,     // nothing to take when last looked at; in no list
   kPartial,  // in its class's list
+  kHollow,   // in its class's other list: all that is free lies in pages that were given back (trim.h)
 };
 
 // Remote frees: one word, so that one CAS publishes a chain and its length and decides who wakes the owner.

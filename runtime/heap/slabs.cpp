@@ -6,6 +6,7 @@
 #include "runtime/heap/slab_map.h"
 #include "runtime/heap/trim.h"
 #include "runtime/heap/trim_own.h"
+#include "runtime/pages/growth.h"
 #include "runtime/pages/pages.h"
 #include "runtime/sampling/sampler.h"
 
@@ -65,9 +66,18 @@ void disarm(Slab& slab) noexcept {
                                               std::memory_order_relaxed));
 }
 
-void unlinkPartial(Heap& heap, Slab& slab) noexcept {
+bool isHollow(const Slab& slab) noexcept {
+  return slab.trimmed && slab.localFree == nullptr && loadRemote(slab).count == 0;
+}
+
+// Where it is filed while it is neither current nor full.
+pages::Granule& listOf(Heap& heap, const Slab& slab) noexcept {
+  return (slab.state == SlabState::kHollow ? heap.hollow : heap.partial)[slab.sizeClass];
+}
+
+void unlink(Heap& heap, Slab& slab) noexcept {
   if (slab.prev == pages::kNoGranule) {
-    heap.partial[slab.sizeClass] = slab.link;
+    listOf(heap, slab) = slab.link;
   } else {
     slabAt(slab.prev)->link = slab.link;
   }
@@ -132,12 +142,14 @@ void endSlab(Heap& heap, Slab& slab) noexcept {
   }
 }
 
-// Whoever joins the list makes an empty slab that was kept in it superfluous, so a kept slab is always alone.
-void linkPartial(Heap& heap, Slab& slab) noexcept {
-  pages::Granule& head = heap.partial[slab.sizeClass];
+// Into the list where it belongs now. Whoever joins that of partial slabs makes an empty slab that was kept
+// in it superfluous, so a kept slab is always alone.
+void link(Heap& heap, Slab& slab) noexcept {
+  slab.state = isHollow(slab) ? SlabState::kHollow : SlabState::kPartial;
+  pages::Granule& head = listOf(heap, slab);
   if (head != pages::kNoGranule && slabAt(head)->kept) {
     Slab& superfluous = *slabAt(head);
-    unlinkPartial(heap, superfluous);
+    unlink(heap, superfluous);
     endSlab(heap, superfluous);
   }
   slab.link = head;
@@ -145,20 +157,26 @@ void linkPartial(Heap& heap, Slab& slab) noexcept {
   const pages::Granule granule = granuleOf(&slab);
   if (head != pages::kNoGranule) slabAt(head)->prev = granule;
   head = granule;
-  slab.state = SlabState::kPartial;
+}
+
+// It is in a list already: it may belong to the other one now.
+void relink(Heap& heap, Slab& slab) noexcept {
+  if ((slab.state == SlabState::kHollow) == isHollow(slab)) return;
+  unlink(heap, slab);
+  link(heap, slab);
 }
 
 // A partial slab with nothing out: kept if the heap keeps little else, ended otherwise.
 void retire(Heap& heap, Slab& slab) noexcept {
   if (slab.pushPending || slab.kept) return;
   const std::uint32_t granules = slab.granules;
-  if (heap.keptGranules + granules <= kMostKept && slab.link == pages::kNoGranule &&
-      slab.prev == pages::kNoGranule) {
+  if (heap.keptGranules + granules <= kMostKept && slab.state == SlabState::kPartial &&
+      slab.link == pages::kNoGranule && slab.prev == pages::kNoGranule) {
     slab.kept = true;
     heap.keptGranules += granules;
     return;
   }
-  unlinkPartial(heap, slab);
+  unlink(heap, slab);
   endSlab(heap, slab);
 }
 
@@ -253,7 +271,8 @@ Chain takeFrom(Heap& heap, Slab& slab, std::uint64_t most) noexcept {
   Chain chain = takeLocal(heap, slab, most);
   if (chain.count != 0) return chain;
   chain = takeRemote(slab);
-  if (chain.count == 0) return slab.trimmed ? takeTrimmed(slab) : carve(slab);
+  if (chain.count == 0 && !slab.trimmed) return carve(slab);
+  if (chain.count == 0) return pages::growth.passesOver() ? chain : takeTrimmed(slab);
   heap.freed[slab.sizeClass] += chain.count;
   if (chain.count <= most) return chain;
   putBack(heap, slab.sizeClass, chain);
@@ -277,6 +296,15 @@ bool parkCurrent(Heap& heap, Slab& slab) noexcept {
   slab.state = SlabState::kFull;
   heap.current[slab.sizeClass] = nullptr;
   return true;
+}
+
+// Nothing is left to take but what lies in pages that were given back.
+void layHollow(Heap& heap, Slab& slab) noexcept {
+  pages::growth.notePassedOver(std::uint64_t{trimmedObjects(slab)} * kSizeClasses[slab.sizeClass].size);
+  heap.current[slab.sizeClass] = nullptr;
+  fold(heap, slab, kNeverEnds);
+  link(heap, slab);
+  armPartial(heap, slab);
 }
 
 void makeCurrent(Heap& heap, Slab& slab) noexcept {
@@ -340,16 +368,28 @@ Slab* nextSlab(Heap& heap, std::uint8_t sizeClass) noexcept {
     drainInbox(heap);
     flushRemoteCache(heap);
   }
-  if (heap.partial[sizeClass] == pages::kNoGranule) {
+  pages::Granule listed = heap.partial[sizeClass];
+  if (listed == pages::kNoGranule && heap.hollow[sizeClass] != pages::kNoGranule) {
+    if (pages::growth.passesOver()) {
+      pages::growth.notePassedOver(pages::kGranuleBytes);
+    } else {
+      listed = heap.hollow[sizeClass];
+    }
+  }
+  if (listed == pages::kNoGranule) {
     if (!isMedium(sizeClass)) {
       if (Slab* gleaned = glean(heap, sizeClass); gleaned != nullptr) return gleaned;
     }
     if (pages::isNear()) [[unlikely]]
       trimOwnNear(heap);
-    return makeSlab(heap, sizeClass);
+    if (Slab* made = makeSlab(heap, sizeClass); made != nullptr) return made;
+    // Out of memory: what was passed over will do.
+    pages::growth.stopPassing();
+    listed = heap.hollow[sizeClass];
+    if (listed == pages::kNoGranule) return nullptr;
   }
-  Slab& slab = isMedium(sizeClass) ? fullestOf(heap.partial[sizeClass]) : *slabAt(heap.partial[sizeClass]);
-  unlinkPartial(heap, slab);
+  Slab& slab = isMedium(sizeClass) ? fullestOf(listed) : *slabAt(listed);
+  unlink(heap, slab);
   return &slab;
 }
 
@@ -368,6 +408,10 @@ Chain takeObjects(Heap& heap, std::uint8_t sizeClass, std::uint64_t most) noexce
     do {
       const Chain chain = takeFrom(heap, *slab, most);
       if (chain.count != 0) return chain;
+      if (slab->trimmed) {
+        layHollow(heap, *slab);
+        break;
+      }
     } while (!parkCurrent(heap, *slab));
   }
 }
@@ -375,8 +419,10 @@ Chain takeObjects(Heap& heap, std::uint8_t sizeClass, std::uint64_t most) noexce
 bool hasFree(const Heap& heap, std::uint8_t sizeClass) noexcept {
   if (heap.bins[sizeClass] != nullptr || heap.partial[sizeClass] != pages::kNoGranule) return true;
   const Slab* slab = heap.current[sizeClass];
-  return slab != nullptr && (slab->localFree != nullptr || slab->trimmed || slab->carved < slab->capacity ||
-                             loadRemote(*slab).count != 0);
+  if (slab != nullptr && (slab->localFree != nullptr || loadRemote(*slab).count != 0)) return true;
+  if (slab != nullptr && !slab->trimmed && slab->carved < slab->capacity) return true;
+  const bool anyGone = heap.hollow[sizeClass] != pages::kNoGranule || (slab != nullptr && slab->trimmed);
+  return anyGone && !pages::growth.passesOver();
 }
 
 void putBack(Heap& heap, std::uint8_t sizeClass, Chain chain) noexcept {
@@ -401,7 +447,11 @@ void lookAt(Heap& heap, Slab* slab) noexcept {
   if (listMayHoldSamples(*slab)) [[unlikely]]
     notice(*slab);
   if (slab->state == SlabState::kCurrent) return;
-  if (slab->state == SlabState::kFull) linkPartial(heap, *slab);
+  if (slab->state == SlabState::kFull) {
+    link(heap, *slab);
+  } else {
+    relink(heap, *slab);
+  }
   armPartial(heap, *slab);
 }
 
@@ -424,7 +474,11 @@ void giveList(Heap& heap, Slab& slab, void* list) noexcept {
   // release: as in pushLocal.
   std::atomic_ref<void*>(slab.localFree).store(list, std::memory_order_release);
   slab.clean = static_cast<std::uint16_t>(listedObjects(slab));
-  if (slab.state == SlabState::kFull) linkPartial(heap, slab);
+  if (slab.state == SlabState::kFull) {
+    link(heap, slab);
+  } else {
+    relink(heap, slab);
+  }
   armPartial(heap, slab);
 }
 
@@ -459,7 +513,7 @@ void surrender(Heap& heap) noexcept {
     putBack(heap, c, bin);
     heap.current[c] = nullptr;
     fold(heap, *slab, kNeverEnds);
-    linkPartial(heap, *slab);
+    link(heap, *slab);
     armPartial(heap, *slab);
   }
   drainInbox(heap);
@@ -471,7 +525,7 @@ void dropKept(Heap& heap) noexcept {
     const pages::Granule only = heap.partial[c];
     if (only == pages::kNoGranule || !slabAt(only)->kept) continue;
     Slab& slab = *slabAt(only);
-    unlinkPartial(heap, slab);
+    unlink(heap, slab);
     endSlab(heap, slab);
   }
   if (heap.stock.count != 0) pages::releaseSmall(heap.stock.granules, heap.stock.count);

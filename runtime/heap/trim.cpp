@@ -3,6 +3,7 @@
 #include "runtime/heap/slab_map.h"
 #include "runtime/heap/trim_rhythm.h"
 #include "runtime/os/os.h"
+#include "runtime/pages/growth.h"
 #include "runtime/pages/huge.h"
 
 namespace heapprof::heap {
@@ -195,6 +196,7 @@ Chain takeTrimmed(Slab& slab) noexcept {
   const std::uint64_t now = os::calls().monotonicNanos();
   const std::uint32_t back = medium ? shape.size : shape.page;
   pages::noteRefault(granuleOf(&slab) + page / shape.pagesPerGranule, back, now);
+  pages::growth.note(back, now);
   noteBack(pages::unitOf(granuleOf(&slab)), (back + shape.page - 1) / shape.page, now);
   const std::uintptr_t start = startOf(&slab);
   if (medium) bringBack(start + std::uintptr_t{first} * shape.size, shape.size);

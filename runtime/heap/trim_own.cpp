@@ -13,8 +13,7 @@ constexpr std::uint32_t kMostTrimmed = 512;
 constexpr std::uint64_t kTicksBetween = 32;
 
 // False: it was too much for one call.
-bool trimClass(Heap& heap, std::uint8_t c, Discards& discards, std::uint32_t* left) noexcept {
-  pages::Granule at = heap.partial[c];
+bool trimListed(Heap& heap, pages::Granule at, Discards& discards, std::uint32_t* left) noexcept {
   while (at != pages::kNoGranule) {
     Slab& slab = *slabAt(at);
     at = slab.link;  // the slab may end
@@ -41,7 +40,10 @@ void trimOwn(Heap& heap) noexcept {
   Discards discards(pages::PurgeReason::kTrim);
   std::uint32_t left = kMostTrimmed;
   bool done = true;
-  for (std::uint8_t c = 0; c < kClasses && done; ++c) done = trimClass(heap, c, discards, &left);
+  for (std::uint8_t c = 0; c < kClasses && done; ++c) {
+    done = trimListed(heap, heap.partial[c], discards, &left) &&
+           trimListed(heap, heap.hollow[c], discards, &left);
+  }
   discards.flush();
   discards.notePass();
   if (done) heap.trimWanted.store(false, std::memory_order_relaxed);

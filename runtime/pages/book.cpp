@@ -4,6 +4,7 @@
 #include "runtime/base/fatal.h"
 #include "runtime/os/os.h"
 #include "runtime/pages/forming.h"
+#include "runtime/pages/growth.h"
 #include "runtime/pages/huge.h"
 #include "runtime/pages/scores.h"
 
@@ -31,6 +32,18 @@ void store(std::atomic<std::uint64_t>& word, std::uint64_t value) noexcept {
 
 }  // namespace
 
+void Book::noteAgain(Unit& unit, Granule at, std::uint64_t bits) noexcept {
+  const std::uint64_t again = unit.purged & bits;
+  if (again == 0) return;
+  const std::uint64_t bytes = std::uint64_t{base::bitCount(again)} << kGranuleShift;
+  unit.refaults.fetch_add(base::bitCount(again), std::memory_order_relaxed);
+  refaultedGranules += base::bitCount(again);
+  nowNanos = os::calls().monotonicNanos();
+  noteRefault(at, bytes, nowNanos);
+  growth.note(bytes, nowNanos);
+  unit.purged &= ~bits;
+}
+
 Book::Marked Book::markUsed(Granule first, std::uint32_t granules) noexcept {
   Marked marked = {true, true};
   forEachUnit(first, granules, [&](Unit& unit, Granule at, std::uint64_t bits) {
@@ -41,15 +54,8 @@ Book::Marked Book::markUsed(Granule first, std::uint32_t granules) noexcept {
     const std::uint64_t warm = backed & bits;
     if (warm != 0) marked.zeroed = false;
     freeBackedGranules -= base::bitCount(warm);
-    const std::uint64_t again = unit.purged & bits;
-    if (again != bits) marked.returning = false;
-    if (again != 0) {
-      unit.refaults.fetch_add(base::bitCount(again), std::memory_order_relaxed);
-      refaultedGranules += base::bitCount(again);
-      nowNanos = os::calls().monotonicNanos();
-      noteRefault(at, std::uint64_t{base::bitCount(again)} << kGranuleShift, nowNanos);
-      unit.purged &= ~bits;
-    }
+    if ((unit.purged & bits) != bits) marked.returning = false;
+    noteAgain(unit, at, bits);
     store(unit.backed, backed | bits);
     store(unit.used, used | bits);
   });
@@ -66,6 +72,16 @@ void Book::markFree(Granule first, std::uint32_t granules) noexcept {
   });
   raiseMarks(first + granules - 1);
   usedGranules -= granules;
+}
+
+void Book::fileBacked(std::uint32_t number, std::uint32_t granules) noexcept {
+  Unit& unit = unitByNumber(number);
+  const Granule first = number << kUnitGranulesShift;
+  const std::uint64_t bits = bitRun(0, granules);
+  noteAgain(unit, first, bits);
+  store(unit.backed, load(unit.backed) | bits);
+  freeBackedGranules += granules;
+  raiseMarks(first + granules - 1);
 }
 
 // A unit changes between the kinds when its last granule goes or its first is placed: both marks rise.

@@ -75,6 +75,10 @@ struct Book {
   // Not in use any longer, and in nobody's list: to the extents, or back to the list of its unit.
   void fileFree(Granule first, std::uint32_t granules) noexcept;
 
+  // The first granules of a unit that is in no list and no extent hold memory now. Whoever asked for it used
+  // what had been given back there.
+  void fileBacked(std::uint32_t unit, std::uint32_t granules) noexcept;
+
   // Free, backed memory may lie up to here from now on.
   void raiseMarks(Granule last) noexcept;
 
@@ -87,6 +91,8 @@ struct Book {
   std::uint64_t putBack(std::uint64_t discarded) noexcept;
 
  private:
+  // What of it had been given back is in use again.
+  void noteAgain(Unit& unit, Granule at, std::uint64_t bits) noexcept;
   void collect(bool placedUnits, unsigned mostUsed, unsigned mostUsedOfHuge, std::uint64_t most) noexcept;
   void takeRunOut(Granule first, std::uint32_t granules) noexcept;
 

@@ -3,17 +3,17 @@
 //   small pages --form: dense, at rest for 10 s--> huge --break: at most 60% in use, or asked for--> small
 //   pages
 //
-// A unit is dense with nine tenths of its pages in use, sparse with six tenths or fewer. Dense ones are
-// formed and never broken of our own accord; sparse ones are never formed; what lies between stays as it is,
-// so that trimming, purging and forming never undo each other.
+// (Steep growth begins huge.) A unit is dense with nine tenths of its pages in use, sparse with six tenths or
+// fewer. Dense ones are formed and never broken of our own accord; sparse ones are never formed; what lies
+// between stays as it is, so that trimming, purging and forming never undo each other.
 //
 // Breaking: discarding a part of a huge page frees none of it (the kernel keeps the whole charged until it
 // finds time to split it). MADV_COLD on one of its pages splits it first, so that comes before the first
 // discard.
 //
-// Invariant: Unit::huge is 1 from a collapse that worked until a part or all of the unit is given back; a
-// huge page that the kernel made by itself is not known to us (dumps ask the kernel). Counters only grow.
-// Threads: any.
+// Invariant: Unit::huge is 1 from a collapse that worked, or a fault that brought all of it (growth.h), until
+// a part or all of the unit is given back; a huge page that the kernel made by itself is not known to us
+// (dumps ask the kernel). Counters only grow. Threads: any.
 #pragma once
 
 #include <cstdint>

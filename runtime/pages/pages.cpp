@@ -3,6 +3,7 @@
 #include <cstring>
 #include <errno.h>
 
+#include "runtime/base/bits.h"
 #include "runtime/base/errno_keeper.h"
 #include "runtime/base/fatal.h"
 #include "runtime/base/mutex.h"
@@ -11,6 +12,7 @@
 #include "runtime/os/os.h"
 #include "runtime/pages/book.h"
 #include "runtime/pages/forming.h"
+#include "runtime/pages/growth.h"
 #include "runtime/pages/pressure.h"
 #include "runtime/pages/purging.h"
 
@@ -106,13 +108,38 @@ Span takeFromUnit(std::uint32_t number, std::uint32_t granules) noexcept {
   return span;
 }
 
-// A fresh unit for this use, or 0.
-std::uint32_t openUnit(Use use) noexcept {
+// A unit of the extents, grown if need be; kNoGranule: there is none.
+Granule takeUnit() noexcept {
   const Granule first = takeRun(kUnitGranules, kUnitGranules);
+  if (first == kNoGranule || book.usedGranules << kGranuleShift < kLeastGrownBytes / 2) return first;
+  // What had been given back is noted when it is used.
+  const Unit& unit = unitOf(first);
+  const std::uint64_t fresh = kAllGranules & ~unit.purged & ~unit.backed.load(std::memory_order_relaxed);
+  if (fresh == 0) return first;
+  book.nowNanos = os::calls().monotonicNanos();
+  growth.noteSize(book.usedGranules);
+  growth.note(std::uint64_t{base::bitCount(fresh)} << kGranuleShift, book.nowNanos);
+  return first;
+}
+
+// A fresh unit for this use. 0: there is none; or `apart`, if it is not null, is one that the caller has to
+// make huge before it asks again.
+std::uint32_t openUnit(Use use, std::uint32_t* apart) noexcept {
+  const Granule first = takeUnit();
   if (first == kNoGranule) return 0;
   const std::uint32_t number = first >> kUnitGranulesShift;
+  if (apart != nullptr && wantsHugeUnits() && setApart(number)) {
+    *apart = number;
+    return 0;
+  }
   book.lists.add(number, use);
   return number;
+}
+
+// Some of what is free was given back.
+bool hasHoles(std::uint32_t number) noexcept {
+  const Unit& unit = unitByNumber(number);
+  return (unit.purged & ~unit.used.load(std::memory_order_relaxed)) != 0;
 }
 
 // When not even one unit can be had, any hole will do.
@@ -120,7 +147,7 @@ Span takeHole(std::uint32_t granules, std::uint32_t alignment) noexcept {
   const Granule first = book.extents.take(granules, alignment);
   if (first != kNoGranule) return spanOf(first, granules);
   if (alignment == 1 && granules <= kUnitGranules) {
-    const std::uint32_t unit = book.lists.bestMedium(granules);
+    const std::uint32_t unit = book.lists.bestMedium(granules, true);
     if (unit != 0) return takeFromUnit(unit, granules);
   }
   errno = ENOMEM;
@@ -162,12 +189,39 @@ void giveBack(Granule first, std::uint32_t granules) noexcept {
   book.fileFree(first, granules);
 }
 
-std::uint32_t takeSmall(Granule* out, std::uint32_t wanted, std::uint64_t* keep) noexcept {
+std::uint32_t placedUnit(Use use, std::uint32_t granules, bool holesToo) noexcept {
+  return use == Use::kSmall ? book.lists.fullestSmall(holesToo) : book.lists.bestMedium(granules, holesToo);
+}
+
+// As openUnit(). A unit with holes is passed over for one without, be it a fresh one.
+std::uint32_t chooseUnit(Use use, std::uint32_t granules, std::uint32_t* apart) noexcept {
+  const std::uint32_t number = placedUnit(use, granules, true);
+  if (number == 0) return openUnit(use, apart);
+  if (!hasHoles(number) || !growth.passesOver()) return number;
+  if (const std::uint32_t whole = placedUnit(use, granules, false); whole != 0) return whole;
+  if (apart == nullptr || !wantsHugeUnits()) return number;
+  const std::uint32_t opened = openUnit(use, apart);
+  if (opened == 0 && *apart == 0) return number;
+  growth.notePassedOver(kUnitBytes);
+  return opened;
+}
+
+// Makes what was set apart huge; false: nothing was.
+bool makeHuge(std::uint32_t apart, Use use) noexcept {
+  if (apart == 0) return false;
+  const bool huge = faultHuge(apart);
+  base::MutexGuard guard(book.lock);
+  admit(apart, use, huge);
+  return true;
+}
+
+std::uint32_t takeSmall(Granule* out, std::uint32_t wanted, std::uint64_t* keep,
+                        std::uint32_t* apart) noexcept {
   base::MutexGuard guard(book.lock);
   if (!ready() || !limitAllows(1)) return 0;
   while (wanted > 1 && !limitAllows(wanted)) --wanted;
-  std::uint32_t number = book.lists.fullestSmall();
-  if (number == 0) number = openUnit(Use::kSmall);
+  const std::uint32_t number = chooseUnit(Use::kSmall, 1, apart);
+  if (apart != nullptr && *apart != 0) return 0;
   if (number == 0) {
     const Span hole = takeHole(1, 1);
     out[0] = hole.first;
@@ -189,12 +243,13 @@ std::uint32_t takeSmall(Granule* out, std::uint32_t wanted, std::uint64_t* keep)
   return taken;
 }
 
-Span takeSpan(std::uint32_t granules, std::uint32_t alignment, std::uint64_t* keep) noexcept {
+Span takeSpan(std::uint32_t granules, std::uint32_t alignment, std::uint64_t* keep,
+              std::uint32_t* apart) noexcept {
   base::MutexGuard guard(book.lock);
   if (!ready() || !limitAllows(granules)) return {};
   if (granules <= kLargestMedium && alignment == 1) {
-    std::uint32_t number = book.lists.bestMedium(granules);
-    if (number == 0) number = openUnit(Use::kMedium);
+    const std::uint32_t number = chooseUnit(Use::kMedium, granules, apart);
+    if (apart != nullptr && *apart != 0) return {};
     const Span span = number != 0 ? takeFromUnit(number, granules) : takeHole(granules, alignment);
     ++book.takes;
     if (span.first != kNoGranule) *keep = settle(granules);
@@ -248,8 +303,10 @@ bool initialise() noexcept {
 
 std::uint32_t allocateSmall(Granule* out, std::uint32_t wanted) noexcept {
   std::uint64_t keep = kNothingDue;
-  std::uint32_t taken = takeSmall(out, wanted, &keep);
-  if (taken == 0 && waitForBatch()) taken = takeSmall(out, wanted, &keep);
+  std::uint32_t apart = 0;
+  std::uint32_t taken = takeSmall(out, wanted, &keep, &apart);
+  if (makeHuge(apart, Use::kSmall)) taken = takeSmall(out, wanted, &keep, nullptr);
+  if (taken == 0 && waitForBatch()) taken = takeSmall(out, wanted, &keep, nullptr);
   purgeDue(keep);
   forgetCalls();
   return taken;
@@ -257,8 +314,10 @@ std::uint32_t allocateSmall(Granule* out, std::uint32_t wanted) noexcept {
 
 Span allocate(std::uint32_t granules, std::uint32_t alignment) noexcept {
   std::uint64_t keep = kNothingDue;
-  Span span = takeSpan(granules, alignment, &keep);
-  if (span.first == kNoGranule && waitForBatch()) span = takeSpan(granules, alignment, &keep);
+  std::uint32_t apart = 0;
+  Span span = takeSpan(granules, alignment, &keep, &apart);
+  if (makeHuge(apart, Use::kMedium)) span = takeSpan(granules, alignment, &keep, nullptr);
+  if (span.first == kNoGranule && waitForBatch()) span = takeSpan(granules, alignment, &keep, nullptr);
   purgeDue(keep);
   forgetCalls();
   return span;
@@ -334,6 +393,7 @@ void childAfterFork() noexcept {
   noteFork();
   restartForming();
   pressureInChild();
+  growthInChild();
   // Whoever had a batch out is not here. Its granules are free again, as backed: they may read as anything.
   if (book.out.count != 0) book.putBack(0);
   book.lock.reset();

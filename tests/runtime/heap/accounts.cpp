@@ -96,6 +96,16 @@ class SlabCheck {
   std::string complaint_;
 };
 
+// Its neighbour before it, or the head of its list, leads to it.
+bool isWhereItIsFiled(const Slab& slab, const heap::Heap& home) {
+  if (slab.state != SlabState::kPartial && slab.state != SlabState::kHollow) return true;
+  const auto& heads = slab.state == SlabState::kHollow ? home.hollow : home.partial;
+  const pages::Granule leads =
+      slab.prev == pages::kNoGranule ? heads[slab.sizeClass] : heap::slabAt(slab.prev)->link;
+  if (slab.prev != pages::kNoGranule && heap::slabAt(slab.prev)->state != slab.state) return false;
+  return leads == heap::granuleOf(&slab);
+}
+
 std::string checkSlab(const Slab& slab, const std::set<void*>& live, SlabCounts* counts) {
   const std::uint64_t owner = slab.owner.load();
   const heap::Heap& home = *heap::ownerOf(owner);
@@ -138,6 +148,10 @@ std::string checkSlab(const Slab& slab, const std::set<void*>& live, SlabCounts*
                 "more objects looked through than are listed");
   ++counts->slabs;
   counts->kept += slab.kept;
+  counts->hollow += slab.state == SlabState::kHollow;
+  check.require(slab.state != SlabState::kHollow || (slab.trimmed && !slab.kept),
+                "filed as hollow, and is not");
+  check.require(isWhereItIsFiled(slab, home), "not in the list where it is filed");
   counts->sampledSlabs += heap::holdsSamples(slab);
   counts->liveObjects += out - remoteLength - bin;
   if (armed && out == remoteLength && !remote.crossed()) ++counts->emptyUnnoticed;

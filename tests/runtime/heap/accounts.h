@@ -13,6 +13,7 @@ struct SlabCounts {
   std::size_t slabs = 0;           // of all heaps
   std::size_t emptyUnnoticed = 0;  // nothing out, not current, not kept, no push under way
   std::size_t kept = 0;
+  std::size_t hollow = 0;         // all that is free in it is gone
   std::uint64_t liveObjects = 0;  // in slabs, in use by the program or in a remote cache
   std::uint64_t liveLarge = 0;
   std::uint64_t sampledSlabs = 0;

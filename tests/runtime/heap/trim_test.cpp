@@ -19,6 +19,8 @@
 #include "runtime/heap/upkeep.h"
 #include "runtime/os/fake.h"
 #include "runtime/os/os.h"
+#include "runtime/pages/forming.h"
+#include "runtime/pages/growth.h"
 #include "runtime/sampling/read.h"
 #include "runtime/sampling/sampler.h"
 #include "tests/runtime/heap/accounts.h"
@@ -251,6 +253,56 @@ TEST(Trimming, WhatComesBackWholeIsFaultedAtOnce) {
     EXPECT_EQ(block[kBytes - 1], 0);
     hp_free(block);
   }
+}
+
+// Slabs of which only pages are free that were given back: a steep growth goes to fresh memory, the next one
+// soon after fills them.
+TEST(Trimming, WhatIsGoneIsPassedOverBySteepGrowthOnce) {
+  constexpr std::uint64_t kSecond = 1'000'000'000;
+  os::Fake fake;
+  fake.setClock(1000 * kSecond, 1000 * kSecond);  // stands still while the heap grows
+  pages::formHugePages(true);
+  if (!pages::formingIsOn()) GTEST_SKIP() << "no huge pages here";
+  const std::size_t bytes = os::pageBytes();
+  const std::size_t all = pages::kLeastGrownBytes / bytes * 5 / 4;
+  constexpr std::size_t kLivesOn = 8;
+  std::set<void*> live;
+  std::vector<void*> blocks;
+  const auto grow = [&](std::size_t count) {
+    blocks.clear();
+    std::size_t where[2] = {};  // in granules where something lives, and in others
+    std::set<std::uintptr_t> old;
+    for (void* each : live) old.insert(reinterpret_cast<std::uintptr_t>(each) / pages::kGranuleBytes);
+    for (std::size_t i = 0; i < count; ++i) {
+      blocks.push_back(hp_malloc(bytes));
+      const auto granule = reinterpret_cast<std::uintptr_t>(blocks.back()) / pages::kGranuleBytes;
+      ++where[old.contains(granule) ? 0 : 1];
+    }
+    return std::pair(where[0], where[1]);
+  };
+  const auto fall = [&](std::size_t livesOn) {
+    for (std::size_t i = 0; i < blocks.size(); ++i) {
+      if (livesOn != 0 && i % livesOn == 0) {
+        live.insert(blocks[i]);
+      } else {
+        hp_free(blocks[i]);
+      }
+    }
+    releaseFreeMemory();
+    fake.advanceClock(5 * kSecond);
+    SlabCounts counts;
+    EXPECT_TRUE(accountsAreRight(live, &counts));
+    return counts;
+  };
+  grow(all);
+  EXPECT_GT(fall(kLivesOn).hollow, 0u);
+  const auto second = grow(all / 2);
+  EXPECT_LE(second.first, 2 * pages::kSteepBytes / bytes) << "before it was known to be steep";
+  EXPECT_GT(fall(0).hollow, 0u);
+  const auto third = grow(all / 2);
+  EXPECT_EQ(third.second, 0u) << "there was room for all of it";
+  fall(0);
+  for (void* each : live) hp_free(each);
 }
 
 TEST(Trimming, ARefusedAdviceLosesNothing) {

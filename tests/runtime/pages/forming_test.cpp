@@ -21,6 +21,7 @@
 #include "runtime/pages/pages.h"
 #include "runtime/pages/rhythm.h"
 #include "tests/runtime/pages/bit_counts.h"
+#include "tests/runtime/pages/kernel_says.h"
 
 namespace heapprof::pages {
 
@@ -29,32 +30,6 @@ extern constinit Book book;
 namespace {
 
 constexpr std::uint64_t kSecond = 1'000'000'000;
-
-// What the kernel maps huge of the unit, and what is resident.
-introspect::PageBytes truthOf(std::uint32_t unit) {
-  introspect::DumpMemory memory;
-  introspect::KernelTruth truth;
-  introspect::PageBytes bytes;
-  const std::uintptr_t start = addressOf(unit << kUnitGranulesShift);
-  truth.open(memory, reinterpret_cast<void*>(start));
-  EXPECT_TRUE(truth.sum(start, kUnitBytes, &bytes));
-  return bytes;
-}
-
-bool kernelCollapses() {
-  if (os::geometry().hugePageBytes != kUnitBytes || os::thpIsDisabledHere()) return false;
-  if (os::readThpSetting() == os::ThpSetting::kNever) return false;
-  auto* start = static_cast<char*>(os::calls().reserve(kUnitBytes, kUnitBytes));
-  bool good = start != nullptr && os::calls().commit(start, kUnitBytes);
-  if (good) start[0] = 1;
-  good = good && os::calls().collapse(start, kUnitBytes);
-  // An emulator may take the advice and do nothing: then the last page is not there.
-  unsigned char last = 0;
-  const std::size_t page = os::pageBytes();
-  good = good && os::calls().residentPages(start + kUnitBytes - page, page, &last) && (last & 1) != 0;
-  if (start != nullptr) os::calls().unreserve(start, kUnitBytes);
-  return good;
-}
 
 // Whole units of single granules, every byte written; a clock that moves when told.
 class FormingTest : public testing::Test {
