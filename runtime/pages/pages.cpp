@@ -382,8 +382,9 @@ Totals totals() noexcept {
   return sums;
 }
 
-void prepareFork() noexcept {
+Held prepareFork() noexcept {
   book.lock.lock();
+  return {book.usedGranules, book.freeBackedGranules, book.calls};
 }
 void parentAfterFork() noexcept {
   noteFork();

@@ -66,7 +66,11 @@ struct Totals {
 Totals totals() noexcept;
 
 // Fork: the lock is held across it.
-void prepareFork() noexcept;
+struct Held {
+  std::uint64_t usedGranules, freeBackedGranules;
+  std::uint64_t activity;  // as activity() says
+};
+Held prepareFork() noexcept;
 void parentAfterFork() noexcept;
 void childAfterFork() noexcept;
 
