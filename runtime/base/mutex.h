@@ -7,6 +7,8 @@
 #include <atomic>
 #include <cstdint>
 
+#include "runtime/base/in_child.h"
+
 namespace heapprof::base {
 
 class Mutex {
@@ -27,7 +29,7 @@ class Mutex {
     // release: pairs with the acquire in lock()
     if (word_.exchange(0, std::memory_order_release) == 2) wakeOne();
   }
-  void reset() noexcept { word_.store(0, std::memory_order_relaxed); }
+  void reset() noexcept { setInChild(word_, 0); }
 
  private:
   void lockSlow() noexcept;

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "runtime/base/fatal.h"
+#include "runtime/base/in_child.h"
 #include "runtime/config/options.h"
 #include "runtime/entry/commands.h"
 #include "runtime/entry/control_clients.h"
@@ -128,9 +129,9 @@ void installControl() noexcept {
 
 void controlInChild() noexcept {
   forgetControlSocket();
-  runs.store(false, std::memory_order_relaxed);
-  errand.store(Errand::kNone, std::memory_order_relaxed);
-  thread = Thread::kNotYet;
+  base::setInChild(runs, false);
+  base::setInChild(errand, Errand::kNone);
+  base::setInChild(thread, Thread::kNotYet);
 }
 
 bool controlThreadRuns() noexcept {

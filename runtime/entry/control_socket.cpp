@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "runtime/base/in_child.h"
 #include "runtime/entry/control_sweep.h"
 #include "runtime/introspect/text.h"
 #include "runtime/os/os.h"
@@ -112,7 +113,7 @@ void removeControlSocket() noexcept {
 }
 
 void forgetControlSocket() noexcept {
-  file.store(File::kNone, std::memory_order_relaxed);
+  base::setInChild(file, File::kNone);
 }
 
 }  // namespace heapprof::entry

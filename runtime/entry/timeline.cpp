@@ -5,6 +5,7 @@
 #include "runtime/introspect/timeline.h"
 
 #include "runtime/base/fatal.h"
+#include "runtime/base/in_child.h"
 #include "runtime/config/options.h"
 #include "runtime/entry/helper.h"
 #include "runtime/entry/triggers.h"
@@ -47,8 +48,8 @@ void installTimeline() noexcept {
 }
 
 void timelineInChild() noexcept {
-  nextAt = 0;
-  quiet = false;
+  base::setInChild(nextAt, 0);
+  base::setInChild(quiet, false);
   introspect::timelineInChild();
 }
 

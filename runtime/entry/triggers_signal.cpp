@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "runtime/base/fatal.h"
+#include "runtime/base/in_child.h"
 #include "runtime/config/options.h"
 #include "runtime/entry/control_socket.h"
 #include "runtime/entry/helper.h"
@@ -140,7 +141,7 @@ void installSignalTriggers() noexcept {
 }
 
 void signalTriggersInChild() noexcept {
-  deathAskedAt.store(0, std::memory_order_relaxed);
+  base::setInChild(deathAskedAt, 0);
 }
 
 }  // namespace heapprof::entry

@@ -4,6 +4,7 @@
 // while the heap sleeps. What grows within free slots of slabs in use is no growth in that figure, nor in
 // RSS.
 #include "runtime/base/fatal.h"
+#include "runtime/base/in_child.h"
 #include "runtime/config/options.h"
 #include "runtime/entry/helper.h"
 #include "runtime/entry/triggers.h"
@@ -198,7 +199,7 @@ void installTimedTriggers() noexcept {
 }
 
 void timedTriggersInChild() noexcept {
-  clockwork.startedAt = 0;
+  base::setInChild(clockwork.startedAt, 0);
 }
 
 }  // namespace heapprof::entry

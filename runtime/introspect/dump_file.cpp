@@ -8,6 +8,7 @@
 
 #include "runtime/base/errno_keeper.h"
 #include "runtime/base/fatal.h"
+#include "runtime/base/in_child.h"
 #include "runtime/config/options.h"
 #include "runtime/introspect/dump.h"
 #include "runtime/introspect/dump_lock.h"
@@ -240,8 +241,8 @@ void abandonFile() noexcept {
 }
 
 void forgetFileInProgress() noexcept {
-  keptCount = 0;  // the parent's
-  inProgress.store(false, std::memory_order_release);
+  base::setInChild(keptCount, 0);  // the parent's
+  base::setInChild(inProgress, false);
 }
 
 }  // namespace heapprof::introspect

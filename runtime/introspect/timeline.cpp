@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "runtime/base/in_child.h"
 #include "runtime/base/mutex.h"
 #include "runtime/heap/inspect.h"
 #include "runtime/introspect/process_figures.h"
@@ -59,6 +60,7 @@ constinit Level levels[kLevels];  // the first is the youngest
 constinit Oldest oldest;
 constinit TimelineMark marks[kMarks] = {};
 constinit std::uint64_t marksEver = 0;
+constinit bool hasRows = false;
 constinit bool rssUnknown = false;
 constinit bool hugeUnknown = false;
 constinit TimelineRow newest = {};
@@ -75,6 +77,7 @@ void pushOldest(const TimelineRow& row) noexcept {
 }
 
 void push(const TimelineRow& row) noexcept {
+  hasRows = true;
   TimelineRow kept = row;
   for (std::size_t i = 0; i < kLevels - 1; ++i) {
     if (!levels[i].isFull()) {
@@ -149,9 +152,11 @@ TimelineCounts copyTimeline(TimelineRow* rows, TimelineMark* copies) noexcept {
 
 void timelineInChild() noexcept {
   lock.reset();
+  base::setInChild(marksEver, 0);
+  if (!hasRows) return;
+  hasRows = false;
   for (Level& level : levels) level.clear();
   oldest = {};
-  marksEver = 0;
   rssUnknown = hugeUnknown = false;
   newest = {};
 }

@@ -383,15 +383,14 @@ Totals totals() noexcept {
 }
 
 Held prepareFork() noexcept {
+  noteFork();
   book.lock.lock();
   return {book.usedGranules, book.freeBackedGranules, book.calls};
 }
 void parentAfterFork() noexcept {
-  noteFork();
   book.lock.unlock();
 }
 void childAfterFork() noexcept {
-  noteFork();
   restartForming();
   pressureInChild();
   growthInChild();

@@ -1,8 +1,11 @@
 // A small program, run with the library preloaded: of the library it maps what runtime/everyday.ld has in
-// front, and no page of the code that few programs run. Each stage is looked at before the next has run.
+// front, and no page of the code that few programs run, not even when it forks. Each stage is looked at
+// before the next has run.
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <sys/wait.h>
+#include <unistd.h>
 
 namespace {
 
@@ -47,6 +50,29 @@ Mappings readMappings() {
   return out;
 }
 
+// Of the library's variables: what is this process's alone.
+long ownVariablesKiB() {
+  std::FILE* file = std::fopen("/proc/self/smaps", "r");
+  if (file == nullptr) std::abort();
+  char line[512];
+  bool isOurs = false;
+  bool followsOurs = false;
+  long sum = 0;
+  while (std::fgets(line, sizeof line, file) != nullptr) {
+    char rights[8] = {};
+    unsigned long from = 0, to = 0, inode = 1;
+    long kib = 0;
+    if (std::sscanf(line, "%lx-%lx %7s %*s %*s %lu", &from, &to, rights, &inode) == 4) {
+      followsOurs = isOurs && inode == 0;  // those that are zero at first
+      isOurs = std::strstr(line, "libheapprof.so") != nullptr;
+    } else if ((isOurs || followsOurs) && std::sscanf(line, "Private_Dirty: %ld kB", &kib) == 1) {
+      sum += kib;
+    }
+  }
+  std::fclose(file);
+  return sum;
+}
+
 int failures = 0;
 void check(bool holds, const char* otherwise) {
   if (holds) return;
@@ -87,6 +113,22 @@ int main() {
         "blocks above 4 KiB do not run the code that runtime/everyday.ld has for them");
   check(small.code(2).residentKiB == 0,
         "a small program runs code that runtime/everyday.ld has under .text.seldom");
+
+  const pid_t child = fork();
+  const long forkedCode = readMappings().code(2).residentKiB;
+  check(forkedCode == 0, "fork runs code that runtime/everyday.ld has under .text.seldom");
+  if (child == 0) {
+    const long own = ownVariablesKiB();
+    std::printf("forked child: seldom code %ld KiB, variables of its own %ld KiB\n", forkedCode, own);
+#if defined(__x86_64__) && !defined(__clang__)
+    check(own <= 28, "a forked child copies more than seven pages of the library's variables");
+#endif
+    std::fflush(stdout);
+    _exit(failures == 0 ? 0 : 1);
+  }
+  int status = 0;
+  check(waitpid(child, &status, 0) == child && status == 0, "the child failed, see above");
+
   long written = 0;
   for (const Mapping& row : smallest.rows) written += row.isWritable ? row.residentKiB : 0;
   std::printf("variables %ld KiB\n", written);
