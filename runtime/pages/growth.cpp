@@ -111,7 +111,10 @@ bool wantsHugeUnits() noexcept {
 }
 
 bool setApart(std::uint32_t unit) noexcept {
-  if (unitByNumber(unit).backed.load(std::memory_order_relaxed) != 0) return false;
+  const Unit& row = unitByNumber(unit);
+  if (row.backed.load(std::memory_order_relaxed) != 0) return false;
+  // Its slabs come and go: the next fall would break it.
+  if (row.rhythm.awayMillis.load(std::memory_order_relaxed) != 0) return false;
   for (std::uint32_t& each : apart) {
     if (each != 0) continue;
     each = unit;

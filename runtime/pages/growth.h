@@ -69,7 +69,8 @@ extern constinit Growth growth;
 
 // A unit that is opened now should be faulted huge.
 bool wantsHugeUnits() noexcept;
-// One that was taken from the extents; false: it holds memory already, or too many are apart.
+// One that was taken from the extents; false: it holds memory already, it comes and goes, or too many are
+// apart.
 bool setApart(std::uint32_t unit) noexcept;
 // True: it is one huge page now.
 bool faultHuge(std::uint32_t unit) noexcept;
