@@ -24,6 +24,7 @@
 #include "runtime/sampling/read.h"
 #include "runtime/sampling/sampler.h"
 #include "tests/runtime/heap/accounts.h"
+#include "tests/runtime/pages/kernel_says.h"
 
 namespace heapprof::heap {
 namespace {
@@ -262,7 +263,7 @@ TEST(Trimming, WhatIsGoneIsPassedOverBySteepGrowthOnce) {
   os::Fake fake;
   fake.setClock(1000 * kSecond, 1000 * kSecond);  // stands still while the heap grows
   pages::formHugePages(true);
-  if (!pages::formingIsOn()) GTEST_SKIP() << "no huge pages here";
+  if (!pages::formingIsOn() || !pages::kernelCollapses()) GTEST_SKIP() << "no huge pages of 2 MiB here";
   const std::size_t bytes = os::pageBytes();
   const std::size_t all = pages::kLeastGrownBytes / bytes * 5 / 4;
   constexpr std::size_t kLivesOn = 8;
