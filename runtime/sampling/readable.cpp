@@ -1,36 +1,18 @@
 #include "runtime/sampling/readable.h"
 
-#include <atomic>
 #include <errno.h>
 #include <sys/auxv.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "runtime/os/os.h"
-
 namespace heapprof::sampling {
+
+constinit thread_local OwnStack ownStack = {};
+
 namespace {
 
 // A walk never leaves a gap this large between two frames; a figure beyond it is not a stack.
 constexpr std::uintptr_t kLargestFrameBytes = std::uintptr_t{64} << 20;
-
-// The upper part of the calling thread's own stack, whose pages need not be asked about again: a system call
-// a sample is more than all else that it costs.
-//
-// Invariant: all pages of [low, end) were found readable, one after the other from `end` downwards, and `end`
-// is where the mapping ends that the thread runs on for all its life: the kernel's strings above the main
-// thread's stack, and any other's thread-local memory, which libc puts at the top of its stack, be that its
-// own or the program's. A guard page below, or any other gap, stops it, so that it does not reach into
-// coroutines' stacks, which come and go: those are asked about as ever.
-struct OwnStack {
-  std::atomic<std::uintptr_t> low, end;  // end 0: not known yet; atomic for handlers on the same thread
-
-  bool holds(std::uintptr_t address) const noexcept {
-    const std::uintptr_t lowest = low.load(std::memory_order_relaxed);
-    return address - lowest < end.load(std::memory_order_relaxed) - lowest;
-  }
-};
-[[gnu::tls_model("initial-exec")]] constinit thread_local OwnStack ownStack = {};
 
 // Once a thread: from the top to where it runs, if that is not far.
 void learnOwnStack(std::uintptr_t start, std::uintptr_t pageBytes) noexcept {
@@ -58,12 +40,7 @@ bool isReadable(std::uintptr_t address) noexcept {
 }
 
 StackReader::StackReader(std::uintptr_t start) noexcept
-    : start_(start),
-      pageBytes_(os::pageBytes()),
-      lowest_(start),
-      knownEnd_(ownStack.holds(start) ? ownStack.end.load(std::memory_order_relaxed)
-                                      // the entry function's own frame lies here
-                                      : (start & ~(pageBytes_ - 1)) + pageBytes_) {}
+    : start_(start), pageBytes_(os::pageBytes()), lowest_(start), knownEnd_(knownStackEnd(start)) {}
 
 bool StackReader::extendTo(std::uintptr_t address) noexcept {
   if (address < start_) return false;

@@ -3,8 +3,11 @@
 // afterwards (EINVAL).
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
+
+#include "runtime/os/os.h"
 
 // Other functions' frames are not ours to instrument: sanitizers poison what lies between variables.
 #define HEAPPROF_READS_FOREIGN_STACK __attribute__((no_sanitize("address", "thread")))
@@ -21,8 +24,34 @@ namespace heapprof::sampling {
 // True where the 8 bytes at `address` (8-byte aligned) can be read. Changes errno.
 bool isReadable(std::uintptr_t address) noexcept;
 
+// The upper part of the calling thread's own stack, whose pages need not be asked about again: a system call
+// a sample is more than all else that it costs.
+//
+// Invariant: all pages of [low, end) were found readable, one after the other from `end` downwards, and `end`
+// is where the mapping ends that the thread runs on for all its life: the kernel's strings above the main
+// thread's stack, and any other's thread-local memory, which libc puts at the top of its stack, be that its
+// own or the program's. A guard page below, or any other gap, stops it, so that it does not reach into
+// coroutines' stacks, which come and go: those are asked about as ever.
+struct OwnStack {
+  std::atomic<std::uintptr_t> low, end;  // end 0: not known yet; atomic for handlers on the same thread
+
+  bool holds(std::uintptr_t address) const noexcept {
+    const std::uintptr_t lowest = low.load(std::memory_order_relaxed);
+    return address - lowest < end.load(std::memory_order_relaxed) - lowest;
+  }
+};
+[[gnu::tls_model("initial-exec")]] extern constinit thread_local OwnStack ownStack;
+
+// Where what may be read without asking ends, for a walk that begins at `start`.
+inline std::uintptr_t knownStackEnd(std::uintptr_t start) noexcept {
+  if (ownStack.holds(start)) return ownStack.end.load(std::memory_order_relaxed);
+  // The entry function's own frame lies here.
+  const std::uintptr_t pageBytes = os::pageBytes();
+  return (start & ~(pageBytes - 1)) + pageBytes;
+}
+
 // Reads words of one thread's stack upwards from where the walk begins. Each page is asked about once in a
-// walk; of the thread's own stack, once in its life (OwnStack, in readable.cpp).
+// walk; of the thread's own stack, once in its life.
 class StackReader {
  public:
   explicit StackReader(std::uintptr_t start) noexcept;
@@ -34,12 +63,6 @@ class StackReader {
     *value = *reinterpret_cast<const std::uintptr_t*>(address);
     return true;
   }
-  // What needs no asking: a caller that compares many words keeps this at hand.
-  struct Window {
-    std::uintptr_t lowest, bytes;
-    bool holds(std::uintptr_t address) const noexcept { return address - lowest < bytes; }
-  };
-  Window window() const noexcept { return {lowest_, knownEnd_ - lowest_}; }
   // The walk goes on at another stack (a signal handler's own, and back). False where `start` cannot be read.
   bool restart(std::uintptr_t start) noexcept;
 

@@ -84,9 +84,14 @@ void captureStack(const void* entryFrame, std::uint32_t depth, CapturedStack* ou
 }
 
 void rememberStack(const CapturedStack& captured, const Stack* stack) noexcept {
-  if (captured.memo == nullptr) return;
-  if (captured.way != nullptr) captured.way->stack.set(stack);
-  captured.memo->unlock();
+  MemoGroup* const group = captured.memo;
+  if (group == nullptr) return;
+  if (captured.way != nullptr && stack != nullptr) {
+    const MemoWay& way = *captured.way;
+    captured.way->stack.set(stack);
+    group->keys[&way - group->ways].set(MemoGroup::keyOf(way.start.get(), way.steps[0].address.get()));
+  }
+  group->unlock();
 }
 
 const char* unwinderName() noexcept {

@@ -1,5 +1,6 @@
 // The walk over .eh_frame rules. Every load from the stack is checked (StackReader), so that wrong tables end
 // a walk early instead of the program.
+#include "runtime/base/errno_keeper.h"
 #include "runtime/sampling/eh_frame.h"
 #include "runtime/sampling/readable.h"
 #include "runtime/sampling/rule_cache.h"
@@ -39,24 +40,19 @@ class Walker {
   template <typename Keep>
   std::uint32_t steps(std::uintptr_t* addresses, std::uint32_t most, Keep& keep) noexcept;
 
-  // Goes along steps from..end-1 of a walk for as long as the stack says the same; gives their number. The
-  // cursor stands at frame `from`, and is moved where `took(i)` wants to know each.
-  template <bool kMoves, typename Took>
+  // Goes along steps from..end-1 of a walk for as long as the stack says the same, `took(i)` each; gives
+  // their number. The cursor stands at frame `from`, and is moved. The way's group is locked.
+  template <typename Took>
   std::uint32_t follow(const MemoWay& way, std::uint32_t from, std::uint32_t end, Cursor* at,
                        Took took) noexcept;
   // True where the way's frame, which is at this address of the present stack, is in the same object as then.
   bool isInObjectOf(const MemoWay& way, std::uint32_t frame, std::uintptr_t address) noexcept {
     const std::uint32_t object = way.objectOf[frame].get();
-    return object == MemoWay::kPermanent || isInObject(address - 1, way.fingerprints[object - 1].get());
+    if (object == MemoWay::kPermanent) return true;
+    const std::uintptr_t inside = address - 1;
+    if (!object_->holds(inside) && !changeObject(inside)) return false;
+    return object_->fingerprint == way.objects[object - 1].fingerprint.get();
   }
-  HEAPPROF_INLINE_UNLESS_SANITIZED HEAPPROF_READS_FOREIGN_STACK static std::uintptr_t readForeign(
-      std::uintptr_t slot) noexcept {
-    return *reinterpret_cast<const std::uintptr_t*>(slot);
-  }
-  // The stack, where the way is a whole walk from this cursor that would be the same again. `version`: the
-  // group's, before anything of the way was read.
-  const Stack* recognise(const MemoGroup& group, std::uint64_t version, const MemoWay& way,
-                         std::uint32_t depth) noexcept;
 
  private:
   // The places that hold an object met: the one at hand and the one before, which is often come back to. What
@@ -64,7 +60,6 @@ class Walker {
   static constexpr unsigned kMet = 2;
 
   bool changeObject(std::uintptr_t inside) noexcept;
-  bool isInObject(std::uintptr_t inside, std::uint64_t fingerprint) noexcept;
   bool isPermanent() const noexcept {
     return object_ >= permanentObjects && object_ < permanentObjects + kPermanentObjects;
   }
@@ -82,8 +77,6 @@ class Walker {
   const CodeObject* object_ = &met_[0];
   CodeObject met_[kMet];
   unsigned newest_ = 0;
-  const MemoGroup* reading_ = nullptr;  // without its lock, since it had this version
-  std::uint64_t version_ = 0;
 };
 
 // Keeps a walk in a way, and takes what it can from another, `source`: walks of one thread differ at the leaf
@@ -99,12 +92,12 @@ class Keeping {
   std::uint32_t take(Walker& walker, Cursor* at, std::uintptr_t* addresses, std::uint32_t most) noexcept;
   // The frame at hand is in an object that may be unloaded.
   void enter(std::uint64_t fingerprint, const Cursor& at) noexcept {
-    if (writer_.open() && !writer_.note(fingerprint)) close(at);
+    if (writer_.open() && !writer_.note(fingerprint, at.address)) close(at);
   }
   void stepped(const Cursor& from, const Cursor& to, const StepTaken& taken) noexcept {
     if (!writer_.open()) return;
     if (!writer_.canKeep(taken, to.stackPointer)) return close(from);
-    if (!writer_.step(from.address, from.stackPointer, taken)) close(to);
+    if (!writer_.step(from.address, from.stackPointer, taken, to.address, to.stackPointer)) close(to);
   }
   void close(const Cursor& at) noexcept {
     if (writer_.open()) writer_.close(at.address, at.stackPointer);
@@ -223,34 +216,22 @@ template <typename Keep>
   return count;
 }
 
-template <bool kMoves, typename Took>
+template <typename Took>
 [[gnu::always_inline]] inline std::uint32_t Walker::follow(const MemoWay& way, std::uint32_t from,
                                                            std::uint32_t end, Cursor* at,
                                                            Took took) noexcept {
   const std::uintptr_t start = way.start.get();
   const std::uint32_t atHand = way.steps[from].frameSlot.get();
-  StackReader::Window window = stack_.window();
-  const auto read = [&](std::uintptr_t slot, std::uintptr_t* value) {
-    if (window.holds(slot)) [[likely]] {
-      *value = readForeign(slot);
-      return true;
-    }
-    const bool readable = stack_.read(slot, value);
-    window = stack_.window();
-    return readable;
-  };
   const auto framePointerOf = [&](const MemoStep& step) {
     std::uintptr_t value = at->framePointer;
     const std::uint32_t slot = step.frameSlot.get();
     // As a base 0 would be refused: nothing below the stack is read.
-    return slot == atHand || read(start + slot, &value) ? value : 0;
+    return slot == atHand || stack_.read(start + slot, &value) ? value : 0;
   };
-  const bool mayBeUnloaded = way.objectCount.get() != 0;
-  std::uintptr_t here = at->address;
   std::uint32_t i = from;
   for (; i < end; ++i) {
     const MemoStep& step = way.steps[i];
-    if (mayBeUnloaded && !isInObjectOf(way, i, here)) [[unlikely]]
+    if (!isInObjectOf(way, i, at->address)) [[unlikely]]
       break;
     const std::uint32_t offset = step.frameOffset.get();
     if (offset != MemoStep::kNotBase) {
@@ -261,45 +242,16 @@ template <bool kMoves, typename Took>
         break;
     }
     std::uintptr_t address = 0;
-    if (!read(start + step.returnSlot.get(), &address)) break;
+    if (!stack_.read(start + step.returnSlot.get(), &address)) break;
     const std::uintptr_t caller = way.steps[i + 1].address.get();
-    here = withoutPointerAuthentication(address);
-    if (here != caller) break;
-    if constexpr (kMoves) {
-      at->address = caller;
-      took(i);
-    }
+    if (withoutPointerAuthentication(address) != caller) break;
+    at->address = caller;
+    took(i);
   }
-  if constexpr (kMoves) {
-    at->framePointer = framePointerOf(way.steps[i]);
-    at->stackPointer = start + way.steps[i].stackPointer.get();
-    at->interrupted = false;
-  }
+  at->framePointer = framePointerOf(way.steps[i]);
+  at->stackPointer = start + way.steps[i].stackPointer.get();
+  at->interrupted = false;
   return i - from;
-}
-
-[[gnu::noinline]] bool Walker::isInObject(std::uintptr_t inside, std::uint64_t fingerprint) noexcept {
-  // Torn fields may name a place that is on no stack.
-  if (reading_ != nullptr && reading_->version.load(std::memory_order_relaxed) != version_) return false;
-  if (!object_->holds(inside) && !changeObject(inside)) return false;
-  return object_->fingerprint == fingerprint;
-}
-
-[[gnu::always_inline]] inline const Stack* Walker::recognise(const MemoGroup& group, std::uint64_t version,
-                                                             const MemoWay& way,
-                                                             std::uint32_t depth) noexcept {
-  reading_ = &group;
-  version_ = version;
-  const Stack* stack = way.stack.get();
-  const std::uint32_t count = way.count.get();
-  if (stack == nullptr || count == 0 || way.depth.get() != depth ||
-      way.steps[0].address.get() != at_.address) {
-    return nullptr;
-  }
-  Cursor at = at_;
-  const std::uint32_t taken = follow<false>(way, 0, count - 1, &at, [](std::uint32_t) noexcept {});
-  // The last frame's rule is that there is no caller.
-  return taken == count - 1 && isInObjectOf(way, taken, way.steps[taken].address.get()) ? stack : nullptr;
 }
 
 std::uint32_t Keeping::take(Walker& walker, Cursor* at, std::uintptr_t* addresses,
@@ -318,13 +270,13 @@ std::uint32_t Keeping::take(Walker& walker, Cursor* at, std::uintptr_t* addresse
     return 0;
   }
   const std::uint32_t last = count - 1 - next_ < most ? count - 1 : next_ + most;
-  const std::uint32_t taken = walker.follow<true>(*source_, next_, last, at, [&](std::uint32_t i) noexcept {
+  const std::uint32_t taken = walker.follow(*source_, next_, last, at, [&](std::uint32_t i) noexcept {
     const MemoStep& step = source_->steps[i];
     const MemoStep& callers = source_->steps[i + 1];
     const std::uint32_t frameSlot = callers.frameSlot.get();
     const Cursor from = {step.address.get(), start + step.stackPointer.get(), 0, false};
     if (const std::uint32_t object = source_->objectOf[i].get(); object != MemoWay::kPermanent) {
-      enter(source_->fingerprints[object - 1].get(), from);
+      enter(source_->objects[object - 1].fingerprint.get(), from);
     }
     addresses[i - next_] = callers.address.get();
     stepped(from, {callers.address.get(), start + callers.stackPointer.get(), 0, false},
@@ -371,6 +323,57 @@ Walk walkFrom(const Cursor& start, std::uintptr_t* frames, std::uint32_t depth) 
   return {1 + walker.steps(frames + 1, depth - 1, nothing), nullptr};
 }
 
+HEAPPROF_INLINE_UNLESS_SANITIZED HEAPPROF_READS_FOREIGN_STACK inline std::uintptr_t wordAt(
+    std::uintptr_t slot) noexcept {
+  return withoutPointerAuthentication(*reinterpret_cast<const std::uintptr_t*>(slot));
+}
+
+// The same, of words on pages that have to be asked about.
+[[gnu::noinline]] bool holdsWordsBeyond(const MemoWord* word, std::uintptr_t start) noexcept {
+  const base::ErrnoKeeper keeper;
+  StackReader stack(start);
+  for (;; ++word) {
+    const std::int32_t place = word->place.get();
+    if (place == MemoWord::kEnd) return true;
+    // Torn fields may name any place below 2 GiB from the start: the reader bounds and asks.
+    const std::uintptr_t distance = static_cast<std::uint32_t>(place) - 0x80000000u;
+    std::uintptr_t value = 0;
+    if (!stack.read(start + distance, &value)) return false;
+    if (withoutPointerAuthentication(value) != word->value.get()) return false;
+  }
+}
+
+// True where each word that decided the walk stands on the stack again.
+[[gnu::always_inline]] inline bool holdsWords(const MemoWay& way, std::uintptr_t start) noexcept {
+  const std::uintptr_t known = knownStackEnd(start) - start - sizeof(std::uintptr_t);
+  const auto farthest = static_cast<std::int32_t>(
+      static_cast<std::uint32_t>(known < 0x7fffffffu ? known : 0x7fffffffu) + 0x80000000u);
+  const std::uintptr_t middle = start + 0x80000000u;
+  const MemoWord* word = way.words;
+  std::int32_t place = word->place.get();
+  while (place <= farthest) {
+    if (wordAt(middle + static_cast<std::uintptr_t>(std::intptr_t{place})) != word->value.get()) return false;
+    place = (++word)->place.get();
+  }
+  return place == MemoWord::kEnd || holdsWordsBeyond(word, start);
+}
+
+// The words are those of the walk. So the frames up to the first object that may be unloaded are, and it is
+// on the stack; where it is the one that it was, so are the frames up to the next one.
+[[gnu::noinline]] bool areObjectsOf(const MemoGroup& group, std::uint64_t version,
+                                    const MemoWay& way) noexcept {
+  const std::uint32_t count = way.objectCount.get();
+  for (std::uint32_t i = 0; i < count && i < MemoWay::kObjects; ++i) {
+    const std::uintptr_t inside = way.objects[i].address.get() - 1;
+    const std::uint64_t fingerprint = way.objects[i].fingerprint.get();
+    // Torn fields may name a place that is on no stack.
+    if (group.version.load(std::memory_order_relaxed) != version) return false;
+    CodeObject object;
+    if (!findCodeObject(inside, &object) || object.fingerprint != fingerprint) return false;
+  }
+  return true;
+}
+
 // The group is locked, and stays so until its way has been given the stack.
 [[gnu::noinline]] Walk keepWalk(const Cursor& start, MemoGroup& group, std::uint32_t depth,
                                 CapturedStack* out) noexcept {
@@ -380,7 +383,7 @@ Walk walkFrom(const Cursor& start, std::uintptr_t* frames, std::uint32_t depth) 
   const std::uint32_t oldest = (newest + 1) % MemoGroup::kWays;
   MemoWay& way = group.ways[oldest];
   group.newest.set(oldest);
-  group.starts[oldest].set(start.stackPointer);
+  group.keys[oldest].set(0);
   Keeping keeping(&way, &group.ways[newest], start);
   const std::uint32_t count = 1 + walker.steps(out->frames + 1, depth - 1, keeping);
   const bool whole = keeping.isWhole(count == depth);
@@ -408,18 +411,27 @@ Walk walkEhFrame(const void* entryFrame, std::uintptr_t* frames, std::uint32_t d
 
 Recognised recogniseStack(const void* entryFrame, std::uint32_t depth) noexcept {
   Cursor caller = {};
-  if (!memo.isOpen() || !startAtCaller(entryFrame, &caller)) return {};
-  MemoGroup& group = memo.groupOf(caller.stackPointer);
+  if (!startAtCaller(entryFrame, &caller)) return {};
+  MemoGroup* const group = memo.groupOf(caller.stackPointer);
+  if (group == nullptr) return {};
   // acquire: pairs with unlock()
-  const std::uint64_t version = group.version.load(std::memory_order_acquire);
+  const std::uint64_t version = group->version.load(std::memory_order_acquire);
   if (version % 2 != 0) return {};
-  Walker walker(caller);
+  const std::uint64_t key = MemoGroup::keyOf(caller.stackPointer, caller.address);
+  const std::uint32_t newest = group->newest.get();
   for (std::uint32_t i = 0; i < MemoGroup::kWays; ++i) {
-    if (group.starts[i].get() != caller.stackPointer) continue;
-    const Stack* stack = walker.recognise(group, version, group.ways[i], depth);
-    if (stack == nullptr) continue;
-    if (group.version.load(std::memory_order_relaxed) != version) break;
-    return {stack, group.ways[i].sites};
+    const std::uint32_t which = (newest - i) % MemoGroup::kWays;
+    if (group->keys[which].get() != key) continue;
+    MemoWay& way = group->ways[which];
+    if (way.start.get() != caller.stackPointer || way.depth.get() != depth ||
+        ((caller.framePointer ^ way.framePointer.get()) & way.framePointerMask.get()) != 0 ||
+        !holdsWords(way, caller.stackPointer)) {
+      continue;
+    }
+    if (way.objectCount.get() != 0 && !areObjectsOf(*group, version, way)) continue;
+    const Stack* stack = way.stack.get();
+    if (group->version.load(std::memory_order_relaxed) != version) break;
+    return {stack, way.sites};
   }
   return {};
 }
@@ -427,9 +439,9 @@ Recognised recogniseStack(const void* entryFrame, std::uint32_t depth) noexcept 
 Walk walkEhFrameAndKeep(const void* entryFrame, std::uint32_t depth, CapturedStack* out) noexcept {
   Cursor caller = {};
   if (!startAtCaller(entryFrame, &caller)) return {0, kNoTables};
-  if (memo.isOpen() && caller.stackPointer % sizeof(void*) == 0) {
-    MemoGroup& group = memo.groupOf(caller.stackPointer);
-    if (memo.lock(group)) return keepWalk(caller, group, depth, out);
+  MemoGroup* const group = memo.groupOf(caller.stackPointer);
+  if (group != nullptr && caller.stackPointer % sizeof(void*) == 0 && memo.lock(*group)) {
+    return keepWalk(caller, *group, depth, out);
   }
   return walkFrom(caller, out->frames, depth);
 }

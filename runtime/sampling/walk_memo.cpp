@@ -27,7 +27,7 @@ void WalkMemo::afterForkInChild() noexcept {
   const std::uint32_t touched = touched_.load(std::memory_order_relaxed);
   for (std::size_t i = 0; i < kGroups; ++i) {
     if ((touched >> i & 1) == 0 || groups[i].version.load(std::memory_order_relaxed) % 2 == 0) continue;
-    for (MemoField<std::uint64_t>& start : groups[i].starts) start.set(0);
+    for (MemoField<std::uint64_t>& key : groups[i].keys) key.set(0);
     for (MemoWay& way : groups[i].ways) way.count.set(0);
     groups[i].unlock();
   }
