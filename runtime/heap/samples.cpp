@@ -1,6 +1,5 @@
 #include "runtime/heap/samples.h"
 
-#include "runtime/base/mutex.h"
 #include "runtime/heap/size_classes.h"
 #include "runtime/heap/slab_map.h"
 #include "runtime/meta/meta_memory.h"
@@ -83,7 +82,9 @@ using sampling::Lane;
 constinit HashTable tables[sampling::kLanes];  // each guarded by the lock of the lane of its number
 
 Lane& laneOf(const Slab* slab) noexcept {
-  return sampling::lanes[(reinterpret_cast<std::uintptr_t>(slab) / sizeof(Slab)) % sampling::kLanes];
+  Lane* lane = &sampling::lanes[(reinterpret_cast<std::uintptr_t>(slab) / sizeof(Slab)) % sampling::kLanes];
+  __asm__("" : "+r"(lane));  // found once: compilers else find it again for each of its fields
+  return *lane;
 }
 
 HashTable& tableOf(const Lane& lane) noexcept {
@@ -93,10 +94,11 @@ HashTable& tableOf(const Lane& lane) noexcept {
 // One reading of the clock for however many deaths are noticed at once; none where there are none.
 class Clock {
  public:
+  explicit Clock(std::uint64_t nanos = 0) noexcept : nanos_(nanos) {}
   std::uint64_t now() noexcept { return nanos_ != 0 ? nanos_ : nanos_ = sampling::now(); }
 
  private:
-  std::uint64_t nanos_ = 0;
+  std::uint64_t nanos_;
 };
 
 // The granule that the object starts in, whose filter its owner's free asks; the slab's first has the bits of
@@ -117,7 +119,7 @@ void setFilters(Slab& slab, std::uint64_t bits) noexcept {
   slab.filter.store(bits, std::memory_order_release);
 }
 
-void addToFilters(Slab& slab, const void* object) noexcept {
+[[gnu::always_inline]] inline void addToFilters(Slab& slab, const void* object) noexcept {
   const std::uint64_t bit = filterBit(object);
   Slab& own = granuleOfObject(slab, object);
   if (&own != &slab) {
@@ -152,17 +154,23 @@ bool moveToTable(HashTable& table, Slab& slab) noexcept {
   return true;
 }
 
-void setWatched(Slab& slab, bool watched) noexcept {
-  if (slab.kind != SlabKind::kSlab || isMedium(slab.sizeClass)) return;
-  if (watched) {
-    slab.owner.fetch_or(kWatchedOwner, std::memory_order_relaxed);
-  } else {
-    slab.owner.fetch_and(~kWatchedOwner, std::memory_order_relaxed);
-  }
+// Small slabs.
+bool canBeWatched(const Slab& slab) noexcept {
+  const std::uint64_t owner = slab.owner.load(std::memory_order_relaxed);
+  return (owner & kMediumOwner) == 0 && owner != 0;
 }
 
-bool link(Lane& lane, Slab& slab, const void* object, sampling::RecordId id, bool watch) noexcept {
-  if (slab.samples == 0 && watch) setWatched(slab, true);
+// Lock held, and the slab holds a sample or an object that lives: nobody else writes its owner.
+void watch(Slab& slab) noexcept {
+  const std::uint64_t owner = slab.owner.load(std::memory_order_relaxed);
+  slab.owner.store(owner | kWatchedOwner, std::memory_order_relaxed);
+}
+void watchNoMore(Slab& slab) noexcept {
+  const std::uint64_t owner = slab.owner.load(std::memory_order_relaxed);
+  if ((owner & kWatchedOwner) != 0) slab.owner.store(owner & ~kWatchedOwner, std::memory_order_relaxed);
+}
+
+bool link(Lane& lane, Slab& slab, const void* object, sampling::RecordId id) noexcept {
   if ((slab.samples & kHashed) == 0 && listLength(slab) >= kListed) moveToTable(tableOf(lane), slab);
   if ((slab.samples & kHashed) != 0) {
     if (!tableOf(lane).insert(object, id)) return false;
@@ -190,7 +198,7 @@ Unlinked unlinkFromTable(Lane& lane, Slab& slab, const void* object) noexcept {
   setSamples(slab, slab.samples - 1);
   if (slab.samples != kHashed) return {id, false};
   setSamples(slab, 0);
-  setWatched(slab, false);
+  watchNoMore(slab);
   setFilters(slab, 0);
   return {id, true};
 }
@@ -198,15 +206,6 @@ Unlinked unlinkFromTable(Lane& lane, Slab& slab, const void* object) noexcept {
 // One walk finds the sample, what is before it, and what the others leave in the filters.
 Unlinked unlinkFromList(Slab& slab, const void* object) noexcept {
   Slab& own = granuleOfObject(slab, object);
-  const sampling::RecordId first = slab.samples;
-  if (first != 0 && sampling::nextInSlab(first) == 0) {  // as most are
-    if (sampling::addressOf(first) != object) return {0, false};
-    setSamples(slab, 0);
-    setWatched(slab, false);
-    if (&own != &slab) own.filter.store(0, std::memory_order_release);
-    slab.filter.store(0, std::memory_order_release);
-    return {first, true};
-  }
   sampling::RecordId found = 0;
   sampling::RecordId before = 0;
   std::uint64_t bits = 0;
@@ -226,7 +225,7 @@ Unlinked unlinkFromList(Slab& slab, const void* object) noexcept {
   const sampling::RecordId next = sampling::nextInSlab(found);
   if (before == 0) {
     setSamples(slab, next);
-    if (next == 0) setWatched(slab, false);
+    if (next == 0) watchNoMore(slab);
   } else {
     sampling::setNextInSlab(before, next);
   }
@@ -245,6 +244,11 @@ bool forgetLocked(Lane& lane, Slab& slab, const void* object, Clock& clock) noex
   if (dead.id != 0) sampling::forget(lane, dead.id, clock.now());
   return dead.wasLast;
 }
+[[gnu::noinline]] void forgetAmongOthers(Lane& lane, Slab& slab, const void* object,
+                                         std::uint64_t nanos) noexcept {
+  Clock clock(nanos);
+  forgetLocked(lane, slab, object, clock);
+}
 
 // Lock held. Stops with the last sample: from then on the owner may take the list without the lock.
 void forgetListed(Lane& lane, Slab& slab, void* head, std::uint32_t most) noexcept {
@@ -260,7 +264,7 @@ void forgetListed(Lane& lane, Slab& slab, void* head, std::uint32_t most) noexce
 // was listed stays as it is while the lock is held.
 void settle(Slab& slab) noexcept {
   Lane& lane = laneOf(&slab);
-  base::MutexGuard guard(lane.lock);
+  const sampling::LockGuard guard(lane.lock);
   if (!holdsSamples(slab) || slab.kind != SlabKind::kSlab) return;
   void* head = std::atomic_ref<void*>(slab.localFree).load(std::memory_order_acquire);
   forgetListed(lane, slab, head, slab.capacity);
@@ -268,41 +272,62 @@ void settle(Slab& slab) noexcept {
 
 }  // namespace
 
-void addSample(Slab* slab, const sampling::Allocation& allocation, const void* frame, bool watch) noexcept {
+void addSample(Slab* slab, const sampling::Allocation& allocation, const void* frame, bool watched) noexcept {
   Lane& lane = laneOf(slab);
-  sampling::SiteNode* site = sampling::siteOf(lane, allocation, frame);
+  sampling::SiteNode* site = sampling::siteHere(lane, allocation, frame);
   if (site == nullptr) return;
-  const std::uint64_t now = sampling::now();
-  watch = watch || sampling::liveBytesEstimate() >= kCacheBytes;
-  base::MutexGuard guard(lane.lock);
-  const sampling::RecordId id = sampling::record(lane, allocation, site, now);
-  if (id != 0 && !link(lane, *slab, allocation.address, id, watch)) sampling::lose(lane, id);
+  const std::uint64_t now = sampling::clockNanos();
+  const sampling::LockGuard guard(lane.lock);
+  const sampling::RecordId id = sampling::recordHere(lane, allocation, site, now);
+  if (id == 0) return;
+  if (slab->samples == 0) [[likely]] {
+    if (canBeWatched(*slab) && (watched || sampling::liveBytesEstimate() >= kCacheBytes)) watch(*slab);
+    setSamples(*slab, id);
+    addToFilters(*slab, allocation.address);
+  } else if (!link(lane, *slab, allocation.address, id)) {
+    sampling::lose(lane, id);
+  }
 }
 
+// Taking the lock waits for all that the program has written: meanwhile the clock is read, and what the death
+// will need is looked at and fetched. Most samples are their slab's only one, and then nothing is left to be
+// found out: the record is the object's until this very death.
 void forgetSample(Slab* slab, const void* object) noexcept {
   Lane& lane = laneOf(slab);
-  Clock clock;
-  // Taking the lock waits for all that the program has written: meanwhile the clock is read, and what the
-  // death will need is fetched. Nothing of this is relied upon.
   // acquire: pairs with setSamples(), so that the record's segment is there.
   const sampling::RecordId first =
       std::atomic_ref<sampling::RecordId>(slab->samples).load(std::memory_order_acquire);
-  if (first != 0 && (first & kHashed) == 0 && sampling::addressOf(first) == object) {
-    sampling::prefetchDeath(first, clock.now());
+  sampling::Death death = {};
+  std::uint64_t now = 0;
+  if (first != 0 && (first & kHashed) == 0) [[likely]] {
+    sampling::RecordSlot& slot = sampling::records.slot(first);
+    if (sampling::addressOf(slot) == object) [[likely]] {
+      now = sampling::clockNanos();
+      death = sampling::lookAt(slot, now);
+    }
   }
-  base::MutexGuard guard(lane.lock);
-  forgetLocked(lane, *slab, object, clock);
+  const sampling::LockGuard guard(lane.lock);
+  if (death.site == nullptr || slab->samples != first ||
+      death.slot->next.load(std::memory_order_relaxed) != 0 || sampling::addressOf(*death.slot) != object) {
+    return forgetAmongOthers(lane, *slab, object, now);
+  }
+  Slab& own = granuleOfObject(*slab, object);
+  setSamples(*slab, 0);
+  watchNoMore(*slab);
+  if (&own != slab) own.filter.store(0, std::memory_order_release);
+  slab->filter.store(0, std::memory_order_release);
+  sampling::forgetHere(lane, first, death);
 }
 
 void noticeFrees(Slab& slab, std::uint32_t newest) noexcept {
   Lane& lane = laneOf(&slab);
-  base::MutexGuard guard(lane.lock);
+  const sampling::LockGuard guard(lane.lock);
   forgetListed(lane, slab, slab.localFree, newest);
 }
 
 void* detachFrees(Slab& slab, std::uint32_t newest) noexcept {
   Lane& lane = laneOf(&slab);
-  base::MutexGuard guard(lane.lock);
+  const sampling::LockGuard guard(lane.lock);
   forgetListed(lane, slab, slab.localFree, newest);
   void* head = slab.localFree;
   slab.localFree = nullptr;
@@ -323,14 +348,15 @@ void settleSamples() noexcept {
 bool resizeSample(Slab* slab, const void* object, std::size_t requested, std::size_t allocated,
                   base::Random& random) noexcept {
   Lane& lane = laneOf(slab);
-  base::MutexGuard guard(lane.lock);
-  const bool watch = (slab->owner.load(std::memory_order_relaxed) & kWatchedOwner) != 0;
+  const sampling::LockGuard guard(lane.lock);
+  const bool watched = (slab->owner.load(std::memory_order_relaxed) & kWatchedOwner) != 0;
   // The record is unlinked first: a sample that is thinned away is gone when resize returns.
   const sampling::RecordId id = unlink(lane, *slab, object).id;
   if (id == 0) return false;
   const sampling::RecordId stays = sampling::resize(lane, id, requested, allocated, random);
   if (stays != 0) {
-    if (!link(lane, *slab, object, stays, watch)) sampling::lose(lane, stays);
+    if (slab->samples == 0 && watched) watch(*slab);
+    if (!link(lane, *slab, object, stays)) sampling::lose(lane, stays);
   }
   return true;
 }

@@ -41,8 +41,8 @@ inline bool listMayHoldSamples(const Slab& slab) noexcept {
 }
 
 // Makes the object a sample: takes the stack, keeps the record. The object must be the caller's own and not
-// sampled. `watch`: whether a small slab without samples is to be watched from now on.
-void addSample(Slab* slab, const sampling::Allocation& allocation, const void* frame, bool watch) noexcept;
+// sampled. `watched`: whether a small slab without samples is to be watched from now on.
+void addSample(Slab* slab, const sampling::Allocation& allocation, const void* frame, bool watched) noexcept;
 
 // The object dies. Does nothing where it is no sample.
 void forgetSample(Slab* slab, const void* object) noexcept;

@@ -5,6 +5,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "runtime/os/os.h"
+
 namespace heapprof::sampling {
 
 constinit thread_local OwnStack ownStack = {};
@@ -40,7 +42,7 @@ bool isReadable(std::uintptr_t address) noexcept {
 }
 
 StackReader::StackReader(std::uintptr_t start) noexcept
-    : start_(start), pageBytes_(os::pageBytes()), lowest_(start), knownEnd_(knownStackEnd(start)) {}
+    : start_(start), pageBytes_(os::pageBytes()), lowest_(start), knownEnd_(start + knownStackBytes(start)) {}
 
 bool StackReader::extendTo(std::uintptr_t address) noexcept {
   if (address < start_) return false;
@@ -54,7 +56,8 @@ bool StackReader::extendTo(std::uintptr_t address) noexcept {
     return true;
   }
   if (!isReadable(address)) return false;
-  if (page + pageBytes_ == ownStack.low.load(std::memory_order_relaxed)) {
+  if (page + pageBytes_ == ownStack.low.load(std::memory_order_relaxed) &&
+      ownStack.end.load(std::memory_order_relaxed) - page <= OwnStack::kMostBytes) {
     ownStack.low.store(page, std::memory_order_relaxed);
   }
   if (page != knownEnd_) lowest_ = page > start_ ? page : start_;

@@ -7,8 +7,6 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "runtime/os/os.h"
-
 // Other functions' frames are not ours to instrument: sanitizers poison what lies between variables.
 #define HEAPPROF_READS_FOREIGN_STACK __attribute__((no_sanitize("address", "thread")))
 
@@ -33,21 +31,24 @@ bool isReadable(std::uintptr_t address) noexcept;
 // own or the program's. A guard page below, or any other gap, stops it, so that it does not reach into
 // coroutines' stacks, which come and go: those are asked about as ever.
 struct OwnStack {
+  static constexpr std::uintptr_t kMostBytes = std::uintptr_t{1} << 30;
+
   std::atomic<std::uintptr_t> low, end;  // end 0: not known yet; atomic for handlers on the same thread
 
   bool holds(std::uintptr_t address) const noexcept {
-    const std::uintptr_t lowest = low.load(std::memory_order_relaxed);
-    return address - lowest < end.load(std::memory_order_relaxed) - lowest;
+    return address >= low.load(std::memory_order_relaxed) && address < end.load(std::memory_order_relaxed);
   }
 };
 [[gnu::tls_model("initial-exec")]] extern constinit thread_local OwnStack ownStack;
 
-// Where what may be read without asking ends, for a walk that begins at `start`.
-inline std::uintptr_t knownStackEnd(std::uintptr_t start) noexcept {
-  if (ownStack.holds(start)) return ownStack.end.load(std::memory_order_relaxed);
-  // The entry function's own frame lies here.
-  const std::uintptr_t pageBytes = os::pageBytes();
-  return (start & ~(pageBytes - 1)) + pageBytes;
+// How much may be read without asking by a walk that begins at `start`: less than 2 GiB.
+inline std::uintptr_t knownStackBytes(std::uintptr_t start) noexcept {
+  const std::uintptr_t end = ownStack.end.load(std::memory_order_relaxed);
+  if (start >= ownStack.low.load(std::memory_order_relaxed) && start < end) [[likely]]
+    return end - start;
+  // The entry function's own frame lies here; no page is smaller.
+  constexpr std::uintptr_t kSmallestPage = 4096;
+  return kSmallestPage - start % kSmallestPage;
 }
 
 // Reads words of one thread's stack upwards from where the walk begins. Each page is asked about once in a

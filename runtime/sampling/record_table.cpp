@@ -6,10 +6,6 @@ namespace heapprof::sampling {
 namespace {
 
 constexpr auto kRelaxed = std::memory_order_relaxed;
-// Fields are stored with release and read with acquire: a reader that sees one of a write's fields also sees
-// the odd version stored before it. (The form of a sequence lock that needs no fences, which the thread
-// sanitizer cannot see.)
-constexpr auto kRelease = std::memory_order_release;
 constexpr auto kAcquire = std::memory_order_acquire;
 constexpr int kReadAttempts = 64;
 
@@ -48,31 +44,27 @@ RecordId RecordTable::take() noexcept {
   if (const RecordId id = popFree(); id != 0) return id;
   RecordId id = carved_.load(kRelaxed);
   for (;;) {
-    const Place place = placeOf(id);
-    if (place.segment >= kSegments || !ensureSegment(place.segment)) return 0;
+    const unsigned segment = segmentOf(numberOf(id));
+    if (segment >= kSegments || !ensureSegment(segment)) return 0;
     // release: pairs with the acquire in end(), so that a reader finds the segment
     if (carved_.compare_exchange_weak(id, id + 1, std::memory_order_acq_rel, kRelaxed)) return id;
   }
 }
 
 bool RecordTable::ensureSegment(unsigned segment) noexcept {
-  if (segments_[segment].load(std::memory_order_acquire) != nullptr) return true;
+  if (segments_[segment].load(std::memory_order_acquire) != 0) return true;
   base::MutexGuard guard(growth_);
-  if (segments_[segment].load(kRelaxed) != nullptr) return true;
+  if (segments_[segment].load(kRelaxed) != 0) return true;
   const std::size_t slots = std::size_t{1} << (kFirstBits + segment);
-  void* memory = meta::allocate(meta::Purpose::kSampler, slots * sizeof(RecordSlot), 64);
-  if (memory == nullptr) return false;
+  std::uintptr_t from = 0;
+  while (from == 0) {  // once: memory that lies where it would make this 0 is left alone
+    void* memory = meta::allocate(meta::Purpose::kSampler, slots * sizeof(RecordSlot), 64);
+    if (memory == nullptr) return false;
+    from = reinterpret_cast<std::uintptr_t>(memory) - slots * sizeof(RecordSlot);
+  }
   // release: pairs with the acquire in slot()
-  segments_[segment].store(static_cast<RecordSlot*>(memory), std::memory_order_release);
+  segments_[segment].store(from, std::memory_order_release);
   return true;
-}
-
-void RecordTable::clear(RecordId id) noexcept {
-  RecordSlot& freed = slot(id);
-  const std::uint32_t version = freed.version.load(kRelaxed);
-  freed.version.store(version + 1, kRelaxed);
-  freed.site.store(nullptr, kRelease);
-  freed.version.store(version + 2, kRelease);  // pairs with the acquire load in read()
 }
 
 void RecordTable::giveFree(RecordId id) noexcept {
@@ -84,22 +76,6 @@ void RecordTable::giveFree(RecordId id) noexcept {
     next = ((head >> 32) + 1) << 32 | id;
     // release: pairs with the acquire in popFree()
   } while (!freeHead_.compare_exchange_weak(head, next, std::memory_order_release, kRelaxed));
-}
-
-void RecordTable::write(RecordId id, const RecordFields& fields) noexcept {
-  RecordSlot& target = slot(id);
-  const std::uint32_t version = target.version.load(kRelaxed);
-  target.version.store(version + 1, kRelaxed);
-  target.address.store(fields.address, kRelease);
-  target.requested.store(fields.requested, kRelease);
-  target.allocated.store(fields.allocated, kRelease);
-  target.interval.store(fields.interval, kRelease);
-  target.bornNanos.store(fields.bornNanos, kRelease);
-  target.site.store(fields.site, kRelease);
-  target.threadId.store(fields.threadId, kRelease);
-  target.kind.store(fields.kind, kRelease);
-  target.alignmentLog2.store(fields.alignmentLog2, kRelease);
-  target.version.store(version + 2, kRelease);  // pairs with the acquire load in read()
 }
 
 RecordFields RecordTable::own(RecordId id) const noexcept {

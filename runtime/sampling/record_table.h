@@ -12,7 +12,6 @@
 #pragma once
 
 #include <atomic>
-#include <bit>
 #include <cstddef>
 #include <cstdint>
 
@@ -49,22 +48,25 @@ class RecordTable {
   // A free slot, not yet visible to readers; 0 when the kernel refuses memory.
   RecordId take() noexcept;
   // The slot becomes invisible; then it may be given back, or kept by its owner for the next record.
-  void clear(RecordId id) noexcept;
+  static void clear(RecordSlot& slot) noexcept;
   void giveFree(RecordId id) noexcept;
   void give(RecordId id) noexcept {
-    clear(id);
+    clear(slot(id));
     giveFree(id);
   }
 
-  void write(RecordId id, const RecordFields& fields) noexcept;
+  static void write(RecordSlot& slot, const RecordFields& fields) noexcept;
+  void write(RecordId id, const RecordFields& fields) noexcept { write(slot(id), fields); }
   // For the slot's one writer: no check needed.
   RecordFields own(RecordId id) const noexcept;
   // False when the slot is free or a writer kept being inside.
   bool read(RecordId id, RecordFields* out) const noexcept;
 
   RecordSlot& slot(RecordId id) const noexcept {
-    const Place place = placeOf(id);
-    return segments_[place.segment].load(std::memory_order_acquire)[place.offset];
+    const std::uint64_t number = numberOf(id);
+    // acquire: pairs with the release in ensureSegment()
+    const std::uintptr_t from = segments_[segmentOf(number)].load(std::memory_order_acquire);
+    return *reinterpret_cast<RecordSlot*>(from + number * sizeof(RecordSlot));
   }
 
   RecordId end() const noexcept { return carved_.load(std::memory_order_acquire); }  // ids are below
@@ -79,15 +81,12 @@ class RecordTable {
   static constexpr unsigned kFirstBits =
       10;  // segment 0 holds 1024 slots, each further one twice its predecessor
   static constexpr unsigned kSegments = 32 - kFirstBits;
-  struct Place {
-    unsigned segment;
-    std::size_t offset;
-  };
   // Counting from 2^kFirstBits, segment k begins at 2^(kFirstBits+k).
-  static Place placeOf(RecordId id) noexcept {
-    const std::uint64_t shifted = std::uint64_t{id} + (std::uint64_t{1} << kFirstBits);
-    const auto top = static_cast<unsigned>(std::bit_width(shifted)) - 1;
-    return {top - kFirstBits, static_cast<std::size_t>(shifted - (std::uint64_t{1} << top))};
+  static std::uint64_t numberOf(RecordId id) noexcept {
+    return std::uint64_t{id} + (std::uint64_t{1} << kFirstBits);
+  }
+  static unsigned segmentOf(std::uint64_t number) noexcept {
+    return (63u ^ static_cast<unsigned>(__builtin_clzll(number))) - kFirstBits;
   }
   RecordId popFree() noexcept;
   bool ensureSegment(unsigned segment) noexcept;
@@ -95,7 +94,34 @@ class RecordTable {
   std::atomic<std::uint64_t> freeHead_{0};  // tag << 32 | id: the tag makes a reused head differ
   std::atomic<RecordId> carved_{1};         // id 0 is "none"
   base::Mutex growth_;
-  std::atomic<RecordSlot*> segments_[kSegments] = {};
+  // Where the slot of number 0 would lie; 0: no memory yet.
+  std::atomic<std::uintptr_t> segments_[kSegments] = {};
 };
+
+// Fields are stored with release and read with acquire: a reader that sees one of a write's fields also sees
+// the odd version stored before it. (The form of a sequence lock that needs no fences, which the thread
+// sanitizer cannot see.)
+inline void RecordTable::clear(RecordSlot& slot) noexcept {
+  const std::uint32_t version = slot.version.load(std::memory_order_relaxed);
+  slot.version.store(version + 1, std::memory_order_relaxed);
+  slot.site.store(nullptr, std::memory_order_release);
+  slot.version.store(version + 2, std::memory_order_release);  // pairs with the acquire load in read()
+}
+
+[[gnu::always_inline]] inline void RecordTable::write(RecordSlot& slot, const RecordFields& fields) noexcept {
+  constexpr auto kRelease = std::memory_order_release;
+  const std::uint32_t version = slot.version.load(std::memory_order_relaxed);
+  slot.version.store(version + 1, std::memory_order_relaxed);
+  slot.address.store(fields.address, kRelease);
+  slot.requested.store(fields.requested, kRelease);
+  slot.allocated.store(fields.allocated, kRelease);
+  slot.interval.store(fields.interval, kRelease);
+  slot.bornNanos.store(fields.bornNanos, kRelease);
+  slot.site.store(fields.site, kRelease);
+  slot.threadId.store(fields.threadId, kRelease);
+  slot.kind.store(fields.kind, kRelease);
+  slot.alignmentLog2.store(fields.alignmentLog2, kRelease);
+  slot.version.store(version + 2, kRelease);  // pairs with the acquire load in read()
+}
 
 }  // namespace heapprof::sampling

@@ -2,13 +2,12 @@
 // tables.
 #include "runtime/sampling/sampler.h"
 
-#include <bit>
-
 #include "runtime/base/errno_keeper.h"
 #include "runtime/base/fatal.h"
 #include "runtime/config/options.h"
 #include "runtime/os/os.h"
 #include "runtime/sampling/arena.h"
+#include "runtime/sampling/clock.h"
 #include "runtime/sampling/read.h"
 #include "runtime/sampling/site_table.h"
 #include "runtime/sampling/slab_list.h"
@@ -18,7 +17,9 @@
 namespace heapprof::sampling {
 
 constinit RecordTable records;
+constinit SiteTable sites;
 constinit Lane lanes[kLanes] = {};
+constinit std::atomic<std::uint32_t> depth{kMaxFrames};
 
 namespace {
 
@@ -27,9 +28,7 @@ constexpr std::uint64_t kDefaultCapBytes = std::uint64_t{64} << 20;
 
 constinit Arena arena;
 constinit StackTable stacks;
-constinit SiteTable sites;
 constinit std::atomic<std::uint64_t> interval{0};
-constinit std::atomic<std::uint32_t> depth{kMaxFrames};
 constinit std::atomic<std::uint64_t> capOption{kDefaultCapBytes};
 constinit std::atomic<std::uint64_t> doublings{0};
 constinit std::atomic<std::uint64_t> lost{0};
@@ -63,42 +62,6 @@ bool withinBudget() noexcept {
   return true;
 }
 
-void countLost(std::uint64_t recordInterval) noexcept {
-  const std::uint64_t before = lost.fetch_add(1, kRelaxed);
-  if (recordInterval != 1 || before != 0) return;
-  interval.store(0, kRelaxed);
-  base::logLine("no memory for more samples: sample=1 stops here, later allocations are not recorded");
-}
-
-// A lane that gives back as much as it takes needs no other's records.
-constexpr std::uint32_t kMostStocked = 8;
-
-// The lane's counts and stock have one writer at a time: no locked instructions.
-template <typename T>
-void add(std::atomic<T>& count, T delta) noexcept {
-  count.store(count.load(kRelaxed) + delta, kRelaxed);
-}
-
-RecordId takeRecord(Lane& lane) noexcept {
-  if (lane.stock == 0) {
-    const base::ErrnoKeeper keeper;
-    return records.take();
-  }
-  const RecordId id = lane.stock;
-  lane.stock = records.slot(id).next.load(kRelaxed);
-  add(lane.stocked, ~std::uint32_t{0});
-  return id;
-}
-
-void giveRecord(Lane& lane, RecordId id) noexcept {
-  add(lane.gone, std::uint64_t{1});
-  records.clear(id);
-  if (lane.stocked.load(kRelaxed) == kMostStocked) return records.giveFree(id);
-  records.slot(id).next.store(lane.stock, kRelaxed);
-  lane.stock = id;
-  add(lane.stocked, std::uint32_t{1});
-}
-
 [[gnu::noinline]] const Stack* takeStack(const void* frame, std::uint32_t most) noexcept {
   CapturedStack captured;
   captureStack(frame, most, &captured);
@@ -107,25 +70,34 @@ void giveRecord(Lane& lane, RecordId id) noexcept {
   return stack;
 }
 
-SiteNode* findSite(const Lane& lane, const Allocation& allocation, const void* frame) noexcept {
-  if (lane.stocked.load(kRelaxed) == 0 && records.freeListEmpty() && !withinBudget()) return nullptr;
-  const std::uint32_t most = depth.load(kRelaxed);
-  const Recognised known = recogniseStack(frame, most);
-  if (known.stack != nullptr) {
-    return sites.find(arena, known, allocation.allocated, allocation.kind, allocation.interval);
-  }
-  const Stack* stack = takeStack(frame, most);
-  if (stack == nullptr) return nullptr;
-  return sites.find(arena, stack, allocation.allocated, allocation.kind, allocation.interval);
+SiteNode* lostSite(const Allocation& allocation) noexcept {
+  countLost(allocation.interval);
+  return nullptr;
 }
 
-void leaveSite(const RecordSlot& slot, Departure why, std::uint64_t nowNanos) noexcept {
-  const std::uint64_t born = slot.bornNanos.load(kRelaxed);
+bool mayTakeRecord(const Lane& lane) noexcept {
+  return lane.stocked.load(kRelaxed) != 0 || !records.freeListEmpty() || withinBudget();
+}
+
+// The seldom ways to come and to go.
+[[gnu::noinline]] void leaveSite(const RecordSlot& slot, Departure why) noexcept {
   sites.gone(*slot.site.load(kRelaxed), {slot.requested.load(kRelaxed), slot.interval.load(kRelaxed)}, why,
-             nowNanos > born ? nowNanos - born : 0);
+             0);
 }
 
 }  // namespace
+
+void countLost(std::uint64_t recordInterval) noexcept {
+  const std::uint64_t before = lost.fetch_add(1, kRelaxed);
+  if (recordInterval != 1 || before != 0) return;
+  interval.store(0, kRelaxed);
+  base::logLine("no memory for more samples: sample=1 stops here, later allocations are not recorded");
+}
+
+RecordId takeFromTable() noexcept {
+  const base::ErrnoKeeper keeper;
+  return records.take();
+}
 
 std::uint64_t intervalBytes() noexcept {
   return interval.load(kRelaxed);
@@ -140,58 +112,43 @@ double liveBytesEstimate() noexcept {
 }
 
 std::uint64_t now() noexcept {
-  return os::calls().monotonicNanos();
+  return clockNanos();
+}
+
+// Walks and new sites are rare, and may change errno; all else about births does not.
+SiteNode* siteOfUnknown(const Allocation& allocation, const void* frame, Recognised known) noexcept {
+  const base::ErrnoKeeper keeper;
+  SiteNode* site = nullptr;
+  if (known.stack != nullptr) {
+    site = sites.find(arena, known, allocation.allocated, allocation.kind, allocation.interval);
+  } else if (const Stack* stack = takeStack(frame, depth.load(kRelaxed)); stack != nullptr) {
+    site = sites.find(arena, stack, allocation.allocated, allocation.kind, allocation.interval);
+  }
+  return site != nullptr ? site : lostSite(allocation);
 }
 
 SiteNode* siteOf(const Lane& lane, const Allocation& allocation, const void* frame) noexcept {
-  const base::ErrnoKeeper keeper;
-  SiteNode* site = findSite(lane, allocation, frame);
-  if (site == nullptr) countLost(allocation.interval);
-  return site;
+  if (!mayTakeRecord(lane)) return lostSite(allocation);
+  const Recognised known = recogniseStack(frame, depth.load(kRelaxed));
+  SiteNode* const site =
+      known.stack == nullptr ? nullptr : SiteTable::known(known, allocation.allocated, allocation.kind);
+  return site != nullptr ? site : siteOfUnknown(allocation, frame, known);
 }
 
 RecordId record(Lane& lane, const Allocation& allocation, SiteNode* site, std::uint64_t bornNanos) noexcept {
-  const RecordId id = takeRecord(lane);
-  if (id == 0) {
-    countLost(allocation.interval);
-    return 0;
-  }
-  records.slot(id).next.store(0, kRelaxed);
-  records.write(id, {
-                        .address = reinterpret_cast<std::uintptr_t>(allocation.address),
-                        .requested = allocation.requested,
-                        .allocated = allocation.allocated,
-                        .interval = allocation.interval,
-                        .bornNanos = bornNanos,
-                        .site = site,
-                        .threadId = static_cast<std::uint32_t>(os::threadId()),
-                        .kind = allocation.kind,
-                        .alignmentLog2 = static_cast<std::uint8_t>(
-                            allocation.alignment == 0 ? 0 : std::countr_zero(allocation.alignment)),
-                    });
-  sites.born(*site, {allocation.requested, allocation.interval}, bornNanos);
-  add(lane.born, std::uint64_t{1});
-  return id;
+  return recordHere(lane, allocation, site, bornNanos);
 }
 
 void forget(Lane& lane, RecordId id, std::uint64_t diedNanos) noexcept {
-  leaveSite(records.slot(id), Departure::kDied, diedNanos);
-  giveRecord(lane, id);
+  forgetHere(lane, id, lookAt(records.slot(id), diedNanos));
 }
 
 void lose(Lane& lane, RecordId id) noexcept {
-  const RecordSlot& slot = records.slot(id);
+  RecordSlot& slot = records.slot(id);
   const std::uint64_t recordInterval = slot.interval.load(kRelaxed);
-  leaveSite(slot, Departure::kThinned, 0);
-  giveRecord(lane, id);
+  leaveSite(slot, Departure::kThinned);
+  giveRecord(lane, id, slot);
   countLost(recordInterval);
-}
-
-void prefetchDeath(RecordId id, std::uint64_t diedNanos) noexcept {
-  const RecordSlot& slot = records.slot(id);
-  const SiteNode* site = slot.site.load(kRelaxed);
-  const std::uint64_t born = slot.bornNanos.load(kRelaxed);
-  if (site != nullptr) SiteTable::prefetchGone(*site, diedNanos > born ? diedNanos - born : 0);
 }
 
 // A realloc in place that changes the allocated size is a free of the old size and an allocation of the new
@@ -217,9 +174,9 @@ RecordId resize(Lane& lane, RecordId id, std::size_t requested, std::size_t allo
   }
   SiteNode* site =
       stays ? sites.find(arena, fields.site->stack, allocated, fields.kind, fields.interval) : nullptr;
-  leaveSite(slot, Departure::kResized, 0);
+  leaveSite(slot, Departure::kResized);
   if (site == nullptr) {
-    giveRecord(lane, id);
+    giveRecord(lane, id, slot);
     if (stays) countLost(fields.interval);
     return 0;
   }
@@ -236,6 +193,7 @@ void initialise() noexcept {
   depth.store(options.depth < kMaxFrames ? options.depth : std::uint32_t{kMaxFrames}, kRelaxed);
   capOption.store(options.recordsBytes, kRelaxed);
   initialiseUnwinder(options.unwinder);
+  initialiseClock();
   std::uint64_t off = 0;
   if (options.active) interval.compare_exchange_strong(off, atMostLargest(options.sampleBytes), kRelaxed);
 }
@@ -244,15 +202,19 @@ void lockTables() noexcept {
   for (Lane& lane : lanes) lane.lock.lock();
   arena.growthLock().lock();
   records.growthLock().lock();
+  // Nobody forks in the middle of a sample but a handler, which has not come this far: its lane is locked.
+  static_cast<void>(sites.figuresLock().lock());
 }
 
 void unlockTables() noexcept {
+  sites.figuresLock().unlock();
   records.growthLock().unlock();
   arena.growthLock().unlock();
   for (Lane& lane : lanes) lane.lock.unlock();
 }
 
 void resetTableLocks() noexcept {
+  sites.figuresLock().reset();
   records.growthLock().reset();
   arena.growthLock().reset();
   for (Lane& lane : lanes) lane.lock.reset();
@@ -268,6 +230,7 @@ void parentAfterFork() noexcept {
 
 void childAfterFork() noexcept {
   unwinderAfterFork(true);
+  clockAfterForkInChild();
 }
 
 void forEachSite(void (*visit)(void* context, const Site& site), void* context) noexcept {

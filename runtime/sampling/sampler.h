@@ -11,8 +11,8 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "runtime/base/mutex.h"
 #include "runtime/base/random.h"
+#include "runtime/sampling/lock.h"
 
 namespace heapprof::sampling {
 
@@ -59,7 +59,7 @@ struct Allocation {
 // that both take anyway: a few free records, and counts. Which lane a sample is in is the heap's choice, and
 // the same at its death. Everything is guarded by the lock; the atomics are also read without.
 struct alignas(64) Lane {
-  base::Mutex lock;
+  Lock lock;
   std::atomic<std::uint32_t> stocked;  // records in `stock`, a list through RecordSlot::next
   RecordId stock;
   std::atomic<std::uint64_t> born, gone;
@@ -96,9 +96,6 @@ void lose(Lane& lane, RecordId id) noexcept;
 // and record().
 RecordId resize(Lane& lane, RecordId id, std::size_t requested, std::size_t allocated,
                 base::Random& random) noexcept;
-
-// Brings what the death of this record will write towards the caches. Any lock or none.
-void prefetchDeath(RecordId id, std::uint64_t diedNanos) noexcept;
 
 // Opens the unwinder, then starts sampling where HEAPPROF asked for it. Called from the constructor, an API
 // call or the helper thread: never inside malloc.

@@ -1,7 +1,5 @@
 #include "runtime/sampling/site_table.h"
 
-#include <type_traits>
-
 #include "runtime/sampling/atomic_double.h"
 
 namespace heapprof::sampling {
@@ -9,29 +7,14 @@ namespace {
 
 constexpr auto kRelaxed = std::memory_order_relaxed;
 
-std::uint64_t sizeAndKindOf(std::uint64_t allocatedSize, Kind kind) noexcept {
-  return allocatedSize << 8 | static_cast<std::uint64_t>(kind);
-}
-
-double otherObjects(const SiteNode& site) noexcept {
-  return site.hasOther.load(kRelaxed) && site.other.live.load(kRelaxed) != 0
-             ? site.other.liveObjects.load(kRelaxed)
-             : 0;
-}
-
 double toDouble(std::uint64_t count) noexcept {
   return static_cast<double>(static_cast<std::int64_t>(count));  // one instruction, unlike the unsigned
 }
 
 // acquire: pairs with the release in gone(), so that what has left is seen born
-std::uint64_t liveOf(const SiteNode& site) noexcept {
+std::uint64_t seenLive(const SiteNode& site) noexcept {
   const std::uint64_t left = site.left.load(std::memory_order_acquire);
   return site.born.load(std::memory_order_acquire) - left;
-}
-
-double bytesOf(const SiteNode& site) noexcept {
-  return (site.objectsEach * toDouble(liveOf(site)) + otherObjects(site)) *
-         static_cast<double>(site.allocatedSize());
 }
 
 std::uint64_t allocationsOf(const SiteNode& site) noexcept {
@@ -48,7 +31,7 @@ Counts countsOf(const SiteNode& site) noexcept {
   Counts counts = {};
   for (int i = 0; i < kAttempts; ++i) {
     counts.allocations = allocationsOf(site);
-    counts.live = liveOf(site);
+    counts.live = seenLive(site);
     counts.otherLive = site.other.live.load(std::memory_order_acquire);
     if (allocationsOf(site) == counts.allocations) break;
   }
@@ -62,27 +45,64 @@ std::uint64_t since(std::uint64_t count, const std::atomic<std::uint64_t>& befor
   return count > then ? count - then : 0;
 }
 
-// Weights beside the site's own: what was drawn at another interval.
-void otherBorn(SiteNode& site, const SampledObject& object, Weight weight) noexcept {
-  site.hasOther.store(true, kRelaxed);
-  site.other.allocations.fetch_add(1, kRelaxed);
-  addDouble(site.other.allocObjects, weight.objects);
-  addDouble(site.other.allocVariance, weight.variance);
-  addDouble(site.other.liveObjects, weight.objects);
-  addDouble(site.other.liveVariance, weight.variance);
-  addDouble(site.other.liveRequested, weight.objects * static_cast<double>(object.requested));
-  site.other.live.fetch_add(1, kRelaxed);
-  site.other.born.fetch_add(1, std::memory_order_release);  // pairs with the acquire in allocationsOf()
-}
-
-void otherGone(SiteNode& site, const SampledObject& object, Weight weight) noexcept {
-  addDouble(site.other.liveObjects, -weight.objects);
-  addDouble(site.other.liveVariance, -weight.variance);
-  addDouble(site.other.liveRequested, -weight.objects * static_cast<double>(object.requested));
-  site.other.live.fetch_sub(1, kRelaxed);
-}
-
 }  // namespace
+
+Fixed SiteTable::bytesOf(const SiteNode& site) noexcept {
+  const Fixed own = site.bytesEach * (site.born.load(kRelaxed) - site.left.load(kRelaxed));
+  if (!site.hasOther() || site.other.live.load(kRelaxed) == 0) return own;
+  return own + toFixed(site.other.liveObjects.load(kRelaxed) * toDouble(site.allocatedSize()));
+}
+
+// Called before a change of a site's live figure, where the heap's peak has moved.
+void SiteTable::keepShareAtPeak(SiteNode& site) noexcept {
+  const std::uint64_t epoch = heapEpoch_.load(kRelaxed);
+  const std::uint64_t seen = site.epoch.load(kRelaxed);
+  if (static_cast<std::uint32_t>(seen) == epoch) return;
+  site.bytesAtPeak.store(bytesOf(site), kRelaxed);
+  site.epoch.store((seen & SiteNode::kHasOther) | epoch, kRelaxed);
+}
+
+void SiteTable::bornSeldom(SiteNode& site, std::uint64_t requested, std::uint64_t interval,
+                           std::uint64_t now) noexcept {
+  keepShareAtPeak(site);
+  Fixed bytes = site.bytesEach;
+  if (interval == site.weightInterval) {
+    addHeld(site.requested, requested);
+    addHeld(site.born, std::uint64_t{1});  // release: pairs with the acquire in allocationsOf()
+  } else {
+    const Weight weight = weightOf(site.allocatedSize(), interval);
+    bytes = toFixed(weight.objects * toDouble(site.allocatedSize()));
+    site.epoch.fetch_or(SiteNode::kHasOther, kRelaxed);
+    addHeld(site.other.allocations, std::uint64_t{1});
+    addDouble(site.other.allocObjects, weight.objects);
+    addDouble(site.other.allocVariance, weight.variance);
+    addDouble(site.other.liveObjects, weight.objects);
+    addDouble(site.other.liveVariance, weight.variance);
+    addDouble(site.other.liveRequested, weight.objects * toDouble(requested));
+    addHeld(site.other.live, std::uint64_t{1});
+    addHeld(site.other.born, std::uint64_t{1});  // release: pairs with the acquire in allocationsOf()
+  }
+  if (site.firstSeenNanos.load(kRelaxed) == 0) site.firstSeenNanos.store(now, kRelaxed);
+  site.lastSeenNanos.store(now, kRelaxed);
+  raisePeaks(site, bytesOf(site), bytes, now);
+}
+
+void SiteTable::goneSeldom(SiteNode& site, std::uint64_t requested, std::uint64_t interval) noexcept {
+  keepShareAtPeak(site);
+  Fixed bytes = site.bytesEach;
+  if (interval == site.weightInterval) {
+    addHeld(site.requested, 0 - requested);
+    addHeld(site.left, std::uint64_t{1});  // release: pairs with the acquire in seenLive()
+  } else {
+    const Weight weight = weightOf(site.allocatedSize(), interval);
+    bytes = toFixed(weight.objects * toDouble(site.allocatedSize()));
+    addDouble(site.other.liveObjects, -weight.objects);
+    addDouble(site.other.liveVariance, -weight.variance);
+    addDouble(site.other.liveRequested, -weight.objects * toDouble(requested));
+    addHeld(site.other.live, ~std::uint64_t{0});
+  }
+  addHeld(heapLive_, 0 - bytes);
+}
 
 SiteNode* SiteTable::find(Arena& arena, const Stack* stack, std::uint64_t allocatedSize, Kind kind,
                           std::uint64_t interval) noexcept {
@@ -102,6 +122,7 @@ SiteNode* SiteTable::find(Arena& arena, const Stack* stack, std::uint64_t alloca
         site->weightInterval = interval;
         const Weight weight = weightOf(allocatedSize, interval);
         site->objectsEach = weight.objects;
+        site->bytesEach = toFixed(weight.objects * toDouble(allocatedSize));
         site->varianceEach = weight.variance;
         site->id = lastId_.fetch_add(1, kRelaxed) + 1;
         return site;
@@ -119,79 +140,26 @@ SiteNode* SiteTable::find(Arena& arena, const Stack* stack, std::uint64_t alloca
 
 SiteNode* SiteTable::find(Arena& arena, const Recognised& known, std::uint64_t allocatedSize, Kind kind,
                           std::uint64_t interval) noexcept {
-  const std::uint64_t sizeAndKind = sizeAndKindOf(allocatedSize, kind);
-  // Neighbouring size classes differ in these bits.
-  const auto shift = static_cast<unsigned>(std::bit_width(allocatedSize | 8)) - 3;
-  std::atomic<SiteNode*>& hint = known.sites[(allocatedSize >> shift) % std::extent_v<SiteHints>];
-  // acquire: pairs with the release below, so that the node is seen whole
-  SiteNode* site = hint.load(std::memory_order_acquire);
-  if (site != nullptr && site->stack == known.stack && site->sizeAndKind == sizeAndKind) return site;
-  site = find(arena, known.stack, allocatedSize, kind, interval);
-  if (site != nullptr) hint.store(site, std::memory_order_release);
+  SiteNode* const site = find(arena, known.stack, allocatedSize, kind, interval);
+  // release: pairs with the acquire in known()
+  if (site != nullptr) hintFor(known, allocatedSize).store(site, std::memory_order_release);
   return site;
 }
 
-// Called before every change of a site's live figure.
-void SiteTable::keepShareAtPeak(SiteNode& site) noexcept {
-  const auto epoch = static_cast<std::uint32_t>(heapEpoch_.load(kRelaxed));
-  if (site.peakEpoch.load(kRelaxed) == epoch) return;
-  site.bytesAtPeak.store(bytesOf(site), kRelaxed);
-  site.peakEpoch.store(epoch, kRelaxed);
-}
-
-void SiteTable::raisePeaks(SiteNode& site, double siteBytes, double addedBytes, std::uint64_t now) noexcept {
-  raiseDouble(site.ownPeakBytes, siteBytes);
-  const double total = addDouble(heapLive_, addedBytes);
-  if (raiseDouble(heapPeak_, total)) {
-    heapEpoch_.fetch_add(1, kRelaxed);
-    peakNanos_.store(now, kRelaxed);
-  }
-}
-
-void SiteTable::born(SiteNode& site, const SampledObject& object, std::uint64_t now) noexcept {
-  keepShareAtPeak(site);
-  double objects = site.objectsEach;
-  bool first = false;
-  if (object.interval == site.weightInterval) [[likely]] {
-    first = site.born.fetch_add(1, std::memory_order_release) == 0;  // pairs with the acquire in liveOf()
-    site.requested.fetch_add(object.requested, kRelaxed);
-  } else {
-    const Weight weight = weightOf(site.allocatedSize(), object.interval);
-    otherBorn(site, object, weight);
-    objects = weight.objects;
-    first = true;
-  }
-  if (first && site.firstSeenNanos.load(kRelaxed) == 0) site.firstSeenNanos.store(now, kRelaxed);
-  site.lastSeenNanos.store(now, kRelaxed);
-  raisePeaks(site, bytesOf(site), objects * static_cast<double>(site.allocatedSize()), now);
-}
-
-void SiteTable::gone(SiteNode& site, const SampledObject& object, Departure why,
-                     std::uint64_t ageNanos) noexcept {
-  keepShareAtPeak(site);
-  double objects = site.objectsEach;
-  if (why == Departure::kThinned) site.thinned.fetch_add(1, kRelaxed);
-  if (object.interval == site.weightInterval) [[likely]] {
-    site.requested.fetch_sub(object.requested, kRelaxed);
-    site.left.fetch_add(1, std::memory_order_release);  // pairs with the acquire in liveOf()
-  } else {
-    const Weight weight = weightOf(site.allocatedSize(), object.interval);
-    otherGone(site, object, weight);
-    objects = weight.objects;
-  }
-  addDouble(heapLive_, -objects * static_cast<double>(site.allocatedSize()));
-  if (why == Departure::kDied) site.lifetime[lifetimeBucket(ageNanos)].fetch_add(1, kRelaxed);
+void SiteTable::gone(SiteNode& site, SampledObject object, Departure why, std::uint64_t ageNanos) noexcept {
+  goneHere(site, object, why, &site.lifetime[lifetimeBucket(ageNanos)]);
 }
 
 void SiteTable::requestedChanged(SiteNode& site, const SampledObject& before,
                                  std::uint64_t requested) noexcept {
+  const bool held = !figures_.lock();
   if (before.interval == site.weightInterval) {
-    site.requested.fetch_add(requested - before.requested, kRelaxed);  // modulo 2^64
-    return;
+    addHeld(site.requested, requested - before.requested);
+  } else {
+    const double objects = weightOf(site.allocatedSize(), before.interval).objects;
+    addDouble(site.other.liveRequested, objects * (toDouble(requested) - toDouble(before.requested)));
   }
-  const double objects = weightOf(site.allocatedSize(), before.interval).objects;
-  addDouble(site.other.liveRequested,
-            objects * (static_cast<double>(requested) - static_cast<double>(before.requested)));
+  if (!held) figures_.unlock();
 }
 
 // Weights that are not dyadic leave crumbs in `other` when all of it is gone: no live record means exactly
@@ -210,7 +178,7 @@ Site SiteTable::read(const SiteNode& node, std::uint32_t* lifetime) const noexce
   const double liveVariance =
       node.varianceEach * toDouble(counts.live) + (any ? node.other.liveVariance.load(kRelaxed) : 0);
   const auto requested = static_cast<double>(counts.live != 0 ? node.requested.load(kRelaxed) : 0);
-  const bool saved = node.peakEpoch.load(kRelaxed) == static_cast<std::uint32_t>(heapEpoch_.load(kRelaxed));
+  const bool saved = static_cast<std::uint32_t>(node.epoch.load(kRelaxed)) == heapEpoch_.load(kRelaxed);
   return Site{
       .id = node.id,
       .frames = node.stack->frames,
@@ -225,8 +193,8 @@ Site SiteTable::read(const SiteNode& node, std::uint32_t* lifetime) const noexce
       .liveObjects = liveObjects,
       .liveBytes = liveObjects * size,
       .liveRequested = node.objectsEach * requested + (any ? node.other.liveRequested.load(kRelaxed) : 0),
-      .peakBytes = saved ? node.bytesAtPeak.load(kRelaxed) : liveObjects * size,
-      .ownPeakBytes = node.ownPeakBytes.load(kRelaxed),
+      .peakBytes = saved ? fromFixed(node.bytesAtPeak.load(kRelaxed)) : liveObjects * size,
+      .ownPeakBytes = fromFixed(node.ownPeakBytes.load(kRelaxed)),
       .varianceLive = liveVariance * size * size,
       .varianceAlloc = allocVariance * size * size,
       .firstSeenNanos = node.firstSeenNanos.load(kRelaxed),
@@ -247,6 +215,7 @@ void SiteTable::forEach(void (*visit)(void* context, const Site& site), void* co
 
 void SiteTable::resetCumulative(std::uint64_t now) noexcept {
   for (SiteNode* node = newest_.load(std::memory_order_acquire); node != nullptr; node = node->nextInList) {
+    const bool held = !figures_.lock();
     const Counts counts = countsOf(*node);
     node->allocationsAtReset.store(counts.allocations, kRelaxed);
     node->freesAtReset.store(counts.frees, kRelaxed);
@@ -255,10 +224,13 @@ void SiteTable::resetCumulative(std::uint64_t now) noexcept {
     node->other.allocVariance.store(0, kRelaxed);
     node->ownPeakBytes.store(bytesOf(*node), kRelaxed);
     for (auto& bucket : node->lifetime) bucket.store(0, kRelaxed);
+    if (!held) figures_.unlock();
   }
+  const bool held = !figures_.lock();
   heapPeak_.store(heapLive_.load(kRelaxed), kRelaxed);
-  heapEpoch_.fetch_add(1, kRelaxed);
+  addHeld(heapEpoch_, std::uint32_t{1});
   peakNanos_.store(now, kRelaxed);
+  if (!held) figures_.unlock();
 }
 
 }  // namespace heapprof::sampling

@@ -328,11 +328,32 @@ HEAPPROF_INLINE_UNLESS_SANITIZED HEAPPROF_READS_FOREIGN_STACK inline std::uintpt
   return withoutPointerAuthentication(*reinterpret_cast<const std::uintptr_t*>(slot));
 }
 
-// The same, of words on pages that have to be asked about.
-[[gnu::noinline]] bool holdsWordsBeyond(const MemoWord* word, std::uintptr_t start) noexcept {
-  const base::ErrnoKeeper keeper;
+constexpr std::uint32_t kWordsAtOnce = 4;
+static_assert(MemoWay::kWords % kWordsAtOnce == 0);
+
+enum class Match : std::uint8_t { kNone, kSame, kNotKnown };
+
+// Whether each word that decided the walk stands on the stack again. Not known: some are on pages that have
+// to be asked about.
+[[gnu::always_inline]] inline Match matchWords(const MemoWay& way, std::uintptr_t start) noexcept {
+  const std::uintptr_t known = knownStackBytes(start) - sizeof(std::uintptr_t);
+  const std::intptr_t farthest = static_cast<std::intptr_t>(known) + MemoWord::kStart;
+  const std::uintptr_t middle = start + 0x80000000u;
+  for (const MemoWord* word = way.words;; word += kWordsAtOnce) {
+#pragma GCC unroll 4
+    for (std::uint32_t i = 0; i < kWordsAtOnce; ++i) {
+      const std::intptr_t place = word[i].place.get();
+      if (place > farthest) return place == MemoWord::kEnd ? Match::kSame : Match::kNotKnown;
+      const std::uintptr_t value = word[i].value.get();
+      if (wordAt(middle + static_cast<std::uintptr_t>(place)) != value) return Match::kNone;
+    }
+  }
+}
+
+// The same, asking.
+bool holdsWords(const MemoWay& way, std::uintptr_t start) noexcept {
   StackReader stack(start);
-  for (;; ++word) {
+  for (const MemoWord* word = way.words;; ++word) {
     const std::int32_t place = word->place.get();
     if (place == MemoWord::kEnd) return true;
     // Torn fields may name any place below 2 GiB from the start: the reader bounds and asks.
@@ -343,25 +364,9 @@ HEAPPROF_INLINE_UNLESS_SANITIZED HEAPPROF_READS_FOREIGN_STACK inline std::uintpt
   }
 }
 
-// True where each word that decided the walk stands on the stack again.
-[[gnu::always_inline]] inline bool holdsWords(const MemoWay& way, std::uintptr_t start) noexcept {
-  const std::uintptr_t known = knownStackEnd(start) - start - sizeof(std::uintptr_t);
-  const auto farthest = static_cast<std::int32_t>(
-      static_cast<std::uint32_t>(known < 0x7fffffffu ? known : 0x7fffffffu) + 0x80000000u);
-  const std::uintptr_t middle = start + 0x80000000u;
-  const MemoWord* word = way.words;
-  std::int32_t place = word->place.get();
-  while (place <= farthest) {
-    if (wordAt(middle + static_cast<std::uintptr_t>(std::intptr_t{place})) != word->value.get()) return false;
-    place = (++word)->place.get();
-  }
-  return place == MemoWord::kEnd || holdsWordsBeyond(word, start);
-}
-
 // The words are those of the walk. So the frames up to the first object that may be unloaded are, and it is
 // on the stack; where it is the one that it was, so are the frames up to the next one.
-[[gnu::noinline]] bool areObjectsOf(const MemoGroup& group, std::uint64_t version,
-                                    const MemoWay& way) noexcept {
+bool areObjectsOf(const MemoGroup& group, std::uint64_t version, const MemoWay& way) noexcept {
   const std::uint32_t count = way.objectCount.get();
   for (std::uint32_t i = 0; i < count && i < MemoWay::kObjects; ++i) {
     const std::uintptr_t inside = way.objects[i].address.get() - 1;
@@ -372,6 +377,41 @@ HEAPPROF_INLINE_UNLESS_SANITIZED HEAPPROF_READS_FOREIGN_STACK inline std::uintpt
     if (!findCodeObject(inside, &object) || object.fingerprint != fingerprint) return false;
   }
   return true;
+}
+
+// The way is for a walk from this start, as far as its first cursor says.
+[[gnu::always_inline]] inline bool startsAt(const MemoWay& way, const Cursor& start,
+                                            std::uint32_t depth) noexcept {
+  return way.start.get() == start.stackPointer && way.depth.get() == depth &&
+         ((start.framePointer ^ way.framePointer.get()) & way.framePointerMask.get()) == 0;
+}
+
+// The way's words are the stack's, but the objects that may be unloaded have not been looked at.
+[[gnu::noinline]] Recognised afterItsObjects(MemoGroup& group, std::uint64_t version, MemoWay& way) noexcept {
+  if (!areObjectsOf(group, version, way)) return {};
+  const Stack* stack = way.stack.get();
+  if (group.version.load(std::memory_order_relaxed) != version) return {};
+  return {stack, way.sites};
+}
+
+// Words have to be asked for: coroutines' stacks, and a thread's own until it is known.
+[[gnu::noinline]] Recognised recogniseAsking(const void* entryFrame, std::uint32_t depth) noexcept {
+  const base::ErrnoKeeper keeper;
+  Cursor start = {};
+  if (!startAtCaller(entryFrame, &start)) return {};
+  MemoGroup& group = *memo.groupOf(start.stackPointer);
+  // acquire: pairs with unlock()
+  const std::uint64_t version = group.version.load(std::memory_order_acquire);
+  if (version % 2 != 0) return {};
+  const std::uint64_t key = MemoGroup::keyOf(start.stackPointer, start.address);
+  for (std::uint32_t i = 0; i < MemoGroup::kWays; ++i) {
+    MemoWay& way = group.ways[i];
+    if (group.keys[i].get() != key || !startsAt(way, start, depth) || !holdsWords(way, start.stackPointer))
+      continue;
+    const Recognised known = afterItsObjects(group, version, way);
+    if (known.stack != nullptr) return known;
+  }
+  return {};
 }
 
 // The group is locked, and stays so until its way has been given the stack.
@@ -409,26 +449,26 @@ Walk walkEhFrame(const void* entryFrame, std::uintptr_t* frames, std::uint32_t d
   return walkFrom(caller, frames, depth);
 }
 
+// All that is seldom is a call in its last place.
 Recognised recogniseStack(const void* entryFrame, std::uint32_t depth) noexcept {
-  Cursor caller = {};
-  if (!startAtCaller(entryFrame, &caller)) return {};
-  MemoGroup* const group = memo.groupOf(caller.stackPointer);
+  Cursor start = {};
+  if (!startAtCaller(entryFrame, &start)) return {};
+  MemoGroup* const group = memo.groupOf(start.stackPointer);
   if (group == nullptr) return {};
   // acquire: pairs with unlock()
   const std::uint64_t version = group->version.load(std::memory_order_acquire);
   if (version % 2 != 0) return {};
-  const std::uint64_t key = MemoGroup::keyOf(caller.stackPointer, caller.address);
+  const std::uint64_t key = MemoGroup::keyOf(start.stackPointer, start.address);
   const std::uint32_t newest = group->newest.get();
   for (std::uint32_t i = 0; i < MemoGroup::kWays; ++i) {
     const std::uint32_t which = (newest - i) % MemoGroup::kWays;
     if (group->keys[which].get() != key) continue;
     MemoWay& way = group->ways[which];
-    if (way.start.get() != caller.stackPointer || way.depth.get() != depth ||
-        ((caller.framePointer ^ way.framePointer.get()) & way.framePointerMask.get()) != 0 ||
-        !holdsWords(way, caller.stackPointer)) {
-      continue;
-    }
-    if (way.objectCount.get() != 0 && !areObjectsOf(*group, version, way)) continue;
+    if (!startsAt(way, start, depth)) continue;
+    const Match match = matchWords(way, start.stackPointer);
+    if (match == Match::kNone) continue;
+    if (match == Match::kNotKnown) return recogniseAsking(entryFrame, depth);
+    if (way.objectCount.get() != 0) return afterItsObjects(*group, version, way);
     const Stack* stack = way.stack.get();
     if (group->version.load(std::memory_order_relaxed) != version) break;
     return {stack, way.sites};

@@ -207,7 +207,9 @@ class WalkMemo {
   // Null where it is not open.
   MemoGroup* groupOf(std::uintptr_t stackPointer) const noexcept {
     MemoGroup* const groups = groups_.load(std::memory_order_acquire);
-    return groups == nullptr ? nullptr : &groups[mix(0, stackPointer >> kNeighbourhoodShift) % kGroups];
+    return groups == nullptr
+               ? nullptr
+               : &groups[(stackPointer >> kNeighbourhoodShift) * 0x9e3779b97f4a7c15u >> kGroupShift];
   }
   // False where somebody else is writing.
   bool lock(MemoGroup& group) noexcept;
@@ -217,10 +219,11 @@ class WalkMemo {
  private:
   // Most programs' calls are within so much of their stack.
   static constexpr unsigned kNeighbourhoodShift = 17;
+  static constexpr unsigned kGroupShift = 59;
 
   std::atomic<MemoGroup*> groups_{nullptr};
   std::atomic<std::uint32_t> touched_{0};  // a bit a group, so that a child need not look at the others
-  static_assert(kGroups == 32);
+  static_assert(kGroups == 32 && kGroups == std::size_t{1} << (64 - kGroupShift));
 };
 
 }  // namespace heapprof::sampling

@@ -12,35 +12,47 @@ struct Cost {
   std::uint64_t instructions, locked;
 };
 
+// What reading the clock itself adds, and moving the anchor by which the time is told otherwise
+// (runtime/sampling/clock.h). Stepping takes so long that this is often due, on a busy machine most often;
+// where the hypervisor's clock has to be read, each attempt that is disturbed costs 72 more.
+constexpr Cost kReading = {350, 1};
+
 void expectAtMost(const char* bytes, Cost birth, Cost death) {
   std::vector<Counted> functions(2);
   std::string why;
   // At an interval of 2 bytes every block is a sample, drawn and weighed as at any other.
   ASSERT_TRUE(countCalls({HEAPPROF_TARGET, bytes},
                          {"LD_PRELOAD=" HEAPPROF_LIBRARY, "HEAPPROF=sample=2,seed=1,dump=none,background=0"},
-                         &functions, &why))
+                         &functions, &why, nullptr, 120))
       << why;
   const Counted& allocate = functions[0];
   const Counted& release = functions[1];
   std::printf(
-      "%s bytes: a sampled malloc %ju instructions, %ju of them locked; its free %ju, %ju\n", bytes,
+      "%s bytes: a sampled malloc %ju instructions, %ju of them locked; its free %ju, %ju; most often %ju, "
+      "%ju; "
+      "%ju, %ju\n",
+      bytes, static_cast<uintmax_t>(allocate.tenth()), static_cast<uintmax_t>(allocate.tenthLocked()),
+      static_cast<uintmax_t>(release.tenth()), static_cast<uintmax_t>(release.tenthLocked()),
       static_cast<uintmax_t>(allocate.mostFrequent()), static_cast<uintmax_t>(allocate.mostFrequentLocked()),
       static_cast<uintmax_t>(release.mostFrequent()), static_cast<uintmax_t>(release.mostFrequentLocked()));
-  EXPECT_EQ(allocate.calls(), 40u);
-  EXPECT_EQ(release.calls(), 40u);
-  EXPECT_LE(allocate.mostFrequent(), birth.instructions);
-  EXPECT_LE(allocate.mostFrequentLocked(), birth.locked);
-  EXPECT_LE(release.mostFrequent(), death.instructions);
-  EXPECT_LE(release.mostFrequentLocked(), death.locked);
+  EXPECT_EQ(allocate.calls(), 60u);
+  EXPECT_EQ(release.calls(), 60u);
+  EXPECT_LE(allocate.tenth(), birth.instructions);
+  EXPECT_LE(allocate.tenthLocked(), birth.locked);
+  EXPECT_LE(release.tenth(), death.instructions);
+  EXPECT_LE(release.tenthLocked(), death.locked);
+  EXPECT_LE(allocate.mostFrequent(), birth.instructions + kReading.instructions);
+  EXPECT_LE(allocate.mostFrequentLocked(), birth.locked + kReading.locked);
+  EXPECT_LE(release.mostFrequent(), death.instructions + kReading.instructions);
+  EXPECT_LE(release.mostFrequentLocked(), death.locked + kReading.locked);
   // It was a sample: no free of an ordinary block locks anything.
-  EXPECT_GE(allocate.mostFrequentLocked(), 2u);
-  EXPECT_GE(release.mostFrequentLocked(), 2u);
+  EXPECT_GE(allocate.tenthLocked(), 2u);
+  EXPECT_GE(release.tenthLocked(), 2u);
 }
 
-// Stacks of 13 frames, recognised: some 15 instructions each. Taken: the lane, and at the site a count, the
-// bytes and the allocations or a lifetime; last the total of the heap.
+// Stacks of 11 frames, recognised: 6 instructions each. Locked: the lane's lock, and the figures'.
 TEST(SampledCost, OfAMediumBlockIsBounded) {
-  expectAtMost("16384", {1500, 5}, {560, 6});
+  expectAtMost("16384", {700, 2}, {250, 2});
 }
 
 }  // namespace

@@ -1,6 +1,9 @@
 // What sampled_instructions_test steps through: malloc and free of one block at a time of argv[1] bytes,
-// below a few frames. Not a test by itself.
+// below a few frames. Stepping is a thousand times slower than running, which what tells the time by the
+// processor's counter notices: so it runs as it would between any two blocks. Not a test by itself.
+#include <cstdint>
 #include <cstdlib>
+#include <ctime>
 #include <unistd.h>
 
 namespace {
@@ -8,27 +11,38 @@ namespace {
 void* (*volatile allocate)(std::size_t) = &std::malloc;
 void (*volatile release)(void*) = &std::free;
 
+enum class Stepped { kNeither, kMalloc, kFree };
+
 // Each call is from the same place at the same depth, so that all stacks are one.
-[[gnu::noinline]] void pairs(std::size_t bytes, int count) {
-  for (int i = 0; i < count; ++i) {
-    void* const block = allocate(bytes);
-    release(block);
-  }
+[[gnu::noinline]] void pair(std::size_t bytes, Stepped stepped) {
+  if (stepped == Stepped::kMalloc) asm volatile("int3");
+  void* const block = allocate(bytes);
+  if (stepped != Stepped::kNeither) asm volatile("int3");
+  release(block);
+  if (stepped == Stepped::kFree) asm volatile("int3");
 }
 
 template <int kDepth>
-[[gnu::noinline]] void below(std::size_t bytes, int count) {
+[[gnu::noinline]] void below(std::size_t bytes, Stepped stepped) {
   if constexpr (kDepth == 0) {
-    pairs(bytes, count);
+    pair(bytes, stepped);
   } else {
-    below<kDepth - 1>(bytes, count);
+    below<kDepth - 1>(bytes, stepped);
   }
   asm volatile("");  // no tail call
 }
 
-void run(std::size_t bytes, int count) {
-  void (*volatile step)(std::size_t, int) = &below<5>;
-  step(bytes, count);
+void run(std::size_t bytes, Stepped stepped) {
+  void (*volatile step)(std::size_t, Stepped) = &below<5>;
+  step(bytes, stepped);
+}
+
+constexpr std::uint64_t kPause = 5'000'000;
+
+std::uint64_t nanos() {
+  timespec now = {};
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000u + static_cast<std::uint64_t>(now.tv_nsec);
 }
 
 }  // namespace
@@ -38,9 +52,13 @@ int main(int argc, char** argv) {
   const auto bytes = static_cast<std::size_t>(std::strtoul(argv[1], nullptr, 10));
   void* const addresses[] = {reinterpret_cast<void*>(allocate), reinterpret_cast<void*>(release)};
   if (write(3, addresses, sizeof addresses) != sizeof addresses) return 1;
-  for (int round = 0;; ++round) {
-    if (round == 1) asm volatile("int3");
-    run(bytes, 40);
-    if (round == 1) asm volatile("int3");
+  for (Stepped next = Stepped::kMalloc;;
+       next = next == Stepped::kMalloc ? Stepped::kFree : Stepped::kMalloc) {
+    const std::uint64_t start = nanos();
+    bool enough = false;
+    while (!enough) {
+      enough = nanos() - start >= kPause;
+      run(bytes, enough ? next : Stepped::kNeither);
+    }
   }
 }

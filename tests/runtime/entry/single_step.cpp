@@ -77,6 +77,16 @@ std::uint64_t mostFrequentOf(const std::map<std::uint64_t, std::uint64_t>& histo
   return best;
 }
 
+std::uint64_t tenthOf(const std::map<std::uint64_t, std::uint64_t>& histogram) {
+  std::uint64_t all = 0, sum = 0;
+  for (const auto& [value, times] : histogram) all += times;
+  for (const auto& [value, times] : histogram) {
+    sum += times;
+    if (sum * 10 >= all) return value;
+  }
+  return 0;
+}
+
 // Steps until the program traps by itself again.
 bool stepThrough(pid_t child, std::vector<Counted>* functions, std::string* why) {
   Counted* inside = nullptr;
@@ -138,6 +148,14 @@ std::uint64_t Counted::mostFrequentLocked() const {
   return mostFrequentOf(callsByLocked);
 }
 
+std::uint64_t Counted::tenth() const {
+  return tenthOf(callsByInstructions);
+}
+
+std::uint64_t Counted::tenthLocked() const {
+  return tenthOf(callsByLocked);
+}
+
 double Counted::mean() const {
   std::uint64_t sum = 0;
   for (const auto& [instructions, times] : callsByInstructions) sum += instructions * times;
@@ -153,7 +171,7 @@ double Counted::shareAbove(std::uint64_t limit) const {
 }
 
 bool countCalls(const std::vector<std::string>& command, const std::vector<std::string>& environment,
-                std::vector<Counted>* functions, std::string* why, std::atomic<pid_t>* started) {
+                std::vector<Counted>* functions, std::string* why, std::atomic<pid_t>* started, int times) {
   int ends[2];
   if (pipe(ends) != 0) {
     *why = std::strerror(errno);
@@ -176,6 +194,11 @@ bool countCalls(const std::vector<std::string>& command, const std::vector<std::
   }
   close(ends[0]);
   good = good && stepThrough(child, functions, why);
+  for (int i = 1; good && i < times; ++i) {
+    // The trap that ended it, and the next one that begins.
+    good = runToTrap(child, PTRACE_CONT, why) && runToTrap(child, PTRACE_CONT, why) &&
+           stepThrough(child, functions, why);
+  }
   if (started != nullptr) *started = 0;
   kill(child, SIGKILL);
   waitpid(child, nullptr, 0);

@@ -1,9 +1,12 @@
 // Stacks, sites and records, each beside a slow and obvious oracle.
+#include <atomic>
 #include <cmath>
+#include <csignal>
 #include <gtest/gtest.h>
 #include <map>
 #include <memory>
 #include <set>
+#include <sys/time.h>
 #include <thread>
 #include <vector>
 
@@ -260,6 +263,43 @@ TEST(Sites, ResetForgetsTheCumulativeAndKeepsTheLive) {
   seen = allSites(table, &lifetimes).at(site->id);
   EXPECT_EQ(seen.peakBytes, 3 * 64);
   EXPECT_EQ(seen.liveBytes, 2 * 64);
+}
+
+// A handler's samples come in the middle of others of its thread and site.
+TEST(Sites, HandlersLoseNothing) {
+  static StackTable stacks;
+  static SiteTable table;
+  static SiteNode* const site = table.find(arena, intern(stacks, framesFor(1)), 48, Kind::kMalloc, 4096);
+  static std::atomic<std::uint64_t> handled;
+  const auto oneOfEach = [] {
+    for (const std::uint64_t interval : {4096, 8192}) {
+      table.born(*site, {40, interval}, 1);
+      table.gone(*site, {40, interval}, Departure::kDied, 5);
+    }
+  };
+  static const auto again = oneOfEach;
+  signal(SIGALRM, [](int) {
+    again();
+    handled.fetch_add(1);
+  });
+  const itimerval every{{0, 100}, {0, 100}};
+  setitimer(ITIMER_REAL, &every, nullptr);
+  std::uint64_t rounds = 0;
+  while (handled.load() < 2000) {
+    oneOfEach();
+    ++rounds;
+  }
+  const itimerval never{};
+  setitimer(ITIMER_REAL, &never, nullptr);
+  const std::uint64_t all = 2 * (rounds + handled.load());
+  std::map<std::uint64_t, std::vector<std::uint32_t>> lifetimes;
+  const Site seen = allSites(table, &lifetimes).at(site->id);
+  EXPECT_EQ(seen.rawAllocations, all);
+  EXPECT_EQ(seen.rawFrees, all);
+  EXPECT_EQ(lifetimes.at(site->id)[2], all);
+  EXPECT_EQ(seen.rawLive, 0u);
+  EXPECT_EQ(seen.liveRequested, 0);
+  EXPECT_EQ(table.liveBytes(), 0);
 }
 
 TEST(Sites, ThreadsLoseNothing) {

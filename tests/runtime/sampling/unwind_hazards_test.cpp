@@ -55,7 +55,7 @@ Lane& laneOf(std::uintptr_t address) {
   Lane& lane = laneOf(address);
   SiteNode* site = siteOf(lane, allocation, __builtin_frame_address(0));
   if (site == nullptr) return 0;
-  const base::MutexGuard guard(lane.lock);
+  const LockGuard guard(lane.lock);
   const RecordId id = record(lane, allocation, site, now());
   __asm__ volatile("");
   return id;
@@ -64,7 +64,7 @@ Lane& laneOf(std::uintptr_t address) {
 void sampleAndForget(std::uintptr_t address) {
   Lane& lane = laneOf(address);
   if (const RecordId id = sampleOne(address); id != 0) {
-    const base::MutexGuard guard(lane.lock);
+    const LockGuard guard(lane.lock);
     forget(lane, id, now());
   }
 }
