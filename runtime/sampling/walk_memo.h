@@ -73,7 +73,7 @@ using SiteHints = std::atomic<SiteNode*>[4];
 
 struct alignas(64) MemoWay {
   static constexpr std::uint32_t kSteps = 64;
-  static constexpr std::uint32_t kWords = 80;  // all but the last, which is always kEnd
+  static constexpr std::uint32_t kWords = 2 * kSteps;  // the last is always kEnd
   static constexpr std::uint32_t kObjects = 6;
   static constexpr std::uint8_t kPermanent = 0;  // in objectOf: never unloaded
 

@@ -15,7 +15,7 @@ struct Cost {
 // What reading the clock itself adds, and moving the anchor by which the time is told otherwise
 // (runtime/sampling/clock.h). Stepping takes so long that this is often due, on a busy machine most often;
 // where the hypervisor's clock has to be read, each attempt that is disturbed costs 72 more.
-constexpr Cost kReading = {350, 1};
+constexpr Cost kReading = {300, 1};
 
 void expectAtMost(const char* bytes, Cost birth, Cost death) {
   std::vector<Counted> functions(2);
