@@ -30,6 +30,23 @@ pages::Granule takeGranule(Heap& heap) noexcept {
   return stock.granules[--stock.count];
 }
 
+[[gnu::noinline]] pages::Span takeMediumSpan(Heap& heap, std::uint8_t sizeClass,
+                                             std::uint32_t granules) noexcept {
+  const pages::Span span = pages::allocate(granules);
+  if (span.first == pages::kNoGranule) return span;
+  for (std::uint32_t i = 1; i < granules; ++i) {
+    Slab& interior = *slabAt(span.first + i);
+    interior.kind = SlabKind::kInterior;
+    interior.link = span.first;
+    // What a free of the owner's reads.
+    interior.sizeClass = sizeClass;
+    interior.gone = 0;
+    interior.filter.store(0, std::memory_order_relaxed);
+    interior.owner.store(reinterpret_cast<std::uint64_t>(&heap) | kMediumOwner, std::memory_order_relaxed);
+  }
+  return span;
+}
+
 }  // namespace
 
 void giveGranule(Heap& heap, pages::Granule granule) noexcept {
@@ -47,29 +64,15 @@ Slab* makeSlab(Heap& heap, std::uint8_t sizeClass) noexcept {
   const SlabShape& shape = heap.number <= kHeapsWithLargeSlabs
                                ? kSizeClasses[sizeClass].largest()
                                : shapeFor(sizeClass, heap.allocated[sizeClass] - heap.freed[sizeClass]);
-  pages::Granule first = pages::kNoGranule;
-  bool zeroed = false, returning = false;
-  if (!isMedium(sizeClass)) {
-    first = takeGranule(heap);
-    if (first == pages::kNoGranule) return nullptr;
-    noteForGleaning(heap, first);
+  pages::Span span;
+  if (isMedium(sizeClass)) {
+    span = takeMediumSpan(heap, sizeClass, shape.granules);
   } else {
-    const pages::Span span = pages::allocate(shape.granules);
-    if (span.first == pages::kNoGranule) return nullptr;
-    first = span.first;
-    zeroed = span.zeroed;
-    returning = span.returning;
-    for (std::uint32_t i = 1; i < shape.granules; ++i) {
-      Slab& interior = *slabAt(first + i);
-      interior.kind = SlabKind::kInterior;
-      interior.link = first;
-      // What a free of the owner's reads.
-      interior.sizeClass = sizeClass;
-      interior.gone = 0;
-      interior.filter.store(0, std::memory_order_relaxed);
-      interior.owner.store(reinterpret_cast<std::uint64_t>(&heap) | kMediumOwner, std::memory_order_relaxed);
-    }
+    span.first = takeGranule(heap);
   }
+  const pages::Granule first = span.first;
+  if (first == pages::kNoGranule) return nullptr;
+  if (!isMedium(sizeClass)) noteForGleaning(heap, first);
   Slab& slab = *slabAt(first);
   slab.localFree = nullptr;
   setCountdown(slab, kNeverEnds);
@@ -83,8 +86,8 @@ Slab* makeSlab(Heap& heap, std::uint8_t sizeClass) noexcept {
   slab.kind = SlabKind::kSlab;
   slab.pushPending = slab.kept = slab.trimmed = slab.lookedThrough = slab.awaited = slab.spared = false;
   slab.gone = 0;
-  slab.zeroed = zeroed;
-  slab.returning = returning;
+  slab.zeroed = span.zeroed;
+  slab.returning = span.returning;
   // release: pairs with look(); a dump that finds the slab may not have seen the heap being made.
   slab.owner.store(reinterpret_cast<std::uint64_t>(&heap) | (isMedium(sizeClass) ? kMediumOwner : 0),
                    std::memory_order_release);

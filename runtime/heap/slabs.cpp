@@ -260,7 +260,7 @@ bool parkCurrent(Heap& heap, Slab& slab) noexcept {
 }
 
 // Nothing is left to take but what lies in pages that were given back.
-void layHollow(Heap& heap, Slab& slab) noexcept {
+[[gnu::noinline]] void layHollow(Heap& heap, Slab& slab) noexcept {
   pages::growth.notePassedOver(std::uint64_t{trimmedObjects(slab)} * kSizeClasses[slab.sizeClass].size);
   heap.current[slab.sizeClass] = nullptr;
   fold(heap, slab, kNeverEnds);

@@ -34,7 +34,6 @@ void store(std::atomic<std::uint64_t>& word, std::uint64_t value) noexcept {
 
 void Book::noteAgain(Unit& unit, Granule at, std::uint64_t bits) noexcept {
   const std::uint64_t again = unit.purged & bits;
-  if (again == 0) return;
   const std::uint64_t bytes = std::uint64_t{base::bitCount(again)} << kGranuleShift;
   unit.refaults.fetch_add(base::bitCount(again), std::memory_order_relaxed);
   refaultedGranules += base::bitCount(again);
@@ -55,7 +54,7 @@ Book::Marked Book::markUsed(Granule first, std::uint32_t granules) noexcept {
     if (warm != 0) marked.zeroed = false;
     freeBackedGranules -= base::bitCount(warm);
     if ((unit.purged & bits) != bits) marked.returning = false;
-    noteAgain(unit, at, bits);
+    if ((unit.purged & bits) != 0) noteAgain(unit, at, bits);
     store(unit.backed, backed | bits);
     store(unit.used, used | bits);
   });
@@ -78,7 +77,7 @@ void Book::fileBacked(std::uint32_t number, std::uint32_t granules) noexcept {
   Unit& unit = unitByNumber(number);
   const Granule first = number << kUnitGranulesShift;
   const std::uint64_t bits = bitRun(0, granules);
-  noteAgain(unit, first, bits);
+  if ((unit.purged & bits) != 0) noteAgain(unit, first, bits);
   store(unit.backed, load(unit.backed) | bits);
   freeBackedGranules += granules;
   raiseMarks(first + granules - 1);

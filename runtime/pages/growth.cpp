@@ -2,6 +2,7 @@
 
 #include <errno.h>
 
+#include "runtime/base/bits.h"
 #include "runtime/config/options.h"
 #include "runtime/os/os.h"
 #include "runtime/pages/forming.h"
@@ -105,12 +106,23 @@ void Growth::noteHuge(bool given, std::uint64_t tookNanos, std::uint64_t nowNano
   if (slow >= kMostSlow) set(notBefore_, nowNanos + kSecond);
 }
 
+void noteOpened(std::uint32_t number) noexcept {
+  // What had been given back is noted when it is used.
+  const Unit& unit = unitByNumber(number);
+  const std::uint64_t fresh = kAllGranules & ~unit.purged & ~unit.backed.load(std::memory_order_relaxed);
+  if (fresh == 0) return;
+  book.nowNanos = os::calls().monotonicNanos();
+  growth.noteSize(book.usedGranules);
+  growth.note(std::uint64_t{base::bitCount(fresh)} << kGranuleShift, book.nowNanos);
+}
+
 bool wantsHugeUnits() noexcept {
   return growth.isSteep() && book.freeBackedGranules <= book.usedGranules >> kPlentyShift &&
          book.usedGranules + book.freeBackedGranules + 2 * kUnitGranules <= nearGranules();
 }
 
 bool setApart(std::uint32_t unit) noexcept {
+  if (!wantsHugeUnits()) return false;
   const Unit& row = unitByNumber(unit);
   if (row.backed.load(std::memory_order_relaxed) != 0) return false;
   // Its slabs come and go: the next fall would break it.

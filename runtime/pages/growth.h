@@ -67,10 +67,11 @@ class Growth {
 };
 extern constinit Growth growth;
 
-// A unit that is opened now should be faulted huge.
+// A unit was taken from the extents.
+void noteOpened(std::uint32_t unit) noexcept;
+// One that is opened now should be faulted huge.
 bool wantsHugeUnits() noexcept;
-// One that was taken from the extents; false: it holds memory already, it comes and goes, or too many are
-// apart.
+// This one; false: it should not, holds memory already, or comes and goes, or too many are apart.
 bool setApart(std::uint32_t unit) noexcept;
 // True: it is one huge page now.
 bool faultHuge(std::uint32_t unit) noexcept;

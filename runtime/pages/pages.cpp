@@ -3,7 +3,6 @@
 #include <cstring>
 #include <errno.h>
 
-#include "runtime/base/bits.h"
 #include "runtime/base/errno_keeper.h"
 #include "runtime/base/fatal.h"
 #include "runtime/base/mutex.h"
@@ -108,29 +107,23 @@ Span takeFromUnit(std::uint32_t number, std::uint32_t granules) noexcept {
   return span;
 }
 
-// A unit of the extents, grown if need be; kNoGranule: there is none.
-Granule takeUnit() noexcept {
-  const Granule first = takeRun(kUnitGranules, kUnitGranules);
-  if (first == kNoGranule || book.usedGranules << kGranuleShift < kLeastGrownBytes / 2) return first;
-  // What had been given back is noted when it is used.
-  const Unit& unit = unitOf(first);
-  const std::uint64_t fresh = kAllGranules & ~unit.purged & ~unit.backed.load(std::memory_order_relaxed);
-  if (fresh == 0) return first;
-  book.nowNanos = os::calls().monotonicNanos();
-  growth.noteSize(book.usedGranules);
-  growth.note(std::uint64_t{base::bitCount(fresh)} << kGranuleShift, book.nowNanos);
-  return first;
+// Programs with small heaps ask no further.
+bool isLarge() noexcept {
+  return book.usedGranules << kGranuleShift >= kLeastGrownBytes / 2;
 }
 
 // A fresh unit for this use. 0: there is none; or `apart`, if it is not null, is one that the caller has to
 // make huge before it asks again.
 std::uint32_t openUnit(Use use, std::uint32_t* apart) noexcept {
-  const Granule first = takeUnit();
+  const Granule first = takeRun(kUnitGranules, kUnitGranules);
   if (first == kNoGranule) return 0;
   const std::uint32_t number = first >> kUnitGranulesShift;
-  if (apart != nullptr && wantsHugeUnits() && setApart(number)) {
-    *apart = number;
-    return 0;
+  if (isLarge()) {
+    noteOpened(number);
+    if (apart != nullptr && setApart(number)) {
+      *apart = number;
+      return 0;
+    }
   }
   book.lists.add(number, use);
   return number;
@@ -193,17 +186,22 @@ std::uint32_t placedUnit(Use use, std::uint32_t granules, bool holesToo) noexcep
   return use == Use::kSmall ? book.lists.fullestSmall(holesToo) : book.lists.bestMedium(granules, holesToo);
 }
 
-// As openUnit(). A unit with holes is passed over for one without, be it a fresh one.
+// Of a unit that has room, but holes: one without, be it a fresh one.
+[[gnu::noinline]] std::uint32_t passOver(Use use, std::uint32_t granules, std::uint32_t holes,
+                                         std::uint32_t* apart) noexcept {
+  if (const std::uint32_t whole = placedUnit(use, granules, false); whole != 0) return whole;
+  if (apart == nullptr || !wantsHugeUnits()) return holes;
+  const std::uint32_t opened = openUnit(use, apart);
+  if (opened == 0 && *apart == 0) return holes;
+  growth.notePassedOver(kUnitBytes);
+  return opened;
+}
+
+// As openUnit().
 std::uint32_t chooseUnit(Use use, std::uint32_t granules, std::uint32_t* apart) noexcept {
   const std::uint32_t number = placedUnit(use, granules, true);
   if (number == 0) return openUnit(use, apart);
-  if (!hasHoles(number) || !growth.passesOver()) return number;
-  if (const std::uint32_t whole = placedUnit(use, granules, false); whole != 0) return whole;
-  if (apart == nullptr || !wantsHugeUnits()) return number;
-  const std::uint32_t opened = openUnit(use, apart);
-  if (opened == 0 && *apart == 0) return number;
-  growth.notePassedOver(kUnitBytes);
-  return opened;
+  return hasHoles(number) && growth.passesOver() ? passOver(use, granules, number, apart) : number;
 }
 
 // Makes what was set apart huge; false: nothing was.

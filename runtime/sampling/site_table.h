@@ -151,15 +151,16 @@ class SiteTable {
   }
   Site read(const SiteNode& node, std::uint32_t* lifetime) const noexcept;
 
-  Trie trie_;
-  std::atomic<SiteNode*> newest_{nullptr};
-  std::atomic<std::uint64_t> size_{0};
-  std::atomic<std::uint64_t> lastId_{0};
+  // First, beside the lanes: a forked child sets these locks back, and copies their pages.
   alignas(64) HandlersLock figures_;
   std::atomic<Fixed> heapLive_{0};
   std::atomic<Fixed> heapPeak_{0};
   std::atomic<std::uint32_t> heapEpoch_{0};
   std::atomic<std::uint64_t> peakNanos_{0};
+  Trie trie_;
+  std::atomic<SiteNode*> newest_{nullptr};
+  std::atomic<std::uint64_t> size_{0};
+  std::atomic<std::uint64_t> lastId_{0};
 };
 
 [[gnu::always_inline]] inline void SiteTable::raisePeaks(SiteNode& site, Fixed siteBytes, Fixed addedBytes,
