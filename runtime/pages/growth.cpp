@@ -22,7 +22,8 @@ namespace {
 constexpr std::uint64_t kSecond = 1'000'000'000;
 constexpr unsigned kMostDoublings = 6;  // of the second for which a kernel that refused is left alone
 constexpr std::uint64_t kSlowNanos = 1'000'000;
-constexpr unsigned kMostSlow = 4;    // in a row
+constexpr unsigned kMostSlow = 4;  // in a row
+constexpr std::uint64_t kRestNanos = 100'000'000;
 constexpr unsigned kMostApart = 16;  // at once; more threads than that place as ever
 // With more than this part of what is in use free and in memory, that is used first.
 constexpr unsigned kPlentyShift = 4;
@@ -103,7 +104,7 @@ void Growth::noteHuge(bool given, std::uint64_t tookNanos, std::uint64_t nowNano
   if (tookNanos < kSlowNanos) return set(slow_, 0u);
   const unsigned slow = get(slow_) + 1;
   set(slow_, slow % kMostSlow);
-  if (slow >= kMostSlow) set(notBefore_, nowNanos + kSecond);
+  if (slow >= kMostSlow) set(notBefore_, nowNanos + kRestNanos);
 }
 
 void noteOpened(std::uint32_t number) noexcept {

@@ -12,9 +12,9 @@
 // Invariant: a unit is apart from setApart() to admit(), in no list and no free extent, without a used
 // granule, on behalf of one thread. Nothing is faulted huge unless forming is on, the heap is large enough
 // that two half filled units are little of it, and memory is not short; a kernel that gives small pages
-// instead is left alone for longer and longer, one that is slow for a second: a virtual machine that has to
-// get the memory from its host takes 4 ms instead of 0.12, in one piece. Threads: wantsHugeUnits(),
-// setApart() and admit() under the page lock, the others any.
+// instead is left alone for longer and longer, one that is slow for a tenth of a second: a virtual machine
+// that has to get the memory from its host takes 4 ms instead of 0.12, in one piece. Threads:
+// wantsHugeUnits(), setApart() and admit() under the page lock, the others any.
 #pragma once
 
 #include <atomic>
