@@ -67,6 +67,9 @@ TEST(Clock, IsATestsClockWhereThereIsOne) {
 }
 
 TEST(Clock, OfAChildIsNotStuckWhereItsParentWas) {
+#if !defined(__x86_64__)
+  GTEST_SKIP() << "no anchor: the clock itself is read here";
+#endif
   initialiseClock();
   clockNanos();
   clockAnchor.version.fetch_add(1);  // as if another thread were moving the anchor
