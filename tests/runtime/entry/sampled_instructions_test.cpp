@@ -1,6 +1,7 @@
 // What a sample costs, in executed instructions and in locked ones, from the entry of malloc and of free to
 // their return, of the library as it is shipped. Locked instructions wait until everything that the program
 // has written has left the processor, so a few of them can cost more than all others together.
+#include <cpuid.h>
 #include <gtest/gtest.h>
 
 #include "tests/runtime/entry/single_step.h"
@@ -16,6 +17,12 @@ struct Cost {
 // (runtime/sampling/clock.h). Stepping takes so long that this is often due, on a busy machine most often;
 // where the hypervisor's clock has to be read, each attempt that is disturbed costs 72 more.
 constexpr Cost kReading = {300, 1};
+
+// Without a counter that runs at one speed the clock is read each time.
+bool clockIsToldByTheCounter() {
+  unsigned a = 0, b = 0, c = 0, d = 0;
+  return __get_cpuid(0x80000007, &a, &b, &c, &d) != 0 && (d & 1u << 8) != 0;
+}
 
 void expectAtMost(const char* bytes, Cost birth, Cost death) {
   std::vector<Counted> functions(2);
@@ -37,6 +44,10 @@ void expectAtMost(const char* bytes, Cost birth, Cost death) {
       static_cast<uintmax_t>(release.mostFrequent()), static_cast<uintmax_t>(release.mostFrequentLocked()));
   EXPECT_EQ(allocate.calls(), 60u);
   EXPECT_EQ(release.calls(), 60u);
+  if (!clockIsToldByTheCounter()) {
+    birth.instructions += kReading.instructions;
+    death.instructions += kReading.instructions;
+  }
   EXPECT_LE(allocate.tenth(), birth.instructions);
   EXPECT_LE(allocate.tenthLocked(), birth.locked);
   EXPECT_LE(release.tenth(), death.instructions);
@@ -52,7 +63,7 @@ void expectAtMost(const char* bytes, Cost birth, Cost death) {
 
 // Stacks of 11 frames, recognised: 6 instructions each. Locked: the lane's lock, and the figures'.
 TEST(SampledCost, OfAMediumBlockIsBounded) {
-  expectAtMost("16384", {700, 2}, {250, 2});
+  expectAtMost("16384", {711, 2}, {250, 2});
 }
 
 }  // namespace
