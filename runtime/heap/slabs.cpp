@@ -120,10 +120,12 @@ void link(Heap& heap, Slab& slab) noexcept {
   head = granule;
 }
 
-// It is in a list already: it may belong to the other one now.
+// Not current: it may belong to another list than it is in now; a full one is in none.
 void relink(Heap& heap, Slab& slab) noexcept {
-  if ((slab.state == SlabState::kHollow) == isHollow(slab)) return;
-  unlink(heap, slab);
+  if (slab.state != SlabState::kFull) {
+    if ((slab.state == SlabState::kHollow) == isHollow(slab)) return;
+    unlink(heap, slab);
+  }
   link(heap, slab);
 }
 
@@ -360,11 +362,7 @@ void lookAt(Heap& heap, Slab* slab) noexcept {
   if (listMayHoldSamples(*slab)) [[unlikely]]
     notice(*slab);
   if (slab->state == SlabState::kCurrent) return;
-  if (slab->state == SlabState::kFull) {
-    link(heap, *slab);
-  } else {
-    relink(heap, *slab);
-  }
+  relink(heap, *slab);
   armPartial(heap, *slab);
 }
 
@@ -387,11 +385,7 @@ void giveList(Heap& heap, Slab& slab, void* list) noexcept {
   // release: as in pushLocal.
   std::atomic_ref<void*>(slab.localFree).store(list, std::memory_order_release);
   slab.clean = static_cast<std::uint16_t>(listedObjects(slab));
-  if (slab.state == SlabState::kFull) {
-    link(heap, slab);
-  } else {
-    relink(heap, slab);
-  }
+  relink(heap, slab);
   armPartial(heap, slab);
 }
 

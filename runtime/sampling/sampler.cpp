@@ -129,10 +129,7 @@ SiteNode* siteOfUnknown(const Allocation& allocation, const void* frame, Recogni
 
 SiteNode* siteOf(const Lane& lane, const Allocation& allocation, const void* frame) noexcept {
   if (!mayTakeRecord(lane)) return lostSite(allocation);
-  const Recognised known = recogniseStack(frame, depth.load(kRelaxed));
-  SiteNode* const site =
-      known.stack == nullptr ? nullptr : SiteTable::known(known, allocation.allocated, allocation.kind);
-  return site != nullptr ? site : siteOfUnknown(allocation, frame, known);
+  return siteOfStack(allocation, frame);
 }
 
 RecordId record(Lane& lane, const Allocation& allocation, SiteNode* site, std::uint64_t bornNanos) noexcept {

@@ -33,13 +33,11 @@ inline const void* addressOf(RecordId id) noexcept {
 // A lane that gives back as much as it takes needs no other's records.
 inline constexpr std::uint32_t kMostStocked = 8;
 
-// siteOf().
+// siteOf(), and what of it comes after a record is known to be had.
 extern std::atomic<std::uint32_t> depth;  // of the stacks that are taken
 SiteNode* siteOfUnknown(const Allocation& allocation, const void* frame, Recognised known) noexcept;
-[[gnu::always_inline]] inline SiteNode* siteHere(const Lane& lane, const Allocation& allocation,
-                                                 const void* frame) noexcept {
-  if (lane.stocked.load(std::memory_order_relaxed) == 0) [[unlikely]]
-    return siteOf(lane, allocation, frame);
+[[gnu::always_inline]] inline SiteNode* siteOfStack(const Allocation& allocation,
+                                                    const void* frame) noexcept {
   const Recognised known = recogniseStack(frame, depth.load(std::memory_order_relaxed));
   if (known.stack != nullptr) [[likely]] {
     SiteNode* const site = SiteTable::known(known, allocation.allocated, allocation.kind);
@@ -47,6 +45,12 @@ SiteNode* siteOfUnknown(const Allocation& allocation, const void* frame, Recogni
       return site;
   }
   return siteOfUnknown(allocation, frame, known);
+}
+[[gnu::always_inline]] inline SiteNode* siteHere(const Lane& lane, const Allocation& allocation,
+                                                 const void* frame) noexcept {
+  if (lane.stocked.load(std::memory_order_relaxed) == 0) [[unlikely]]
+    return siteOf(lane, allocation, frame);
+  return siteOfStack(allocation, frame);
 }
 
 RecordId takeFromTable() noexcept;
